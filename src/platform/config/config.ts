@@ -1,0 +1,62 @@
+import { isAbsolute, join, resolve } from 'node:path';
+import { z } from 'zod';
+
+const port = z.coerce.number().int().min(0).max(65535);
+
+const environment = z.object({
+  OMA_PORT: port.default(8082),
+  OMA_HOST: z.string().default('127.0.0.1'),
+  OMA_DATA_DIR: z.string().min(1).default('.oma'),
+  DATABASE_URL: z.url().optional(),
+  OMA_ADMIN_PASSWORD: z.string().min(12, 'at least 12 characters').optional(),
+  OMA_MASTER_KEY: z
+    .string()
+    .regex(/^[0-9a-f]{64}$/i, '64 hexadecimal digits')
+    .optional(),
+  OMA_VMA_URL: z.url().default('http://127.0.0.1:9081'),
+  OMA_NBD_PORTS: z
+    .string()
+    .regex(/^\d{1,5}-\d{1,5}$/, 'FIRST-LAST')
+    .default('10100-10200'),
+  OMA_MOUNT_IDLE_SECONDS: z.coerce.number().int().min(1).default(3600),
+  OMA_LOG_LEVEL: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info'),
+});
+
+/** Settings of one run. Parsed once at start and injected as a value; nothing else reads the environment. */
+export class Config {
+  readonly port: number;
+  readonly host: string;
+  readonly dataDir: string;
+  /** Sockets, mount points, overlays and process logs of this run; nothing in it needs a backup. */
+  readonly runDir: string;
+  readonly databaseUrl: string | undefined;
+  readonly adminPassword: string | undefined;
+  readonly masterKey: string | undefined;
+  readonly vmaUrl: string;
+  readonly nbdPorts: { readonly first: number; readonly last: number };
+  readonly mountIdleSeconds: number;
+  readonly logLevel: string;
+
+  constructor(env: z.infer<typeof environment>) {
+    this.port = env.OMA_PORT;
+    this.host = env.OMA_HOST;
+    this.dataDir = isAbsolute(env.OMA_DATA_DIR) ? env.OMA_DATA_DIR : resolve(env.OMA_DATA_DIR);
+    this.runDir = join(this.dataDir, 'run');
+    this.databaseUrl = env.DATABASE_URL;
+    this.adminPassword = env.OMA_ADMIN_PASSWORD;
+    this.masterKey = env.OMA_MASTER_KEY;
+    this.vmaUrl = env.OMA_VMA_URL.replace(/\/+$/, '');
+    const [first = 10100, last = 10200] = env.OMA_NBD_PORTS.split('-').map(Number);
+    this.nbdPorts = { first, last };
+    this.mountIdleSeconds = env.OMA_MOUNT_IDLE_SECONDS;
+    this.logLevel = env.OMA_LOG_LEVEL;
+  }
+
+  /** Throws an error that names each bad variable and never shows a value. */
+  static from(variables: Readonly<Record<string, string | undefined>>): Config {
+    const parsed = environment.safeParse(variables);
+    if (parsed.success) return new Config(parsed.data);
+    const lines = parsed.error.issues.map((issue) => `  ${issue.path.join('.')}: ${issue.message}`);
+    throw new Error(`these environment variables can't be used:\n${lines.join('\n')}`);
+  }
+}

@@ -1,0 +1,32 @@
+import type { Database } from './database.js';
+import type { Migration } from './migrations.js';
+
+/**
+ * Brings the schema up to date, each step in a transaction of its own, safe with several instances starting at once.
+ * Throws when the database knows a step that this program doesn't: a newer OMA wrote it.
+ */
+export async function migrate(database: Database, steps: readonly Migration[]): Promise<void> {
+  await database.transaction(async (sql) => {
+    await sql.query(`select pg_advisory_xact_lock(hashtext('oma migrations'))`);
+    await sql.query(
+      `create table if not exists migration (id text primary key, applied_at timestamptz not null default now())`,
+    );
+    const { rows } = await sql.query<{ id: string }>(`select id from migration`);
+    const known = new Set(steps.map((step) => step.id));
+    const foreign = rows.filter((row) => !known.has(row.id));
+    if (foreign.length > 0) throw new NewerSchema(foreign.map((row) => row.id));
+    const applied = new Set(rows.map((row) => row.id));
+    for (const step of steps.filter((candidate) => !applied.has(candidate.id))) {
+      await sql.query(step.sql);
+      await sql.query(`insert into migration (id) values ($1)`, [step.id]);
+    }
+  });
+}
+
+/** The database was written by a newer version. */
+export class NewerSchema extends Error {
+  constructor(ids: readonly string[]) {
+    super(`the database was written by a newer OMA (unknown steps: ${ids.join(', ')}); start that version instead`);
+    this.name = 'NewerSchema';
+  }
+}

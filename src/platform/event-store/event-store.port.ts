@@ -1,0 +1,92 @@
+import type { NewEvent, Position, StoredEvent } from '#domain/kernel/event';
+
+/** The revision a stream must have for an append to be accepted: that of its last event, or a named situation. */
+export type Expected = bigint | 'no-stream' | 'stream-exists' | 'any';
+
+export interface Appended {
+  /** Revision and position of the last event of the append. */
+  readonly revision: bigint;
+  readonly position: Position;
+  /** True when the same append had been stored before: this is the first answer again. */
+  readonly duplicate: boolean;
+}
+
+/** Which events of the whole log are wanted; both given means both must hold. */
+export interface Selection {
+  readonly types?: readonly string[];
+  readonly streamPrefixes?: readonly string[];
+}
+
+export interface Batch {
+  readonly events: readonly StoredEvent[];
+  /** Everything up to here has been looked at, also when nothing of it was selected. */
+  readonly upTo: Position;
+  /** True when the reader has caught up with the head. */
+  readonly live: boolean;
+}
+
+/**
+ * The log. Adapters differ in speed, never in behaviour: one contract suite runs on all of them.
+ *
+ * - Revisions are contiguous per stream; positions only grow, gaps are allowed.
+ * - An append is atomic: 1 to 500 events, at most 1 MiB of JSON. The same ids at the same place with `no-stream` or an
+ *   exact revision answer the first result again (`duplicate`). Two equal ids in one append are refused.
+ * - Streams are named `category-id` (category `[a-z]+`); neither streams nor event types may begin with `$`.
+ * - `after` is exclusive everywhere.
+ */
+export abstract class EventStore {
+  /** Throws WrongExpectedRevision, EventIdReused or InvalidAppend. */
+  abstract append(stream: string, expected: Expected, events: readonly NewEvent[]): Promise<Appended>;
+
+  /** A missing stream reads as empty. `from` is inclusive. */
+  abstract readStream(
+    stream: string,
+    options?: { readonly from?: bigint; readonly direction?: 'forward' | 'backward'; readonly limit?: number },
+  ): AsyncIterable<StoredEvent>;
+
+  abstract readAll(
+    options?: {
+      readonly after?: Position;
+      readonly before?: Position;
+      readonly direction?: 'forward' | 'backward';
+      readonly limit?: number;
+    } & Selection,
+  ): AsyncIterable<StoredEvent>;
+
+  /** Never ends by itself and reconnects by itself; ends promptly when `signal` aborts. */
+  abstract subscribe(
+    options: { readonly after: Position; readonly signal: AbortSignal; readonly maxBatch?: number } & Selection,
+  ): AsyncIterable<Batch>;
+
+  /** Position of the newest event, '' for an empty log. */
+  abstract head(): Promise<Position>;
+}
+
+/** Somebody else was faster, or the stream isn't what the caller thought. */
+export class WrongExpectedRevision extends Error {
+  constructor(
+    readonly stream: string,
+    readonly expected: Expected,
+    /** Revision the stream really has; -1n when it doesn't exist. */
+    readonly actual: bigint,
+  ) {
+    super(`stream ${stream} is at revision ${actual.toString()}, not at ${expected.toString()}`);
+    this.name = 'WrongExpectedRevision';
+  }
+}
+
+/** The event id is stored already, elsewhere or with other companions. */
+export class EventIdReused extends Error {
+  constructor(readonly stream: string) {
+    super(`an event id of this append to ${stream} is in use already`);
+    this.name = 'EventIdReused';
+  }
+}
+
+/** The append breaks a rule of the port (name, size, count, equal ids). */
+export class InvalidAppend extends Error {
+  constructor(reason: string) {
+    super(reason);
+    this.name = 'InvalidAppend';
+  }
+}

@@ -1,0 +1,3 @@
+export default function stop(): void {
+  // Nothing to stop yet.
+}

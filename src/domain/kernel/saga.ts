@@ -37,7 +37,14 @@ export type SagaInputReceived = DomainEvent<
   'SagaInputReceived',
   { readonly eventId: string; readonly type: string; readonly data: JsonObject }
 >;
-export type EffectRequested = DomainEvent<'EffectRequested', EffectRequest & { readonly effectId: string }>;
+export type EffectRequested = DomainEvent<
+  'EffectRequested',
+  EffectRequest & {
+    readonly effectId: string;
+    /** Ids of the effects whose watch this one ends. */
+    readonly endsEffects: readonly string[];
+  }
+>;
 export type EffectCancelRequested = DomainEvent<'EffectCancelRequested', EffectRef>;
 export type EffectSucceeded = DomainEvent<
   'EffectSucceeded',
@@ -55,7 +62,11 @@ export type TimerSet = DomainEvent<
   { readonly timerId: string; readonly step: string; readonly seconds: number }
 >;
 export type TimerFired = DomainEvent<'TimerFired', { readonly timerId: string; readonly step: string }>;
-export type SagaEnded = DomainEvent<'SagaEnded', { readonly outcome: string }>;
+/** The last event of a saga; names the watches and timers that end with it. */
+export type SagaEnded = DomainEvent<
+  'SagaEnded',
+  { readonly outcome: string; readonly effectIds: readonly string[]; readonly timerIds: readonly string[] }
+>;
 
 interface EffectRef {
   readonly effectId: string;

@@ -1,5 +1,5 @@
 import type { Database } from './database.js';
-import type { Migration } from './migrations.js';
+import type { Migration } from './migration.js';
 
 /**
  * Brings the schema up to date, each step in a transaction of its own, safe with several instances starting at once.

@@ -1,8 +1,5 @@
-/** One forward step of the schema. An id, once released, never changes its meaning. */
-export interface Migration {
-  readonly id: string;
-  readonly sql: string;
-}
+import type { Migration } from './migration.js';
+import { sagas } from './migrations/0003-sagas.js';
 
 /** All steps in order. Tables of projections aren't here: the runner makes them from their shapes. */
-export const migrations: readonly Migration[] = [];
+export const migrations: readonly Migration[] = [sagas];

@@ -1,0 +1,68 @@
+import type { JsonObject } from '#domain/kernel/event';
+import type { Failure } from '#domain/kernel/saga';
+
+import { EffectError, type EffectExecutor } from './effect.port.js';
+import type { LeasedEffect } from './leases.js';
+
+/** How one attempt at an effect went. `interrupted` says nothing: the next owner will look. */
+export type AttemptResult =
+  | { readonly is: 'succeeded'; readonly result: JsonObject }
+  | { readonly is: 'failed'; readonly failure: Failure; readonly cause: unknown }
+  | { readonly is: 'again'; readonly delayMs: number; readonly cause: unknown }
+  | { readonly is: 'cancelled' }
+  | { readonly is: 'interrupted' };
+
+/** Why a running attempt was told to stop. */
+export type AbortReason = 'cancelled' | 'timed-out' | 'shutting-down' | 'lease-lost';
+
+/** Looks first, then acts, and says what became of it. Never throws. */
+export async function attempt(
+  executor: EffectExecutor,
+  effect: LeasedEffect,
+  controller: AbortController,
+): Promise<AttemptResult> {
+  // A cancel that comes before the first attempt needs no look: nothing was begun.
+  if (effect.state === 'cancelling' && effect.attempt === 1) return { is: 'cancelled' };
+  const context = {
+    effectId: effect.effectId,
+    attempt: effect.attempt,
+    correlationId: effect.correlationId,
+    signal: controller.signal,
+  };
+  const limit = setTimeout(() => {
+    controller.abort('timed-out' satisfies AbortReason);
+  }, effect.timeoutSeconds * 1000);
+  try {
+    const found = await executor.observe(effect.args, context);
+    if (found.state === 'done') return { is: 'succeeded', result: found.result };
+    if (effect.state === 'cancelling') return { is: 'cancelled' };
+    return { is: 'succeeded', result: await executor.execute(effect.args, context) };
+  } catch (error) {
+    return judge(error, effect, controller.signal);
+  } finally {
+    clearTimeout(limit);
+  }
+}
+
+function judge(error: unknown, effect: LeasedEffect, signal: AbortSignal): AttemptResult {
+  const reason = signal.aborted ? (signal.reason as AbortReason) : null;
+  if (reason === 'cancelled') return { is: 'cancelled' };
+  if (reason === 'shutting-down' || reason === 'lease-lost') return { is: 'interrupted' };
+  const permanent = error instanceof EffectError && error.certainty === 'permanent';
+  if (!permanent && effect.failures + 1 < effect.retry.attempts) {
+    return { is: 'again', delayMs: backoffMs(effect), cause: error };
+  }
+  return { is: 'failed', failure: failureOf(error, reason), cause: error };
+}
+
+function failureOf(error: unknown, reason: AbortReason | null): Failure {
+  if (reason === 'timed-out') return { code: 'timed-out', message: 'the step took longer than it may' };
+  if (error instanceof EffectError) return error.failure;
+  return { code: 'internal', message: 'an unexpected fault; the log has it under the correlation id' };
+}
+
+/** Full jitter: a random delay up to the doubled limit, so that many retries don't come together. */
+function backoffMs(effect: LeasedEffect): number {
+  const ceiling = Math.min(effect.retry.maxMs, effect.retry.baseMs * 2 ** effect.failures);
+  return Math.max(effect.retry.baseMs / 2, Math.random() * ceiling);
+}

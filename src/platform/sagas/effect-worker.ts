@@ -1,0 +1,166 @@
+import { Ticker } from '#platform/clock/ticker';
+import { idFor } from '#platform/ids/ids';
+import type { Logger } from '#platform/logging/logger.port';
+
+import { type AbortReason, attempt, type AttemptResult } from './attempt.js';
+import type { EffectExecutor } from './effect.port.js';
+import type { LeasedEffect, Leases } from './leases.js';
+import type { SagaRuntime } from './runtime.js';
+
+export interface WorkerTimes {
+  /** How often the table is looked at when nothing wakes the worker. */
+  readonly pollMs: number;
+  readonly heartbeatMs: number;
+}
+
+/** Effects under way at once; most of the time they wait for a program or an agent. */
+const MAX_RUNNING = 64;
+const DELIVERY_RETRY_MS = 500;
+
+/**
+ * Does what the log asks for. Each due effect is leased, observed, executed where needed, and its outcome is appended
+ * through the saga runtime. Killing this worker at any moment loses nothing: its leases run out or are ended at the next
+ * start, and whoever takes over observes first.
+ */
+export class EffectWorker {
+  private readonly executors: ReadonlyMap<string, EffectExecutor>;
+  private readonly running = new Map<string, { controller: AbortController; done: Promise<void> }>();
+  private readonly taking: Ticker;
+  private readonly beating: Ticker;
+  private stopping = false;
+
+  constructor(
+    private readonly leases: Leases,
+    private readonly runtime: SagaRuntime,
+    executors: readonly EffectExecutor[],
+    private readonly logger: Logger,
+    times: WorkerTimes,
+  ) {
+    this.executors = new Map(executors.map((executor) => [executor.kind, executor]));
+    const onError = (error: unknown) => {
+      logger.warn({ error }, 'the effect worker could not reach the database; it tries again');
+    };
+    this.taking = new Ticker(times.pollMs, () => this.takeDue(), onError);
+    this.beating = new Ticker(times.heartbeatMs, () => this.heartbeat(), onError);
+  }
+
+  start(): void {
+    this.stopping = false;
+    this.taking.start();
+    this.beating.start();
+  }
+
+  /** Tells that the table may have changed. */
+  wake(): void {
+    this.taking.wake();
+  }
+
+  /** Interrupts what runs, waits for it and gives the leases back; the effects go on at the next start. */
+  async stop(): Promise<void> {
+    this.stopping = true;
+    await this.taking.stop();
+    for (const { controller } of this.running.values()) controller.abort('shutting-down' satisfies AbortReason);
+    await Promise.allSettled([...this.running.values()].map(({ done }) => done));
+    await this.beating.stop();
+    await this.leases.release();
+  }
+
+  private async takeDue(): Promise<void> {
+    await this.passOnCancels();
+    const room = MAX_RUNNING - this.running.size;
+    if (room <= 0) return;
+    for (const effect of await this.leases.take(room)) this.begin(effect);
+  }
+
+  private async passOnCancels(): Promise<void> {
+    if (this.running.size === 0) return;
+    for (const effectId of await this.leases.cancelled([...this.running.keys()])) {
+      this.running.get(effectId)?.controller.abort('cancelled' satisfies AbortReason);
+    }
+  }
+
+  private async heartbeat(): Promise<void> {
+    const mine = [...this.running.keys()];
+    if (mine.length === 0) return;
+    const kept = await this.leases.renew(mine);
+    for (const effectId of mine.filter((id) => !kept.has(id))) {
+      this.running.get(effectId)?.controller.abort('lease-lost' satisfies AbortReason);
+    }
+  }
+
+  private begin(effect: LeasedEffect): void {
+    const controller = new AbortController();
+    const done = this.doEffect(effect, controller)
+      .catch((error: unknown) => {
+        this.logger.error(
+          { error, step: effect.step, stream: effect.stream },
+          'the outcome of an effect was not stored',
+        );
+      })
+      .finally(() => {
+        this.running.delete(effect.effectId);
+        this.taking.wake();
+      });
+    this.running.set(effect.effectId, { controller, done });
+  }
+
+  private async doEffect(effect: LeasedEffect, controller: AbortController): Promise<void> {
+    const executor = this.executors.get(effect.kind);
+    if (executor === undefined) throw new Error(`no executor for effects of kind ${effect.kind}`);
+    const result = await attempt(executor, effect, controller);
+    this.tell(effect, result);
+    if (result.is === 'interrupted') return;
+    if (result.is === 'again') {
+      await this.leases.postpone(effect.effectId, result.delayMs);
+      return;
+    }
+    await this.deliver(effect, result);
+    await this.leases.settle(effect.effectId);
+  }
+
+  private tell(effect: LeasedEffect, result: AttemptResult): void {
+    const fields = { step: effect.step, stream: effect.stream, kind: effect.kind, attempt: effect.attempt };
+    const correlated = { ...fields, correlationId: effect.correlationId };
+    if (result.is === 'failed') this.logger.warn({ ...correlated, error: result.cause }, 'a step failed');
+    else if (result.is === 'again') this.logger.info({ ...correlated, error: result.cause }, 'a step is tried again');
+    else this.logger.debug(correlated, `a step ${result.is}`);
+  }
+
+  /** The log must learn the outcome; nothing else may happen to this effect before. */
+  private async deliver(
+    effect: LeasedEffect,
+    result: Extract<AttemptResult, { is: 'succeeded' | 'failed' | 'cancelled' }>,
+  ): Promise<void> {
+    const ref = { effectId: effect.effectId, step: effect.step };
+    const eventId = idFor(effect.effectId, 'outcome', String(effect.attempt));
+    for (;;) {
+      try {
+        await this.runtime.deliver(effect.stream, {
+          input: outcomeOf(ref, effect.attempt, result),
+          eventId,
+          causationId: effect.requestedEventId,
+        });
+        return;
+      } catch (error) {
+        if (this.stopping) throw error;
+        this.logger.warn({ error, step: effect.step }, 'the log did not take an outcome; it is offered again');
+        await new Promise((resolve) => setTimeout(resolve, DELIVERY_RETRY_MS));
+      }
+    }
+  }
+}
+
+function outcomeOf(
+  ref: { effectId: string; step: string },
+  attemptNumber: number,
+  result: Extract<AttemptResult, { is: 'succeeded' | 'failed' | 'cancelled' }>,
+) {
+  switch (result.is) {
+    case 'succeeded':
+      return { type: 'EffectSucceeded', data: { ...ref, attempt: attemptNumber, result: result.result } } as const;
+    case 'failed':
+      return { type: 'EffectFailed', data: { ...ref, attempt: attemptNumber, failure: result.failure } } as const;
+    case 'cancelled':
+      return { type: 'EffectCancelled', data: ref } as const;
+  }
+}

@@ -1,0 +1,171 @@
+import type { JsonObject } from '#domain/kernel/event';
+import type { RetryRule } from '#domain/kernel/saga';
+import type { Database } from '#platform/database/database';
+
+/** An effect that this worker may do now. */
+export interface LeasedEffect {
+  readonly effectId: string;
+  readonly stream: string;
+  readonly step: string;
+  readonly kind: string;
+  readonly args: JsonObject;
+  readonly timeoutSeconds: number;
+  readonly retry: RetryRule;
+  readonly correlationId: string;
+  readonly requestedEventId: string;
+  readonly state: 'pending' | 'cancelling';
+  /** 1 for the first time anybody tries. */
+  readonly attempt: number;
+  /** How many attempts ended in a transient failure; crashes don't count. */
+  readonly failures: number;
+}
+
+interface DueRow {
+  effect_id: string;
+  stream: string;
+  step: string;
+  kind: string;
+  args: JsonObject;
+  timeout_seconds: number;
+  retry: RetryRule & JsonObject;
+  correlation_id: string;
+  requested_event_id: string;
+  state: 'pending' | 'cancelling';
+  resource: string;
+}
+
+const UNIQUE_VIOLATION = '23505';
+
+/** Who may do which effect. A lease is renewed while its worker lives and can be taken over once it has run out. */
+export class Leases {
+  constructor(
+    private readonly database: Database,
+    /** Random per process start, so that a restarted process is somebody else. */
+    readonly owner: string,
+    private readonly leaseSeconds: number,
+  ) {}
+
+  /** Takes up to `limit` due effects, oldest first; at most one per resource. */
+  async take(limit: number): Promise<readonly LeasedEffect[]> {
+    const due = await this.database.query<DueRow>(
+      `select e.effect_id, e.stream, e.step, e.kind, e.args, e.timeout_seconds, e.retry, e.correlation_id,
+              e.requested_event_id, e.state, e.resource
+         from effect e left join effect_lease l on l.effect_id = e.effect_id
+        where e.state in ('pending', 'cancelling')
+          and (l.effect_id is null
+               or (l.state = 'waiting' and (l.run_after <= now() or e.state = 'cancelling'))
+               or (l.state <> 'waiting' and l.leased_until < now()))
+          and not exists (select 1 from effect_lease o where o.resource = e.resource and o.effect_id <> e.effect_id)
+        order by e.requested_at, e.effect_id
+        limit $1`,
+      [limit],
+    );
+    const taken: LeasedEffect[] = [];
+    for (const row of due) {
+      const lease = await this.takeOne(row);
+      if (lease !== null) taken.push(leased(row, lease));
+    }
+    return taken;
+  }
+
+  private async takeOne(row: DueRow): Promise<{ attempt: number; failures: number } | null> {
+    try {
+      const [lease] = await this.database.query<{ attempt: number; failures: number }>(
+        `insert into effect_lease as l (effect_id, resource, owner, state, attempt, leased_until)
+         values ($1, $2, $3, 'running', 1, now() + make_interval(secs => $4))
+         on conflict (effect_id) do update
+            set owner = $3, state = 'running', attempt = l.attempt + 1, run_after = null,
+                leased_until = now() + make_interval(secs => $4)
+          where l.state = 'waiting' or l.leased_until < now()
+         returning attempt, failures`,
+        [row.effect_id, row.resource, this.owner, this.leaseSeconds],
+      );
+      return lease ?? null;
+    } catch (error) {
+      // Another worker took the resource between the look and the insert.
+      if ((error as { code?: string }).code === UNIQUE_VIOLATION) return null;
+      throw error;
+    }
+  }
+
+  /** Extends the leases of what runs here; answers those that are still ours. */
+  async renew(effectIds: readonly string[]): Promise<ReadonlySet<string>> {
+    const rows = await this.database.query<{ effect_id: string }>(
+      `update effect_lease set leased_until = now() + make_interval(secs => $3)
+        where effect_id = any($1::uuid[]) and owner = $2 returning effect_id`,
+      [effectIds, this.owner, this.leaseSeconds],
+    );
+    return new Set(rows.map((row) => row.effect_id));
+  }
+
+  /** Those of the running effects that somebody wants cancelled. */
+  async cancelled(effectIds: readonly string[]): Promise<readonly string[]> {
+    const rows = await this.database.query<{ effect_id: string }>(
+      `select effect_id from effect where effect_id = any($1::uuid[]) and state = 'cancelling'`,
+      [effectIds],
+    );
+    return rows.map((row) => row.effect_id);
+  }
+
+  /** Puts a failed attempt off. */
+  async postpone(effectId: string, delayMs: number): Promise<void> {
+    await this.database.query(
+      `update effect_lease
+          set state = 'waiting', failures = failures + 1, run_after = now() + make_interval(secs => $3)
+        where effect_id = $1 and owner = $2`,
+      [effectId, this.owner, delayMs / 1000],
+    );
+  }
+
+  /**
+   * The outcome is in the log. The row stays until the projection has seen the outcome, so that nobody begins again in
+   * between; where the projection was faster, the row is nobody's any more and goes here.
+   */
+  async settle(effectId: string): Promise<void> {
+    await this.database.query(`update effect_lease set state = 'settled' where effect_id = $1 and owner = $2`, [
+      effectId,
+      this.owner,
+    ]);
+    await this.database.query(
+      `delete from effect_lease l using effect e
+        where l.effect_id = $1 and e.effect_id = l.effect_id and e.state not in ('pending', 'cancelling')`,
+      [effectId],
+    );
+  }
+
+  /** Gives up everything that this owner holds, at once: an orderly stop. */
+  async release(): Promise<void> {
+    await this.database.query(`update effect_lease set leased_until = now() where owner = $1 and state = 'running'`, [
+      this.owner,
+    ]);
+  }
+
+  /** Ends the leases of owners that are known to be dead. */
+  async expire(isDead: (owner: string) => boolean): Promise<number> {
+    const rows = await this.database.query<{ owner: string }>(`select distinct owner from effect_lease`);
+    const dead = rows.map((row) => row.owner).filter(isDead);
+    const ended = await this.database.query(
+      `update effect_lease set leased_until = now() - interval '1 second'
+        where owner = any($1::text[]) and state <> 'waiting' returning effect_id`,
+      [dead],
+    );
+    return ended.length;
+  }
+}
+
+function leased(row: DueRow, lease: { attempt: number; failures: number }): LeasedEffect {
+  return {
+    effectId: row.effect_id,
+    stream: row.stream,
+    step: row.step,
+    kind: row.kind,
+    args: row.args,
+    timeoutSeconds: row.timeout_seconds,
+    retry: row.retry,
+    correlationId: row.correlation_id,
+    requestedEventId: row.requested_event_id,
+    state: row.state,
+    attempt: lease.attempt,
+    failures: lease.failures,
+  };
+}

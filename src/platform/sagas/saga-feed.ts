@@ -1,0 +1,58 @@
+import type { Position } from '#domain/kernel/event';
+import type { Database } from '#platform/database/database';
+import type { EventStore } from '#platform/event-store/event-store.port';
+import type { Logger } from '#platform/logging/logger.port';
+
+import type { SagaRuntime } from './runtime.js';
+
+const RETRY_MS = 500;
+
+/**
+ * Brings domain events to the sagas, each at least once: the checkpoint moves after the sagas took a batch, and they
+ * recognise what they had before.
+ */
+export class SagaFeed {
+  private readonly controller = new AbortController();
+  private loop: Promise<void> = Promise.resolve();
+  private position: Position = '';
+
+  constructor(
+    private readonly database: Database,
+    private readonly store: EventStore,
+    private readonly runtime: SagaRuntime,
+    private readonly logger: Logger,
+  ) {}
+
+  start(): void {
+    this.loop = this.run();
+  }
+
+  async stop(): Promise<void> {
+    this.controller.abort();
+    await this.loop;
+  }
+
+  private async run(): Promise<void> {
+    const { signal } = this.controller;
+    while (!signal.aborted) {
+      try {
+        await this.follow(signal);
+      } catch (error) {
+        if (signal.aborted) return;
+        this.logger.error({ error }, 'the sagas could not take an event; it is offered again');
+        await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
+      }
+    }
+  }
+
+  private async follow(signal: AbortSignal): Promise<void> {
+    const [row] = await this.database.query<{ position: string }>('select position from saga_checkpoint');
+    this.position = row?.position ?? '';
+    const types = this.runtime.listensTo;
+    for await (const batch of this.store.subscribe({ after: this.position, types, signal })) {
+      for (const event of batch.events) await this.runtime.offer(event);
+      this.position = batch.upTo;
+      await this.database.query('update saga_checkpoint set position = $1 where position < $1', [batch.upTo]);
+    }
+  }
+}

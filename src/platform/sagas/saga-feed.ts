@@ -38,7 +38,6 @@ export class SagaFeed {
       try {
         await this.follow(signal);
       } catch (error) {
-        if (signal.aborted) return;
         this.logger.error({ error }, 'the sagas could not take an event; it is offered again');
         await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
       }

@@ -16,7 +16,7 @@ export const sagas: Migration = {
     );
     create table saga_checkpoint (
       one boolean primary key default true check (one),
-      position text not null
+      position text collate "C" not null
     );
     insert into saga_checkpoint values (true, '');
   `,

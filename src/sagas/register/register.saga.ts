@@ -1,0 +1,37 @@
+import type { Reserved } from '#domain/kernel/reservation';
+import { sequence } from '#domain/kernel/sequence';
+
+interface Registration {
+  readonly category: string;
+  readonly id: string;
+  readonly command: Reserved['data']['creates']['command'];
+}
+
+/** Creates what a reservation was made for. */
+export const registerSaga = sequence<Registration>({
+  name: 'register',
+  version: 1,
+  listensTo: ['Reserved'],
+  correlate: (event) => ({ id: (event.data as Reserved['data']).by, starts: true }),
+  start: (_type, data) => {
+    const { by, creates } = data as unknown as Reserved['data'];
+    return { category: creates.category, id: by, command: creates.command };
+  },
+  stop: () => null,
+  groups: (start) => [
+    [
+      {
+        effect: {
+          step: 'create',
+          title: 'Create what the name was reserved for',
+          kind: 'command',
+          args: { category: start.category, id: start.id, command: start.command },
+          resource: `${start.category}:${start.id}`,
+          timeoutSeconds: 30,
+          retry: { attempts: 1000, baseMs: 100, maxMs: 10_000 },
+        },
+      },
+    ],
+  ],
+  conclude: () => [],
+});

@@ -20,6 +20,12 @@ export interface EffectRequest {
   readonly ends?: readonly string[];
 }
 
+/** A step as it is announced before it is taken. */
+export interface PlannedStep {
+  readonly step: string;
+  readonly title: string;
+}
+
 export interface RetryRule {
   readonly attempts: number;
   readonly baseMs: number;
@@ -35,7 +41,13 @@ export interface Failure {
 
 export type SagaInputReceived = DomainEvent<
   'SagaInputReceived',
-  { readonly eventId: string; readonly type: string; readonly data: JsonObject }
+  {
+    readonly eventId: string;
+    readonly type: string;
+    readonly data: JsonObject;
+    /** Only with the input that starts the saga: the steps it means to take. */
+    readonly planned?: readonly PlannedStep[];
+  }
 >;
 export type EffectRequested = DomainEvent<
   'EffectRequested',
@@ -110,4 +122,6 @@ export interface Saga<State> {
   initial(): State;
   evolve(state: State, event: SagaEvent): State;
   react(state: State, input: SagaInput): readonly Decision[];
+  /** The steps that lie ahead of a saga that has just started. */
+  planned(state: State): readonly PlannedStep[];
 }

@@ -34,7 +34,7 @@ export interface Sequence<Start> {
   /** Groups in order. May grow with results, but what was there before never changes. */
   groups(start: Start, results: Results): readonly (readonly Step[])[];
   readonly stay?: {
-    readonly checkSeconds: number;
+    checkSeconds(start: Start): number;
     check(start: Start, count: number): EffectRequest;
     /** Reason to close, or null to go on. */
     closes(start: Start, result: JsonObject): Failure | null;
@@ -76,6 +76,13 @@ export function sequence<Start>(definition: Sequence<Start>): Saga<SequenceState
     }),
     evolve: (state, event) => evolve(definition, state, event),
     react: (state, input) => react(definition, state, input),
+    planned: ({ start }) =>
+      start === null
+        ? []
+        : definition
+            .groups(start, {})
+            .flat()
+            .map(({ effect: { step, title } }) => ({ step, title })),
   };
 }
 
@@ -190,7 +197,7 @@ function goOn<Start>(
     return [{ do: 'effect', effect: { ...definition.stay.check(start, checks), step: `${CHECK}${checks}` } }];
   }
   if (Object.values(state.timers).includes('set') || isOpen(state, CHECK)) return [];
-  return [{ do: 'timer', step: `stay:${checks + 1}`, seconds: definition.stay.checkSeconds }];
+  return [{ do: 'timer', step: `stay:${checks + 1}`, seconds: definition.stay.checkSeconds(start) }];
 }
 
 /** First what is under way comes to rest, then the begun steps are undone backwards, then the domain is told. */

@@ -101,7 +101,8 @@ export class SagaRuntime {
       saga.initial(),
     );
     const decisions = saga.react(state, input);
-    const inputEvent = { id: eventId, type: input.type, data: input.data, metadata: { ...own, causationId } };
+    const data = history.length === 0 ? { ...input.data, planned: saga.planned(state) } : input.data;
+    const inputEvent = { id: eventId, type: input.type, data, metadata: { ...own, causationId } };
     const book = readBook([...history, input]);
     return [inputEvent, ...eventsOf(stream, decisions, book, { ...own, causationId: eventId })];
   }

@@ -1,6 +1,8 @@
 import type { Reserved } from '#domain/kernel/reservation';
 import { sequence } from '#domain/kernel/sequence';
 
+import { commandEffect } from '../command-effect.js';
+
 interface Registration {
   readonly category: string;
   readonly id: string;
@@ -21,15 +23,7 @@ export const registerSaga = sequence<Registration>({
   groups: (start) => [
     [
       {
-        effect: {
-          step: 'create',
-          title: 'Create what the name was reserved for',
-          kind: 'command',
-          args: { category: start.category, id: start.id, command: start.command },
-          resource: `${start.category}:${start.id}`,
-          timeoutSeconds: 30,
-          retry: { attempts: 1000, baseMs: 100, maxMs: 10_000 },
-        },
+        effect: commandEffect('create', 'Create what was reserved', start.category, start.id, start.command),
       },
     ],
   ],

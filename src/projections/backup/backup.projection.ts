@@ -1,0 +1,126 @@
+import type { BackupEvent } from '#domain/backup/backup';
+import type { BackupPlan, DiskProof } from '#domain/backup/backup-plan';
+import type { VmHeld } from '#domain/hold/vm-hold';
+import type { StoredEvent } from '#domain/kernel/event';
+import type { Projection } from '#domain/kernel/projection';
+
+/** One disk of a backup: planned first, with its proof once the restore point exists. */
+export type BackupDisk = {
+  readonly disk_id: number;
+  readonly device_key: number;
+  readonly size_bytes: number;
+  readonly image: string;
+  readonly file_size_bytes: number | null;
+  readonly bytes_copied: number | null;
+  readonly change_id: string | null;
+};
+
+export type BackupRecord = {
+  backup_id: string;
+  vm_context_id: string;
+  vm_name: string;
+  repository_id: string;
+  root: string;
+  backup_type: string;
+  policy_id: string | null;
+  tags: Readonly<Record<string, string>>;
+  status: 'pending' | 'running' | 'completed' | 'failed' | 'cancelled';
+  disks: readonly BackupDisk[];
+  total_bytes: number;
+  error_code: string | null;
+  error_message: string | null;
+  created_at: string;
+  started_at: string | null;
+  completed_at: string | null;
+};
+
+export const backupProjection: Projection<BackupRecord> = {
+  name: 'backup',
+  version: 1,
+  table: {
+    key: 'backup_id',
+    columns: {
+      backup_id: 'text',
+      vm_context_id: 'text',
+      vm_name: 'text',
+      repository_id: 'text',
+      root: 'text',
+      backup_type: 'text',
+      policy_id: 'text',
+      tags: 'jsonb',
+      status: 'text',
+      disks: 'jsonb',
+      total_bytes: 'bigint',
+      error_code: 'text',
+      error_message: 'text',
+      created_at: 'timestamptz',
+      started_at: 'timestamptz',
+      completed_at: 'timestamptz',
+    },
+    indexes: [
+      ['vm_context_id', 'created_at'],
+      ['repository_id', 'created_at'],
+      ['created_at', 'backup_id'],
+    ],
+  },
+  handles: ['VmHeld', 'BackupStarted', 'BackupCompleted', 'BackupFailed', 'BackupCancelled'],
+  keysOf: (event) => [(event.data as { jobId: string }).jobId],
+  evolve: (row, event) => evolve(row, event, event as unknown as VmHeld | BackupEvent),
+};
+
+function evolve(row: BackupRecord | null, stored: StoredEvent, event: VmHeld | BackupEvent): BackupRecord | null {
+  const at = stored.recordedAt.toISOString();
+  if (event.type === 'VmHeld') return pending(event.data.plan as unknown as BackupPlan, at);
+  if (row === null) return null;
+  switch (event.type) {
+    case 'BackupStarted':
+      return { ...row, status: 'running', started_at: at };
+    case 'BackupCompleted':
+      return { ...row, status: 'completed', completed_at: at, disks: proven(row.disks, event.data.disks) };
+    case 'BackupFailed':
+    case 'BackupCancelled': {
+      const status = event.type === 'BackupFailed' ? 'failed' : 'cancelled';
+      return { ...row, status, completed_at: at, error_code: event.data.code, error_message: event.data.message };
+    }
+    case 'BackupCancelRequested':
+      return row;
+  }
+}
+
+function pending(plan: BackupPlan, at: string): BackupRecord {
+  return {
+    backup_id: plan.jobId,
+    vm_context_id: plan.contextId,
+    vm_name: plan.vmName,
+    repository_id: plan.repositoryId,
+    root: plan.root,
+    backup_type: plan.backupType,
+    policy_id: plan.policyId,
+    tags: plan.tags,
+    status: 'pending',
+    disks: plan.disks.map((disk) => ({
+      disk_id: disk.diskId,
+      device_key: disk.deviceKey,
+      size_bytes: disk.sizeBytes,
+      image: disk.image,
+      file_size_bytes: null,
+      bytes_copied: null,
+      change_id: null,
+    })),
+    total_bytes: plan.disks.reduce((sum, disk) => sum + disk.sizeBytes, 0),
+    error_code: null,
+    error_message: null,
+    created_at: at,
+    started_at: null,
+    completed_at: null,
+  };
+}
+
+function proven(disks: readonly BackupDisk[], proofs: readonly DiskProof[]): readonly BackupDisk[] {
+  return disks.map((disk) => {
+    const proof = proofs.find((candidate) => candidate.deviceKey === disk.device_key);
+    if (proof === undefined) return disk;
+    const { fileSizeBytes, bytesCopied, changeId } = proof;
+    return { ...disk, file_size_bytes: fileSizeBytes, bytes_copied: bytesCopied, change_id: changeId };
+  });
+}

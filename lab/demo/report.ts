@@ -1,0 +1,27 @@
+/** What one demonstration did, for those who check it with a program. Sizes are bytes. */
+export interface DemoReport {
+  readonly ok: boolean;
+  readonly seconds: number;
+  readonly ids: Readonly<Record<string, string | number>>;
+  readonly steps: readonly StepReport[];
+  readonly disks: readonly { readonly disk_id: number; readonly device_key: number; readonly size_bytes: number }[];
+  readonly files: readonly FileReport[];
+  readonly files_equal: boolean;
+  readonly left_behind: readonly string[];
+}
+
+export interface StepReport {
+  readonly name: string;
+  readonly seconds: number;
+  /** Types of the events that the step caused, with their number. */
+  readonly events: Readonly<Record<string, number>>;
+}
+
+export interface FileReport {
+  /** Percent-encoded, since names of guests are bytes. */
+  readonly path: string;
+  readonly partition: number;
+  readonly size_bytes: number;
+  readonly source_sha256: string;
+  readonly restored_sha256: string;
+}

@@ -6,6 +6,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { performance } from 'node:perf_hooks';
+import { clearTimeout, setTimeout } from 'node:timers';
 
 /** Scripts of package.json, so that a developer runs exactly the same one by one. */
 const gates = ['format', 'lint', 'typecheck', 'boundaries', 'unused'];

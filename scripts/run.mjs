@@ -20,8 +20,9 @@ try {
   process.chdir(dirname(dirname(fileURLToPath(import.meta.url))));
   findAdministratorsPrograms();
   await alone(async () => {
-    await installPackages();
+    // The programs come first: what the user must do alone is said before the long wait.
     await ensurePrograms(command);
+    await installPackages();
     await buildIfStale();
   });
   const program = resolve(programs[command]);

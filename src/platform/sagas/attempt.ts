@@ -3,6 +3,7 @@ import type { Failure } from '#domain/kernel/saga';
 
 import { EffectError, type EffectExecutor } from './effect.port.js';
 import type { LeasedEffect } from './leases.js';
+import { splitStream } from './saga-log.js';
 
 /** How one attempt at an effect went. `interrupted` says nothing: the next owner will look. */
 export type AttemptResult =
@@ -25,6 +26,8 @@ export async function attempt(
   if (effect.state === 'cancelling' && effect.attempt === 1) return { is: 'cancelled' };
   const context = {
     effectId: effect.effectId,
+    saga: splitStream(effect.stream).category,
+    requestedEventId: effect.requestedEventId,
     attempt: effect.attempt,
     correlationId: effect.correlationId,
     signal: controller.signal,

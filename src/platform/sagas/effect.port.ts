@@ -10,6 +10,9 @@ export type Observation =
 
 export interface EffectContext {
   readonly effectId: string;
+  /** Name of the saga that asked, and the event in which it did. */
+  readonly saga: string;
+  readonly requestedEventId: string;
   readonly attempt: number;
   readonly correlationId: string;
   /** Aborts on cancel, on the attempt's time limit and on shutdown. */

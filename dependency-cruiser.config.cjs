@@ -28,7 +28,7 @@ module.exports = {
     {
       name: 'projections-and-sagas-are-pure',
       severity: 'error',
-      from: { path: '^src/(projections|sagas)/', pathNot: '\\.(spec|entity)\\.ts$' },
+      from: { path: '^src/(projections|sagas)/', pathNot: '\\.(spec|entity|directory)\\.ts$' },
       to: { pathNot: '^src/(domain|projections|sagas)/' },
     },
     {

@@ -13,7 +13,7 @@ interface Registration {
 export const registerSaga = sequence<Registration>({
   name: 'register',
   version: 1,
-  listensTo: ['Reserved'],
+  listensTo: ['Reserved', 'RepositoryPlaceReserved'],
   correlate: (event) => ({ id: (event.data as Reserved['data']).by, starts: true }),
   start: (_type, data) => {
     const { by, creates } = data as unknown as Reserved['data'];

@@ -1,0 +1,52 @@
+import { DomainError } from '../kernel/domain-error.js';
+
+export class RepositoryNameTaken extends DomainError {
+  readonly kind = 'conflict';
+  readonly code = 'already-exists';
+  constructor(name: string, repositoryId: string) {
+    super(`a repository named "${name}" exists already`, 'use that repository or choose another name', {
+      repository_id: repositoryId,
+    });
+  }
+}
+
+export class RepositoryPathTaken extends DomainError {
+  readonly kind = 'conflict';
+  readonly code = 'repository-path-taken';
+  constructor(name: string, repositoryId: string) {
+    super(
+      `the directory is, contains or lies inside that of repository "${name}"`,
+      'use that repository or a directory apart from it',
+      { repository_id: repositoryId },
+    );
+  }
+}
+
+export class RepositoryTypeNotOffered extends DomainError {
+  readonly kind = 'rule-broken';
+  readonly code = 'repository-type-not-offered';
+  constructor(type: string) {
+    super(`repositories of type "${type}" do not exist yet; this version has "local" only`, 'ask for type "local"', {
+      type,
+      types: ['local'],
+    });
+  }
+}
+
+export class ImmutabilityNotOffered extends DomainError {
+  readonly kind = 'rule-broken';
+  readonly code = 'immutability-not-offered';
+  constructor() {
+    super('this version cannot make backups immutable yet', 'leave is_immutable out or set it to false');
+  }
+}
+
+export class UnknownRepository extends DomainError {
+  readonly kind = 'not-found';
+  readonly code = 'unknown-repository';
+  constructor(repositoryId: string) {
+    super(`there is no repository ${repositoryId}`, 'GET /api/v1/repositories shows the repositories there are', {
+      repository_id: repositoryId,
+    });
+  }
+}

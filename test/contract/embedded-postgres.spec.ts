@@ -114,12 +114,15 @@ describe('the embedded PostgreSQL', () => {
     await expect(query(second.url, 'select 1')).rejects.toThrow();
   });
 
-  it('is not misled by a stale pid file that names a process of somebody else', async () => {
+  it('is not misled by stale files that name a process of somebody else', async () => {
     const first = await start();
-    const pidFile = join(dataDir, 'postgres/data/postmaster.pid');
-    const lines = readFileSync(pidFile, 'utf8').split('\n');
+    const files = ['postgres/data/postmaster.pid', 'postgres/.s.PGSQL.5432.lock'].map((name) => join(dataDir, name));
+    const left = files.map((file) => readFileSync(file, 'utf8').split('\n'));
     await first.stop();
-    writeFileSync(pidFile, [String(process.pid), ...lines.slice(1)].join('\n'));
+    // Not this process: PostgreSQL forgives the pid of its parent.
+    files.forEach((file, index) => {
+      writeFileSync(file, [String(process.ppid), ...left[index]!.slice(1)].join('\n'));
+    });
     const second = await start();
     expect(second.adopted).toBe(false);
     expect(await query(second.url, 'select 1 as one')).toEqual([{ one: 1 }]);

@@ -47,7 +47,7 @@ export class EmbeddedPostgres {
     try {
       const account = openAccount(kind ?? chooseAccountKind(), folder, await findBinaries());
       const cluster = await openCluster(account, settings);
-      const outlived = await adoptPostmaster(cluster);
+      const outlived = await adoptPostmaster(account, cluster);
       const postmaster = outlived ?? (await startPostmaster(account, cluster, settings));
       const { pid, listening } = postmaster;
       log.info({ pid, ...listening, adopted: outlived !== undefined }, 'the embedded PostgreSQL answers');

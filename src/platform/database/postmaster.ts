@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { closeSync, openSync, readFileSync, realpathSync, rmSync, statSync } from 'node:fs';
+import { closeSync, openSync, readdirSync, readFileSync, realpathSync, rmSync, statSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
@@ -25,7 +25,7 @@ export interface Postmaster {
 }
 
 const startSeconds = 120;
-const adoptSeconds = 60;
+const adoptSeconds = 20;
 const largestLogBytes = 10_000_000;
 /** A socket's whole path must fit into 107 bytes on Linux; some of that is left for other systems' smaller limits. */
 const longestSocketPathBytes = 99;
@@ -41,7 +41,7 @@ export function connectionUrl(cluster: Cluster, { host, port }: Listening): stri
  * The server that a killed OMA left running on these files, when it still answers. Everything else of it, a server that
  * doesn't answer, processes of a server that was killed, a stale postmaster.pid, is ended and cleared away.
  */
-export async function adoptPostmaster(cluster: Cluster): Promise<Postmaster | undefined> {
+export async function adoptPostmaster(account: PostgresAccount, cluster: Cluster): Promise<Postmaster | undefined> {
   const pidFile = join(cluster.data, 'postmaster.pid');
   const left = readPidFile(pidFile);
   const here = realpathSync(cluster.data);
@@ -58,7 +58,12 @@ export async function adoptPostmaster(cluster: Cluster): Promise<Postmaster | un
     for (const pid of processesIn(here)) signal(pid, 'SIGKILL');
     await within(10, () => processesIn(here).length === 0);
   }
+  // PostgreSQL takes the pid in these files for alive when it was given to another process, or nobody reaped the dead one
+  // (a container without an init), and would refuse to start for ever. Here it is known that nothing of it runs.
   rmSync(pidFile, { force: true });
+  for (const name of readdirSync(account.home).filter((entry) => entry.startsWith('.s.PGSQL.'))) {
+    rmSync(join(account.home, name), { force: true });
+  }
   return undefined;
 }
 

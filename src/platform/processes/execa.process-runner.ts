@@ -1,0 +1,190 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { open } from 'node:fs/promises';
+import type { Readable } from 'node:stream';
+import { setTimeout as pause } from 'node:timers/promises';
+
+import { execa } from 'execa';
+
+import {
+  type DaemonIdentity,
+  ProcessRunner,
+  type ProgramCall,
+  ProgramNotFound,
+  type ProgramResult,
+  ProgramTimedOut,
+} from './process-runner.port.js';
+import { identityOf, startTicksOfNewChild } from './process-table.js';
+
+const MAX_STDOUT_BYTES = 32 * 1024 * 1024;
+/** More of it is read and thrown away: a program with much to complain about must not block. */
+const KEPT_STDERR_BYTES = 64 * 1024;
+const POLL_MS = 25;
+const REMEMBERED_CHILDREN = 1000;
+
+/** The output of a program was larger than any answer that OMA expects. */
+export class ProgramOutputTooLarge extends Error {
+  override readonly name = 'ProgramOutputTooLarge';
+}
+
+interface OwnChild {
+  readonly exited: Promise<number | null>;
+}
+
+/** Runs programs by execa. Every program leads a process group of its own, so that its children end with it. */
+export class ExecaProcessRunner extends ProcessRunner {
+  private readonly ownChildren = new Map<string, OwnChild>();
+
+  async run(call: ProgramCall): Promise<ProgramResult> {
+    call.signal?.throwIfAborted();
+    const child = execa(call.program, call.args, {
+      ...(call.stdin === undefined ? { stdin: 'ignore' as const } : { input: call.stdin }),
+      ...(call.cwd === undefined ? {} : { cwd: call.cwd }),
+      env: { ...plainEnvironment(), ...call.environment },
+      extendEnv: false,
+      detached: true,
+      buffer: false,
+      reject: false,
+    });
+    let verdict: Error | undefined;
+    const end = (reason: Error) => {
+      verdict ??= reason;
+      killGroup(child.pid);
+    };
+    const limit = setTimeout(() => {
+      end(new ProgramTimedOut(`${call.program} took longer than ${call.timeoutSeconds} s`));
+    }, call.timeoutSeconds * 1000);
+    const onAbort = () => {
+      end(new Error(`${call.program} was stopped because its caller gave up`));
+    };
+    call.signal?.addEventListener('abort', onAbort, { once: true });
+    try {
+      const [stdout, stderr, result] = await Promise.all([
+        collect(child.stdout, MAX_STDOUT_BYTES, () => {
+          end(new ProgramOutputTooLarge(`${call.program} wrote more than ${MAX_STDOUT_BYTES} bytes`));
+        }),
+        collect(child.stderr, KEPT_STDERR_BYTES, () => undefined),
+        child,
+      ]);
+      if (verdict !== undefined) throw verdict;
+      if (result.code === 'ENOENT') throw new ProgramNotFound(`the program ${call.program} is not installed`);
+      if (result.exitCode === undefined && result.signal === undefined) {
+        throw new Error(`${call.program} could not be started`, { cause: result.cause });
+      }
+      return { exitCode: result.exitCode ?? null, stdout, stderr };
+    } finally {
+      clearTimeout(limit);
+      call.signal?.removeEventListener('abort', onAbort);
+    }
+  }
+
+  async spawnDaemon(call: {
+    readonly program: string;
+    readonly args: readonly string[];
+    readonly logFile: string;
+  }): Promise<DaemonIdentity> {
+    const log = await open(call.logFile, 'a', 0o600);
+    try {
+      const child = spawn(call.program, [...call.args], {
+        cwd: '/',
+        env: plainEnvironment(),
+        detached: true,
+        stdio: ['ignore', log.fd, log.fd],
+      });
+      const exited = exitOf(child);
+      if (child.pid === undefined) {
+        await exited.catch(() => undefined);
+        throw new ProgramNotFound(`the program ${call.program} could not be started`);
+      }
+      const daemon = { pid: child.pid, startTicks: startTicksOfNewChild(child.pid) };
+      child.unref();
+      this.remember(daemon, { exited });
+      return daemon;
+    } finally {
+      await log.close();
+    }
+  }
+
+  async isAlive(daemon: DaemonIdentity): Promise<boolean> {
+    return (await identityOf(daemon.pid))?.startTicks === daemon.startTicks;
+  }
+
+  async stopDaemon(
+    daemon: DaemonIdentity,
+    graceSeconds: number,
+  ): Promise<{ readonly exitCode: number | null; readonly killed: boolean }> {
+    let killed = false;
+    if (await this.isAlive(daemon)) {
+      signal(daemon.pid, 'SIGTERM');
+      if (!(await this.goneWithin(daemon, graceSeconds * 1000))) {
+        killed = true;
+        killGroup(daemon.pid);
+        await this.goneWithin(daemon, Number.POSITIVE_INFINITY);
+      }
+    }
+    return { exitCode: (await this.ownChildren.get(keyOf(daemon))?.exited) ?? null, killed };
+  }
+
+  private async goneWithin(daemon: DaemonIdentity, milliseconds: number): Promise<boolean> {
+    const deadline = performance.now() + milliseconds;
+    while (await this.isAlive(daemon)) {
+      if (performance.now() >= deadline) return false;
+      await pause(POLL_MS);
+    }
+    return true;
+  }
+
+  private remember(daemon: DaemonIdentity, child: OwnChild): void {
+    this.ownChildren.set(keyOf(daemon), child);
+    const [oldest] = this.ownChildren.keys();
+    if (this.ownChildren.size > REMEMBERED_CHILDREN && oldest !== undefined) this.ownChildren.delete(oldest);
+  }
+}
+
+/** What a program may know of our environment: never the settings, which hold secrets. */
+function plainEnvironment(): Record<string, string> {
+  const { PATH = '/usr/local/bin:/usr/bin:/bin', HOME = '/', TMPDIR = '/tmp' } = process.env;
+  // A user's PATH often lacks the folders of sfdisk, blkid and e2fsck, which need no privileges to look at a file.
+  return { PATH: `${PATH}:/usr/local/sbin:/usr/sbin:/sbin`, HOME, TMPDIR, LC_ALL: 'C.UTF-8', TZ: 'UTC' };
+}
+
+async function collect(stream: Readable, maxBytes: number, onOverflow: () => void): Promise<string> {
+  const chunks: Buffer[] = [];
+  let size = 0;
+  try {
+    for await (const chunk of stream as AsyncIterable<Buffer>) {
+      const room = maxBytes - size;
+      if (chunk.length > room) onOverflow();
+      if (room > 0) chunks.push(chunk.subarray(0, room));
+      size += Math.min(chunk.length, Math.max(room, 0));
+    }
+  } catch {
+    // The pipe of a killed program may break; its end is judged by the exit.
+  }
+  return Buffer.concat(chunks).toString('utf8');
+}
+
+async function exitOf(child: ChildProcess): Promise<number | null> {
+  try {
+    const [exitCode] = (await once(child, 'exit')) as [number | null];
+    return exitCode;
+  } catch {
+    return null;
+  }
+}
+
+function killGroup(pid: number | undefined): void {
+  if (pid !== undefined) signal(-pid, 'SIGKILL');
+}
+
+function signal(pid: number, name: NodeJS.Signals): void {
+  try {
+    process.kill(pid, name);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+  }
+}
+
+function keyOf(daemon: DaemonIdentity): string {
+  return `${daemon.pid}.${daemon.startTicks}`;
+}

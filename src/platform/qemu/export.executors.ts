@@ -1,0 +1,167 @@
+import { dirname } from 'node:path';
+
+import type { BackupEffects } from '#domain/backup/effects';
+import { fsyncPath } from '#platform/repositories/durable-file';
+import { pathBeneath } from '#platform/repositories/path-beneath';
+import { EffectError, type EffectContext, type EffectExecutor, type Observation } from '#platform/sagas/effect.port';
+
+import { inUserWords } from './failures.js';
+import type { NbdExports } from './nbd-exports.js';
+import { NoFreePort } from './nbd-ports.js';
+import { readQcow2Header } from './qcow2-header.js';
+import type { QemuImg } from './qemu-img.js';
+
+type Start = BackupEffects['export.start'];
+type Stop = BackupEffects['export.stop'];
+type Finish = BackupEffects['export.finish'];
+
+/** Nothing that is thrown away needs a long farewell. */
+const STOP_GRACE_SECONDS = 5;
+/** A clean close writes everything that is still in memory, perhaps over a slow network. */
+const FINISH_GRACE_SECONDS = 600;
+
+/** Opens the door through which the agent writes one disk. */
+export class StartExportExecutor implements EffectExecutor<Start['args']> {
+  readonly kind = 'export.start';
+
+  constructor(
+    private readonly nbdExports: NbdExports,
+    private readonly qemuImg: QemuImg,
+  ) {}
+
+  observe({ exportId, root, image }: Start['args'], { signal }: EffectContext): Promise<Observation> {
+    return inUserWords(async () => {
+      const file = await pathBeneath(root, image);
+      if ((await this.nbdExports.process(exportId)) === null) return { state: 'absent' };
+      const { virtualSizeBytes } = await readQcow2Header(file);
+      const running = await this.nbdExports.running(exportId, virtualSizeBytes, signal);
+      return running === null ? { state: 'partial' } : { state: 'done', result: resultOf(running) };
+    });
+  }
+
+  execute({ exportId, root, image }: Start['args'], { signal }: EffectContext): Promise<Start['result']> {
+    return inUserWords(async () => {
+      const file = await pathBeneath(root, image);
+      const mute = await this.nbdExports.process(exportId);
+      if (mute !== null) await this.nbdExports.stop(mute, STOP_GRACE_SECONDS);
+      const header = await readQcow2Header(file);
+      // Opening a dirty image for writing repairs it and makes it look clean; and only in an image that starts empty
+      // does every loss show in the dirty bit.
+      if (header.dirty || header.corrupt || !(await this.qemuImg.isEmpty(file, signal))) {
+        throw notClean('an earlier export of the image ended before its time');
+      }
+      const running = await this.nbdExports.start(exportId, file, header.virtualSizeBytes, signal).catch(noPort);
+      if (running === null) {
+        throw new EffectError('transient', {
+          code: 'export-not-started',
+          message: 'the export of a disk did not start',
+        });
+      }
+      return resultOf(running);
+    });
+  }
+
+  async ended(_args: Start['args'], { pid, startTicks }: Start['result']): Promise<string | null> {
+    return (await this.nbdExports.isAlive({ pid, startTicks })) ? null : 'the export of a disk ended by itself';
+  }
+}
+
+/** Ends an export without asking whether its image is any good. */
+export class StopExportExecutor implements EffectExecutor<Stop['args']> {
+  readonly kind = 'export.stop';
+
+  constructor(private readonly nbdExports: NbdExports) {}
+
+  async observe({ exportId }: Stop['args']): Promise<Observation> {
+    const gone =
+      (await this.nbdExports.process(exportId)) === null && (await this.nbdExports.ports.find(exportId)) === null;
+    return gone ? { state: 'done', result: {} } : { state: 'partial' };
+  }
+
+  async execute({ exportId }: Stop['args']): Promise<Stop['result']> {
+    const daemon = await this.nbdExports.process(exportId);
+    if (daemon !== null) await this.nbdExports.stop(daemon, STOP_GRACE_SECONDS);
+    await this.nbdExports.tidy(exportId);
+    await this.nbdExports.ports.release(exportId);
+    return {};
+  }
+}
+
+/**
+ * Ends an export and proves the clean end (docs/adr/0007): it was asked to end before it was gone, it went by itself, as
+ * our own child with exit code 0, the header says that everything was written, and file and folder are on the disk.
+ */
+export class FinishExportExecutor implements EffectExecutor<Finish['args']> {
+  readonly kind = 'export.finish';
+
+  constructor(private readonly nbdExports: NbdExports) {}
+
+  async observe({ exportId }: Finish['args']): Promise<Observation> {
+    const row = await this.nbdExports.ports.find(exportId);
+    return row?.closed == null ? { state: 'partial' } : { state: 'done', result: { exitCode: row.closed.exitCode } };
+  }
+
+  execute({ exportId, root, image }: Finish['args'], { signal }: EffectContext): Promise<Finish['result']> {
+    return inUserWords(async () => {
+      const file = await pathBeneath(root, image);
+      const row = await this.nbdExports.ports.find(exportId);
+      if (row === null) throw notClean('the export of a disk was not open');
+      if (row.closed !== null) return { exitCode: row.closed.exitCode };
+      const daemon = await this.nbdExports.process(exportId);
+      if (daemon === null && !row.stopAsked) throw notClean('the export of a disk ended before it was asked to');
+      await this.nbdExports.ports.stopAsked(exportId);
+      const known = daemon ?? row.daemon;
+      const end =
+        known === null
+          ? { exitCode: null, killed: false }
+          : await unlessAborted(this.nbdExports.stop(known, FINISH_GRACE_SECONDS), signal);
+      if (end.killed) throw notClean('the export of a disk did not end and had to be killed');
+      if (end.exitCode !== null && end.exitCode !== 0) throw notClean('the export of a disk ended with an error');
+      await this.provenOnDisk(file);
+      await this.nbdExports.tidy(exportId);
+      await this.nbdExports.ports.closed(exportId, end.exitCode);
+      return { exitCode: end.exitCode };
+    });
+  }
+
+  private async provenOnDisk(file: string): Promise<void> {
+    if ((await readQcow2Header(file)).dirty)
+      throw notClean('the image was not closed cleanly: writes are missing in it');
+    await fsyncPath(file);
+    await fsyncPath(dirname(file));
+  }
+}
+
+function resultOf(running: { port: number; daemon: { pid: number; startTicks: number } }): Start['result'] {
+  return { port: running.port, pid: running.daemon.pid, startTicks: running.daemon.startTicks };
+}
+
+function notClean(message: string): EffectError {
+  return new EffectError('permanent', { code: 'export-not-clean', message, remedy: 'start the backup again' });
+}
+
+function noPort(error: unknown): never {
+  if (!(error instanceof NoFreePort)) throw error;
+  const failure = {
+    code: 'no-free-port',
+    message: 'every port for exports is in use',
+    remedy: 'wait for other backups to end or set a larger OMA_NBD_PORTS range',
+  };
+  throw new EffectError('transient', failure, { cause: error });
+}
+
+async function unlessAborted<Result>(work: Promise<Result>, signal: AbortSignal): Promise<Result> {
+  signal.throwIfAborted();
+  let onAbort: () => void = () => undefined;
+  const aborted = new Promise<never>((_, reject) => {
+    onAbort = () => {
+      reject(new Error('given up while an export was ending'));
+    };
+    signal.addEventListener('abort', onAbort, { once: true });
+  });
+  try {
+    return await Promise.race([work, aborted]);
+  } finally {
+    signal.removeEventListener('abort', onAbort);
+  }
+}

@@ -1,0 +1,68 @@
+import { createServer } from 'node:net';
+import { setTimeout as pause } from 'node:timers/promises';
+
+import type { DaemonIdentity, ProcessRunner } from '#platform/processes/process-runner.port';
+import { processesWithArgument } from '#platform/processes/process-table';
+
+const PROBE_SECONDS = 5;
+const POLL_MS = 50;
+
+/**
+ * The one living process whose arguments hold exactly this one, or null. That is how a daemon is found again by a later
+ * OMA: the argument names a file in the run directory that only this daemon is given.
+ */
+export async function daemonWithArgument(argument: string): Promise<DaemonIdentity | null> {
+  const [found] = await processesWithArgument((candidate) => candidate === argument);
+  return found === undefined ? null : { pid: found.pid, startTicks: found.startTicks };
+}
+
+/** Whether an NBD server answers at the address and serves a disk of this size. Never throws. */
+export async function nbdAnswers(
+  runner: ProcessRunner,
+  uri: string,
+  sizeBytes: number,
+  signal: AbortSignal,
+): Promise<boolean> {
+  try {
+    const answer = await runner.run({
+      program: 'nbdinfo',
+      args: ['--size', uri],
+      timeoutSeconds: PROBE_SECONDS,
+      signal,
+    });
+    return answer.exitCode === 0 && answer.stdout.trim() === String(sizeBytes);
+  } catch {
+    return false;
+  }
+}
+
+/** Polls until `ready` holds. False when the daemon ended or the time ran out before. */
+export async function daemonReady(
+  runner: ProcessRunner,
+  daemon: DaemonIdentity,
+  ready: () => Promise<boolean>,
+  limits: { readonly seconds: number; readonly signal: AbortSignal },
+): Promise<boolean> {
+  const deadline = performance.now() + limits.seconds * 1000;
+  while (performance.now() < deadline && !limits.signal.aborted) {
+    if (!(await runner.isAlive(daemon))) return false;
+    if (await ready()) return true;
+    await pause(POLL_MS);
+  }
+  return false;
+}
+
+/** Whether nothing listens on the loopback port. */
+export async function loopbackPortIsFree(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const server = createServer();
+    server.once('error', () => {
+      resolve(false);
+    });
+    server.listen({ host: '127.0.0.1', port, exclusive: true }, () => {
+      server.close(() => {
+        resolve(true);
+      });
+    });
+  });
+}

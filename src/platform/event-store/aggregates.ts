@@ -1,0 +1,91 @@
+import type { CommandContext } from '#domain/kernel/command-context';
+import { type Decider, replay } from '#domain/kernel/decider';
+import type { DomainEvent, NewEvent, Position, StoredEvent } from '#domain/kernel/event';
+import { idFor } from '#platform/ids/ids';
+
+import { type EventStore, WrongExpectedRevision } from './event-store.port.js';
+
+/**
+ * Each round somebody else's append got in between, so the log moves on. A hundred callers on one reservation meet at most
+ * a hundred winners; far beyond that something is broken, and saying so beats going round for ever.
+ */
+const MAX_ROUNDS = 250;
+
+export interface Decided<Event extends DomainEvent> {
+  /** Of the last event of the answer; -1n when the stream is still empty. */
+  readonly revision: bigint;
+  /** Read models that have passed it show what was decided. */
+  readonly position: Position;
+  readonly events: readonly Event[];
+}
+
+/**
+ * Runs commands: loads the stream, folds it, decides, appends at the exact revision, and decides again on the newer
+ * history when somebody was faster. A command that was carried out before (same commandId) is answered from the stream.
+ */
+export class Aggregates {
+  constructor(private readonly store: EventStore) {}
+
+  async handle<State, Command, Event extends DomainEvent>(call: {
+    readonly decider: Decider<State, Command, Event>;
+    readonly stream: string;
+    readonly command: Command;
+    readonly context: CommandContext;
+  }): Promise<Decided<Event>> {
+    const { decider, stream, command, context } = call;
+    for (let round = 1; ; round += 1) {
+      const history = await this.history(stream);
+      const earlier = history.filter((event) => event.metadata.commandId === context.commandId);
+      if (earlier.length > 0) return answer<Event>(earlier);
+      const events = decider.decide(command, replay(decider, history as unknown as Event[]));
+      if (events.length === 0) return { ...(await this.nothing(history)), events: [] };
+      const last = history.at(-1);
+      try {
+        const appended = await this.store.append(
+          stream,
+          last === undefined ? 'no-stream' : last.revision,
+          events.map((event, index) => newEvent(stream, event, index, context)),
+        );
+        return { revision: appended.revision, position: appended.position, events };
+      } catch (error) {
+        if (!(error instanceof WrongExpectedRevision) || round >= MAX_ROUNDS) throw error;
+      }
+    }
+  }
+
+  /** The state of a stream as it is now. */
+  async load<State, Command, Event extends DomainEvent>(
+    decider: Decider<State, Command, Event>,
+    stream: string,
+  ): Promise<State> {
+    return replay(decider, (await this.history(stream)) as unknown as Event[]);
+  }
+
+  private async history(stream: string): Promise<StoredEvent[]> {
+    const events: StoredEvent[] = [];
+    for await (const event of this.store.readStream(stream)) events.push(event);
+    return events;
+  }
+
+  private async nothing(history: readonly StoredEvent[]): Promise<{ revision: bigint; position: Position }> {
+    const last = history.at(-1);
+    return last === undefined
+      ? { revision: -1n, position: await this.store.head() }
+      : { revision: last.revision, position: last.position };
+  }
+}
+
+function answer<Event extends DomainEvent>(earlier: readonly StoredEvent[]): Decided<Event> {
+  const last = earlier.at(-1);
+  if (last === undefined) throw new Error('there is no earlier answer');
+  return { revision: last.revision, position: last.position, events: earlier as unknown as Event[] };
+}
+
+function newEvent(stream: string, event: DomainEvent, index: number, context: CommandContext): NewEvent {
+  return {
+    id: idFor('event', context.commandId, stream, String(index)),
+    type: event.type,
+    data: event.data,
+    metadata: { ...context, schemaVersion: 1 },
+  };
+}

@@ -1,0 +1,59 @@
+import type { NewEvent, StoredEvent } from '#domain/kernel/event';
+
+import { InvalidAppend, type Selection } from './event-store.port.js';
+
+export const MAX_EVENTS = 500;
+export const MAX_BYTES = 1024 * 1024;
+
+const STREAM = /^[a-z]+-.+$/;
+const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
+
+/** An event whose JSON is known to be good and whose size is known. */
+export interface SerialisedEvent {
+  readonly id: string;
+  readonly type: string;
+  readonly data: string;
+  readonly metadata: string;
+}
+
+/** Checks an append against the rules that hold on every adapter, and writes its JSON once. Throws InvalidAppend. */
+export function serialise(stream: string, events: readonly NewEvent[]): readonly SerialisedEvent[] {
+  if (!STREAM.test(stream)) throw new InvalidAppend(`"${stream}" is not a stream name: category-id, category [a-z]+`);
+  if (events.length === 0) throw new InvalidAppend('an append needs at least one event');
+  if (events.length > MAX_EVENTS) throw new InvalidAppend(`an append has at most ${MAX_EVENTS} events`);
+  const ids = new Set(events.map((event) => event.id));
+  if (ids.size < events.length) throw new InvalidAppend('the events of one append need ids of their own');
+  const serialised = events.map(serialiseOne);
+  const bytes = serialised.reduce(
+    (sum, event) => sum + Buffer.byteLength(event.data) + Buffer.byteLength(event.metadata),
+    0,
+  );
+  if (bytes > MAX_BYTES)
+    throw new InvalidAppend(`an append has at most ${MAX_BYTES} bytes of JSON, this one has ${bytes}`);
+  return serialised;
+}
+
+function serialiseOne(event: NewEvent): SerialisedEvent {
+  if (!UUID.test(event.id)) throw new InvalidAppend(`event id "${event.id}" is not a UUID in lower case`);
+  if (event.type === '' || event.type.startsWith('$')) throw new InvalidAppend(`"${event.type}" is not an event type`);
+  return { id: event.id, type: event.type, data: json(event.data), metadata: json(event.metadata) };
+}
+
+function json(value: object): string {
+  let text: string;
+  try {
+    text = JSON.stringify(value);
+  } catch (error) {
+    throw new InvalidAppend(`an event can't be written as JSON: ${error instanceof Error ? error.message : 'unknown'}`);
+  }
+  // PostgreSQL's jsonb can't hold NUL; every adapter refuses it, so that they agree.
+  if (text.includes('\\u0000')) throw new InvalidAppend('an event must not contain the character NUL');
+  return text;
+}
+
+/** Whether a reader wants this event. */
+export function selects(selection: Selection, event: Pick<StoredEvent, 'type' | 'stream'>): boolean {
+  const { types, streamPrefixes } = selection;
+  if (types !== undefined && !types.includes(event.type)) return false;
+  return streamPrefixes === undefined || streamPrefixes.some((prefix) => event.stream.startsWith(prefix));
+}

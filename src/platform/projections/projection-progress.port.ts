@@ -1,0 +1,22 @@
+import type { Position } from '#domain/kernel/event';
+
+export interface ProjectionStatus {
+  readonly name: string;
+  readonly version: number;
+  readonly position: Position;
+  readonly status: 'running' | 'stopped';
+  /** Why it stopped, and at which event. */
+  readonly error: string | null;
+  readonly stoppedEventId: string | null;
+  /** Age of the newest event it handled while newer ones wait; 0 when it has caught up. */
+  readonly lagSeconds: number;
+}
+
+/** How far the read models are, for those who answer requests. */
+export abstract class ProjectionProgress {
+  /** True once all of them have passed the position, false when that takes longer than `timeoutMs`. */
+  abstract waitFor(names: readonly string[], position: Position, timeoutMs: number): Promise<boolean>;
+  abstract status(): Promise<readonly ProjectionStatus[]>;
+  /** Lets a stopped projection try its event again; false when there is no stopped one of that name. */
+  abstract retry(name: string): Promise<boolean>;
+}

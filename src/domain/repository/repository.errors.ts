@@ -50,3 +50,22 @@ export class UnknownRepository extends DomainError {
     });
   }
 }
+
+export class RepositoryPathUnusable extends DomainError {
+  readonly kind = 'rule-broken';
+  readonly code = 'repository-path-unusable';
+  constructor(fault: string, message: string) {
+    super(message, 'give an absolute path of a directory that OMA may write to', { fault });
+  }
+}
+
+/** The directory was there once: its disk may not be mounted. */
+export class RepositoryAway extends DomainError {
+  readonly kind = 'unavailable';
+  readonly code = 'repository-away';
+  constructor(repositoryId: string) {
+    super(`the storage of repository ${repositoryId} does not answer`, 'check that its disk is mounted', {
+      repository_id: repositoryId,
+    });
+  }
+}

@@ -2,6 +2,7 @@ import type { Migration } from './migration.js';
 import { projections } from './migrations/0002-projections.js';
 import { sagas } from './migrations/0003-sagas.js';
 import { exportsAndMounts } from './migrations/0005-exports-and-mounts.js';
+import { credentials } from './migrations/0006-credentials.js';
 
 /** All steps in order. Tables of projections aren't here: the runner makes them from their shapes. */
-export const migrations: readonly Migration[] = [projections, sagas, exportsAndMounts];
+export const migrations: readonly Migration[] = [projections, sagas, exportsAndMounts, credentials];

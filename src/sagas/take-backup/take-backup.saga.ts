@@ -111,7 +111,7 @@ function createImage(plan: BackupPlan, disk: PlannedDisk): Step {
 }
 
 function exportIdOf(plan: BackupPlan, disk: PlannedDisk): string {
-  return `${plan.jobId}:${disk.deviceKey}`;
+  return `${plan.jobId}-${disk.deviceKey}`;
 }
 
 function startExport(plan: BackupPlan, disk: PlannedDisk): Step {

@@ -1,0 +1,98 @@
+import { Command, CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
+import { DataSource } from 'typeorm';
+
+import { DefaultMustBeActive } from '#domain/credential/credential.errors';
+import type { CredentialCommand, CredentialFacts } from '#domain/credential/credential';
+import type { CommandContext } from '#domain/kernel/command-context';
+import { DomainError } from '#domain/kernel/domain-error';
+import { folded } from '#domain/kernel/folded';
+import { reservation } from '#domain/kernel/reservation';
+import { Clock } from '#platform/clock/clock.port';
+import { until } from '#platform/clock/until';
+import { Aggregates } from '#platform/event-store/aggregates';
+import { idFor, newId } from '#platform/ids/ids';
+import { Numbers } from '#platform/ids/numbers.port';
+import { Vault } from '#platform/secrets/vault.port';
+import { CredentialRow } from '#projections/credential/credential.entity';
+
+import type { ShownCredential } from '../credential.response.js';
+
+const VISIBLE_WITHIN_MS = 1500;
+
+export class CreateCredential extends Command<{ readonly shown: ShownCredential; readonly pending: boolean }> {
+  constructor(
+    readonly wanted: Pick<
+      CredentialFacts,
+      'name' | 'vcenterHost' | 'username' | 'datacenter' | 'isActive' | 'isDefault'
+    >,
+    readonly password: string,
+    readonly context: CommandContext,
+  ) {
+    super();
+  }
+}
+
+@CommandHandler(CreateCredential)
+export class CreateCredentialHandler implements ICommandHandler<CreateCredential> {
+  constructor(
+    private readonly aggregates: Aggregates,
+    private readonly vault: Vault,
+    private readonly numbers: Numbers,
+    private readonly clock: Clock,
+    private readonly rows: DataSource,
+  ) {}
+
+  /** The password is in the vault before anything refers to it, and leaves it when the name turns out to be taken. */
+  async execute({
+    wanted,
+    password,
+    context,
+  }: CreateCredential): Promise<{ shown: ShownCredential; pending: boolean }> {
+    if (wanted.isDefault && !wanted.isActive) throw new DefaultMustBeActive();
+    const secret = await this.vault.put(password);
+    const credential: CredentialFacts = {
+      ...wanted,
+      id: newId(),
+      credentialNumber: await this.numbers.next('credential'),
+      secretRef: secret.ref,
+      fingerprint: secret.fingerprint,
+      createdBy: context.actor.id,
+    };
+    try {
+      await this.reserveName(credential, context);
+    } catch (error) {
+      if (error instanceof DomainError) await this.vault.forget(secret.ref);
+      throw error;
+    }
+    const row = await until(() => this.settled(credential), VISIBLE_WITHIN_MS);
+    return { shown: row ?? this.asCreated(credential), pending: row === null };
+  }
+
+  private async reserveName(credential: CredentialFacts, context: CommandContext): Promise<void> {
+    const command: CredentialCommand = { type: 'CreateCredential', credential };
+    await this.aggregates.handle({
+      decider: reservation,
+      stream: `credentialname-${idFor('credential name', folded(credential.name))}`,
+      command: {
+        type: 'Reserve',
+        by: credential.id,
+        label: `a credential named "${credential.name}"`,
+        creates: { category: 'credential', command },
+      },
+      context,
+    });
+  }
+
+  /** The row, once it is also settled which credential is the default. */
+  private async settled({ id, isActive, isDefault }: CredentialFacts): Promise<CredentialRow | null> {
+    const rows = this.rows.getRepository(CredentialRow);
+    const row = await rows.findOneBy({ id });
+    if (row === null || !isActive || row.isDefault) return row;
+    return !isDefault && (await rows.existsBy({ isDefault: true })) ? row : null;
+  }
+
+  private asCreated(credential: CredentialFacts): ShownCredential {
+    const now = this.clock.now();
+    return { ...credential, credentialId: credential.credentialNumber, createdAt: now, updatedAt: now };
+  }
+}

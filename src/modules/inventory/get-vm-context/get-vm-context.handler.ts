@@ -1,0 +1,29 @@
+import { type IQueryHandler, Query, QueryHandler } from '@nestjs/cqrs';
+import { DataSource } from 'typeorm';
+
+import { VmDirectory } from '#projections/inventory/vm.directory';
+
+import { type VmDetailsResponse, vmDetailsResponse } from '../vm-context.response.js';
+
+/** One VM, named by `ref` in any way, or by its context id alone. */
+export class GetVmContext extends Query<VmDetailsResponse> {
+  constructor(
+    readonly ref: string,
+    readonly by: 'any' | 'context-id',
+  ) {
+    super();
+  }
+}
+
+@QueryHandler(GetVmContext)
+export class GetVmContextHandler implements IQueryHandler<GetVmContext> {
+  private readonly directory: VmDirectory;
+
+  constructor(rows: DataSource) {
+    this.directory = new VmDirectory(rows);
+  }
+
+  async execute({ ref, by }: GetVmContext): Promise<VmDetailsResponse> {
+    return vmDetailsResponse(await (by === 'any' ? this.directory.resolve(ref) : this.directory.byId(ref)));
+  }
+}

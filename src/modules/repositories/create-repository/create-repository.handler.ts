@@ -1,0 +1,93 @@
+import { Command, CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
+import { DataSource } from 'typeorm';
+
+import type { CommandContext } from '#domain/kernel/command-context';
+import type { RepositoryCommand, RepositoryFacts } from '#domain/repository/repository';
+import { RepositoryPathUnusable } from '#domain/repository/repository.errors';
+import { repositoryPlace, type RepositoryPlaceCommand } from '#domain/repository/repository-place';
+import { Clock } from '#platform/clock/clock.port';
+import { until } from '#platform/clock/until';
+import { Aggregates } from '#platform/event-store/aggregates';
+import { newId } from '#platform/ids/ids';
+import { LocalRepositoryStorage, RepositoryPathRefused } from '#platform/repositories/local-repository-storage.port';
+import { RepositoryRow } from '#projections/repository/repository.entity';
+
+import { type RepositoryResponse, repositoryResponse } from '../repository.response.js';
+import { StorageInfo } from '../storage-info.js';
+
+const VISIBLE_WITHIN_MS = 1500;
+const PLACES = 'repositoryplaces-all';
+
+type Created = { readonly repository: RepositoryResponse; readonly pending: boolean };
+
+export class CreateRepository extends Command<Created> {
+  constructor(
+    readonly wanted: Omit<RepositoryFacts, 'repositoryId'>,
+    readonly context: CommandContext,
+  ) {
+    super();
+  }
+}
+
+@CommandHandler(CreateRepository)
+export class CreateRepositoryHandler implements ICommandHandler<CreateRepository> {
+  private turn: Promise<unknown> = Promise.resolve();
+
+  constructor(
+    private readonly aggregates: Aggregates,
+    private readonly storage: LocalRepositoryStorage,
+    private readonly storageInfo: StorageInfo,
+    private readonly clock: Clock,
+    private readonly rows: DataSource,
+  ) {}
+
+  async execute({ wanted, context }: CreateRepository): Promise<Created> {
+    const facts = await this.inTurn(() => this.reserve({ ...wanted, repositoryId: newId() }, context));
+    const { repositoryId } = facts;
+    const row = await until(
+      () => this.rows.getRepository(RepositoryRow).findOneBy({ repositoryId }),
+      VISIBLE_WITHIN_MS,
+    );
+    const now = this.clock.now();
+    const shown = row ?? { ...facts, createdAt: now, updatedAt: now };
+    return { repository: repositoryResponse(shown, await this.storageInfo.of(shown)), pending: row === null };
+  }
+
+  /**
+   * Asked before the disk is touched, so that what is refused leaves no directory behind; and decided with the real path
+   * afterwards, since a link may lead into another repository.
+   */
+  private async reserve(facts: RepositoryFacts, context: CommandContext): Promise<RepositoryFacts> {
+    repositoryPlace.decide(reservationOf(facts), await this.aggregates.load(repositoryPlace, PLACES));
+    const prepared = { ...facts, path: await this.prepare(facts.path) };
+    await this.aggregates.handle({
+      decider: repositoryPlace,
+      stream: PLACES,
+      command: reservationOf(prepared),
+      context,
+    });
+    return prepared;
+  }
+
+  private async prepare(path: string): Promise<string> {
+    try {
+      return await this.storage.prepare(path);
+    } catch (error) {
+      if (error instanceof RepositoryPathRefused) throw new RepositoryPathUnusable(error.fault, error.message);
+      throw error;
+    }
+  }
+
+  /** One at a time: of many who want one name all but the first are refused before they touch the disk. */
+  private inTurn<Result>(work: () => Promise<Result>): Promise<Result> {
+    const mine = this.turn.then(work);
+    this.turn = mine.catch(() => undefined);
+    return mine;
+  }
+}
+
+function reservationOf(repository: RepositoryFacts): RepositoryPlaceCommand {
+  const { repositoryId: by, name, path } = repository;
+  const command: RepositoryCommand = { type: 'CreateRepository', repository };
+  return { type: 'ReservePlace', by, label: name, creates: { category: 'repository', command }, name, path };
+}

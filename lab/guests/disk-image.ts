@@ -1,0 +1,107 @@
+import { execFile } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { mkdir, open, rm } from 'node:fs/promises';
+import { basename } from 'node:path';
+import { promisify } from 'node:util';
+
+import type { GuestDisk, GuestPartition } from './fleet.js';
+import { GuestTree } from './guest-tree.js';
+import type { DiskManifest } from './manifest.js';
+import { seededBytes } from './seeded-bytes.js';
+
+const MIB = 1024 * 1024;
+const SECTORS_PER_MIB = 2048;
+const FIRST_PARTITION_MIB = 1;
+const PROGRAM_LIMIT_MS = 60_000;
+
+interface PlacedPartition {
+  readonly partition: GuestPartition;
+  readonly number: number;
+  readonly startMib: number;
+}
+
+/**
+ * Makes a raw, sparse disk with a GUID partition table at `file` and answers what is on it. `scratch` is a folder of its
+ * own that is made and removed. Nothing is mounted, so no privilege is needed.
+ */
+export async function makeDisk(disk: GuestDisk, file: string, scratch: string): Promise<DiskManifest> {
+  const image = await open(file, 'w', 0o600);
+  try {
+    await image.truncate(disk.sizeMib * MIB);
+  } finally {
+    await image.close();
+  }
+  const placed = place(disk.partitions);
+  await writePartitionTable(file, placed);
+  let manifest: DiskManifest = { partition: null, files: [], others: [] };
+  for (const { partition, number, startMib } of placed) {
+    if (partition.kind === 'unreadable') {
+      await writeUnreadable(file, startMib, partition.sizeMib);
+    } else {
+      await mkdir(scratch, { mode: 0o700 });
+      try {
+        const tree = new GuestTree(scratch);
+        await partition.plant(tree);
+        await writeExt4(file, scratch, startMib, partition.sizeMib);
+        manifest = { partition: number, files: tree.files, others: tree.others };
+      } finally {
+        await rm(scratch, { recursive: true, force: true });
+      }
+    }
+  }
+  return manifest;
+}
+
+function place(partitions: readonly GuestPartition[]): readonly PlacedPartition[] {
+  let startMib = FIRST_PARTITION_MIB;
+  return partitions.map((partition, index) => {
+    const placed = { partition, number: index + 1, startMib };
+    startMib += partition.sizeMib;
+    return placed;
+  });
+}
+
+async function writePartitionTable(file: string, placed: readonly PlacedPartition[]): Promise<void> {
+  const lines = placed.map(
+    ({ partition, number, startMib }) =>
+      `start=${startMib * SECTORS_PER_MIB}, size=${partition.sizeMib * SECTORS_PER_MIB}, type=linux, uuid=${seededUuid(`${basename(file)} partition ${number}`)}`,
+  );
+  await run(
+    'sfdisk',
+    ['--quiet', file],
+    ['label: gpt', `label-id: ${seededUuid(`${basename(file)} table`)}`, ...lines, ''].join('\n'),
+  );
+}
+
+async function writeExt4(file: string, folder: string, startMib: number, sizeMib: number): Promise<void> {
+  const extended = `offset=${startMib * MIB},hash_seed=${seededUuid('hash seed')},lazy_itable_init=1,nodiscard`;
+  const uuid = seededUuid(`${basename(file)} filesystem`);
+  await run('mke2fs', ['-q', '-F', '-t', 'ext4', '-d', folder, '-E', extended, '-U', uuid, file, `${sizeMib}M`]);
+}
+
+/** Bytes that begin as XFS does and mean nothing after that. */
+async function writeUnreadable(file: string, startMib: number, sizeMib: number): Promise<void> {
+  const image = await open(file, 'r+');
+  try {
+    const bytes = seededBytes(`unreadable at ${startMib}`, sizeMib * MIB);
+    bytes.write('XFSB', 0, 'latin1');
+    await image.write(bytes, 0, bytes.length, startMib * MIB);
+  } finally {
+    await image.close();
+  }
+}
+
+function seededUuid(seed: string): string {
+  const hex = createHash('sha256').update(seed).digest('hex');
+  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-4${hex.slice(13, 16)}-8${hex.slice(17, 20)}-${hex.slice(20, 32)}`;
+}
+
+/** The standard input carries sfdisk's script; programs of the system's administrator may not be on a user's path. */
+async function run(program: string, args: readonly string[], input = ''): Promise<void> {
+  const running = promisify(execFile)(program, args, {
+    timeout: PROGRAM_LIMIT_MS,
+    env: { ...process.env, PATH: `${process.env['PATH'] ?? ''}:/usr/sbin:/sbin` },
+  });
+  running.child.stdin?.on('error', () => undefined).end(input);
+  await running;
+}

@@ -1,0 +1,72 @@
+import { randomBytes } from 'node:crypto';
+
+import { buildFleet, type BuiltVm } from './guests/built-fleet.js';
+import { DATACENTER } from './guests/fleet.js';
+import { AgentServer } from './vma/agent-server.js';
+import type { MisbehaviourSettings } from './vma/misbehaviour.js';
+import { Vcenter } from './vma/vcenter.js';
+
+const VCENTER_HOST = 'vcenter.lab.example';
+const VCENTER_USERNAME = 'administrator@vsphere.local';
+
+/** A running lab: a vCenter with a few VMs whose disks are files, and the agent beside it. */
+export interface Lab {
+  /** Where the agent serves, without `/api/v1`. */
+  readonly url: string;
+  readonly vcenter: {
+    readonly host: string;
+    readonly username: string;
+    readonly password: string;
+    readonly datacenter: string;
+  };
+  readonly vms: readonly LabVm[];
+  /** Replaces the agent's misbehaviour; `{}` ends it. */
+  misbehave(settings: MisbehaviourSettings): void;
+  /** Ends all copies and connections; the disks stay. */
+  stop(): Promise<void>;
+}
+
+export interface LabVm {
+  readonly id: string;
+  readonly name: string;
+  readonly path: string;
+  readonly disks: readonly {
+    readonly deviceKey: number;
+    readonly file: string;
+    readonly sizeBytes: number;
+    readonly manifestFile: string;
+  }[];
+}
+
+/** Builds the disks in `dir`, unless they are there, and serves; port 0 means any free one. */
+export async function startLab(options: {
+  readonly dir: string;
+  readonly port: number;
+  readonly vcenterPassword?: string;
+}): Promise<Lab> {
+  const built = await buildFleet(options.dir);
+  const vms = built.map(labVm);
+  const password = options.vcenterPassword ?? randomBytes(18).toString('base64url');
+  const vcenter = { host: VCENTER_HOST, username: VCENTER_USERNAME, password, datacenter: DATACENTER };
+  const server = new AgentServer(new Vcenter(vcenter, built), factsOf({ vcenter, vms }));
+  const url = await server.listen(options.port);
+  return {
+    url,
+    vcenter,
+    vms,
+    misbehave: (settings) => {
+      server.misbehaviour.replace(settings);
+    },
+    stop: () => server.close(),
+  };
+}
+
+/** What may be told about a lab beside its address: everything but the password. */
+export function factsOf({ vcenter, vms }: Pick<Lab, 'vcenter' | 'vms'>): object {
+  const { host, username, datacenter } = vcenter;
+  return { vcenter: { host, username, datacenter }, vms };
+}
+
+function labVm({ id, name, path, disks }: BuiltVm): LabVm {
+  return { id, name, path, disks };
+}

@@ -1,0 +1,146 @@
+import { once } from 'node:events';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+
+import { Agent, understood } from './agent.js';
+import { Misbehaviour, misbehaviourSettings } from './misbehaviour.js';
+import { nonsense } from './nonsense.js';
+import { Refusal } from './refusal.js';
+import type { Vcenter } from './vcenter.js';
+
+const MAX_BODY_BYTES = 1024 * 1024;
+const PROGRESS = '/api/v1/progress/';
+
+/** The agent's HTTP interface on the loopback, with the lab's own door (`/lab/…`) beside it. */
+export class AgentServer {
+  readonly misbehaviour = new Misbehaviour(() => {
+    this.vanish();
+  });
+  private readonly agent: Agent;
+  private readonly server: Server;
+
+  /** @param facts what `GET /lab/facts` answers beside the address; no secrets. */
+  constructor(
+    vcenter: Vcenter,
+    private readonly facts: object,
+  ) {
+    this.agent = new Agent(vcenter, this.misbehaviour);
+    this.server = createServer((request, response) => void this.serve(request, response));
+  }
+
+  /** Answers the address it serves at; port 0 means any free one. */
+  async listen(port: number): Promise<string> {
+    this.server.listen(port, '127.0.0.1');
+    await once(this.server, 'listening');
+    return this.url;
+  }
+
+  private get url(): string {
+    return `http://127.0.0.1:${(this.server.address() as AddressInfo).port}`;
+  }
+
+  async close(): Promise<void> {
+    const closed = once(this.server, 'close');
+    this.server.close();
+    this.server.closeAllConnections();
+    await closed;
+    await this.agent.forgetAll();
+  }
+
+  private vanish(): void {
+    void this.agent.forgetAll();
+    this.server.closeAllConnections();
+  }
+
+  private async serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const path = (request.url ?? '/').split('?')[0] ?? '/';
+    const ofLab = path.startsWith('/lab/');
+    try {
+      const body = await readBody(request);
+      if (!ofLab) await this.misbehaviour.delayAnswer();
+      if (!ofLab && this.misbehaviour.isGone) {
+        request.socket.destroy();
+        return;
+      }
+      const route = `${request.method ?? ''} ${path}`;
+      if (ofLab) sendJson(response, this.answerLab(route, body));
+      else this.sendAnswer(response, this.answer(route, body));
+    } catch (error) {
+      // Anything else is the agent's own trouble, or a caller that left in the middle of its question.
+      const refusal = error instanceof Refusal ? error : new Refusal(500, String(error));
+      response.writeHead(refusal.status, { 'content-type': 'text/plain; charset=utf-8' }).end(`${refusal.message}\n`);
+    }
+  }
+
+  private answer(route: string, body: unknown): object {
+    if (route.startsWith(`GET ${PROGRESS}`)) return this.agent.progress(decoded(route.slice(`GET ${PROGRESS}`.length)));
+    switch (route) {
+      case 'GET /api/v1/health':
+        return this.agent.health();
+      case 'POST /api/v1/discover':
+        return this.agent.discover(body);
+      case 'POST /api/v1/backup/start':
+        return this.agent.startBackup(body);
+      case 'POST /api/v1/backup/stop':
+        return this.agent.stopBackup(body);
+      default:
+        throw new Refusal(404, '404 page not found');
+    }
+  }
+
+  private answerLab(route: string, body: unknown): object {
+    switch (route) {
+      case 'GET /lab/facts':
+        return { url: this.url, ...this.facts };
+      case 'POST /lab/misbehave':
+        this.misbehaviour.replace(understood(misbehaviourSettings, body));
+        return this.misbehaviour.settings;
+      case 'DELETE /lab/misbehave':
+        this.misbehaviour.replace({});
+        return {};
+      default:
+        throw new Refusal(404, '404 page not found');
+    }
+  }
+
+  private sendAnswer(response: ServerResponse, answer: object): void {
+    const kind = this.misbehaviour.settings.nonsense;
+    if (kind === undefined) {
+      sendJson(response, answer);
+      return;
+    }
+    const { contentType, text } = nonsense(kind, answer);
+    response.writeHead(200, { 'content-type': contentType }).end(text);
+  }
+}
+
+function sendJson(response: ServerResponse, answer: object): void {
+  response
+    .writeHead(200, { 'content-type': 'application/json', 'cache-control': 'no-cache' })
+    .end(JSON.stringify(answer));
+}
+
+/** The JSON that was sent, undefined when nothing was. */
+async function readBody(request: IncomingMessage): Promise<unknown> {
+  const chunks: Buffer[] = [];
+  let size = 0;
+  for await (const chunk of request as AsyncIterable<Buffer>) {
+    size += chunk.length;
+    if (size > MAX_BODY_BYTES) throw new Refusal(413, 'request body too large');
+    chunks.push(chunk);
+  }
+  if (size === 0) return undefined;
+  try {
+    return JSON.parse(Buffer.concat(chunks).toString());
+  } catch {
+    throw new Refusal(400, 'invalid JSON in request body');
+  }
+}
+
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    throw new Refusal(400, 'invalid path');
+  }
+}

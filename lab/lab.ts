@@ -61,8 +61,14 @@ export async function startLab(options: {
   };
 }
 
-/** What may be told about a lab beside its address: everything but the password. */
-export function factsOf({ vcenter, vms }: Pick<Lab, 'vcenter' | 'vms'>): object {
+/** What may be told about a lab: everything but the password. */
+export interface LabFacts {
+  readonly vcenter: Omit<Lab['vcenter'], 'password'>;
+  readonly vms: readonly LabVm[];
+}
+
+/** The facts beside the address, which is known only when the lab serves. */
+export function factsOf({ vcenter, vms }: Pick<Lab, 'vcenter' | 'vms'>): LabFacts {
   const { host, username, datacenter } = vcenter;
   return { vcenter: { host, username, datacenter }, vms };
 }

@@ -1,6 +1,8 @@
 /** What one demonstration did, for those who check it with a program. Sizes are bytes. */
 export interface DemoReport {
   readonly ok: boolean;
+  /** Why the story ended before its end; null when it was told whole. */
+  readonly error: string | null;
   readonly seconds: number;
   readonly ids: Readonly<Record<string, string | number>>;
   readonly steps: readonly StepReport[];

@@ -6,6 +6,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 
+import type { LabFacts } from '../lab.js';
+
 const START_SECONDS = 60;
 const STOP_SECONDS = 30;
 
@@ -50,8 +52,8 @@ export class Stage {
     }
   }
 
-  get labFacts(): Readonly<Record<string, unknown>> {
-    return this.lab.ready;
+  get labFacts(): LabFacts {
+    return this.lab.ready as unknown as LabFacts;
   }
 
   get omaUrl(): string {

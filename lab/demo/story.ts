@@ -1,16 +1,10 @@
 import { createHash } from 'node:crypto';
 
+import type { ManifestFile } from '../guests/manifest.js';
 import type { Api } from './api.js';
 import type { FileReport, StepReport } from './report.js';
 import type { Screen } from './screen.js';
 import { type AuditRow, countEvents, trailLines } from './trail.js';
-
-/** A file as the lab knows it: path bytes in base64, so that names that aren't text survive. */
-export interface SourceFile {
-  readonly path: string;
-  readonly size: number;
-  readonly sha256: string;
-}
 
 export interface Cast {
   readonly api: Api;
@@ -25,7 +19,7 @@ export interface Cast {
   readonly vmName: string;
   readonly repositoryPath: string;
   /** Files of the first partition of the disk that is mounted. */
-  readonly files: readonly SourceFile[];
+  readonly files: readonly ManifestFile[];
 }
 
 interface Job {

@@ -38,6 +38,7 @@ export async function makeDisk(disk: GuestDisk, file: string, scratch: string): 
     if (partition.kind === 'unreadable') {
       await writeUnreadable(file, startMib, partition.sizeMib);
     } else {
+      await rm(scratch, { recursive: true, force: true });
       await mkdir(scratch, { mode: 0o700 });
       try {
         const tree = new GuestTree(scratch);

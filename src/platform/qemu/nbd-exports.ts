@@ -30,7 +30,7 @@ export class NbdExports {
 
   /** The export's process, also one that an earlier OMA started and could not write down. */
   async process(exportId: string): Promise<DaemonIdentity | null> {
-    return daemonWithArgument(this.pidFileArgument(exportId));
+    return daemonWithArgument('qemu-nbd', this.pidFileArgument(exportId));
   }
 
   async isAlive(daemon: DaemonIdentity): Promise<boolean> {

@@ -8,11 +8,12 @@ const PROBE_SECONDS = 5;
 const POLL_MS = 50;
 
 /**
- * The one living process whose arguments hold exactly this one, or null. That is how a daemon is found again by a later
- * OMA: the argument names a file in the run directory that only this daemon is given.
+ * The living process of a program whose arguments hold exactly this one, or null. That is how a daemon is found again by a
+ * later OMA: the argument names a place in the run directory that only this daemon of this program is given.
  */
-export async function daemonWithArgument(argument: string): Promise<DaemonIdentity | null> {
-  const [found] = await processesWithArgument((candidate) => candidate === argument);
+export async function daemonWithArgument(program: string, argument: string): Promise<DaemonIdentity | null> {
+  const named = await processesWithArgument((candidate) => candidate === argument);
+  const found = named.find(({ args: [path = ''] }) => path === program || path.endsWith(`/${program}`));
   return found === undefined ? null : { pid: found.pid, startTicks: found.startTicks };
 }
 

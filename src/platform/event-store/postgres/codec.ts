@@ -1,0 +1,54 @@
+import type { EventMetadata, Position, StoredEvent } from '#domain/kernel/event';
+
+import type { Expected } from '../event-store.port.js';
+
+const POSITION_DIGITS = 20;
+
+/** Positions are the lane's numbers with leading zeros, so that they sort as text. */
+export function positionOf(number: bigint | string): Position {
+  return String(number).padStart(POSITION_DIGITS, '0');
+}
+
+/** The number behind a position; 0 stands before the first event. */
+export function numberOf(position: Position): bigint {
+  return position === '' ? 0n : BigInt(position);
+}
+
+/** How `es.append` is told what a caller expects. */
+export function expectedNumber(expected: Expected): string {
+  switch (expected) {
+    case 'no-stream':
+      return '-1';
+    case 'any':
+      return '-2';
+    case 'stream-exists':
+      return '-4';
+    default:
+      return expected.toString();
+  }
+}
+
+/** A row of `es.event` as `pg` gives it: bigint as text, jsonb parsed. */
+export interface EventRow {
+  readonly position: string;
+  readonly stream: string;
+  readonly revision: string;
+  readonly id: string;
+  readonly type: string;
+  readonly data: object;
+  readonly metadata: EventMetadata;
+  readonly recorded_at: Date;
+}
+
+export function storedEvent(row: EventRow): StoredEvent {
+  return {
+    id: row.id,
+    type: row.type,
+    data: row.data,
+    metadata: row.metadata,
+    stream: row.stream,
+    revision: BigInt(row.revision),
+    position: positionOf(row.position),
+    recordedAt: row.recorded_at,
+  };
+}

@@ -1,0 +1,136 @@
+import type { Database } from '#platform/database/database';
+
+import type { SerialisedEvent } from '../append-rules.js';
+import { type Appended, EventIdReused, type Expected, WrongExpectedRevision } from '../event-store.port.js';
+import { expectedNumber, positionOf } from './codec.js';
+
+const MAX_REQUESTS = 256;
+const MAX_BYTES = 1024 * 1024;
+
+interface Request {
+  readonly stream: string;
+  readonly expected: Expected;
+  readonly events: readonly SerialisedEvent[];
+  readonly bytes: number;
+  readonly resolve: (appended: Appended) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+interface Outcome {
+  readonly req: number;
+  readonly status: 'ok' | 'duplicate' | 'id-reused' | 'conflict';
+  readonly revision: string;
+  readonly pos: string | null;
+}
+
+const APPEND = `select req, status, revision, pos
+  from es.append($1::text[], $2::bigint[], $3::int[], $4::uuid[], $5::text[], $6::jsonb[], $7::jsonb[])`;
+
+/**
+ * The one way into the log for this process. What waits while a call is under way goes into the next one together: one
+ * commit for many appends, and no delay when nothing waits.
+ */
+export class Lane {
+  private waiting: Request[] = [];
+  private current: Promise<void> | null = null;
+
+  constructor(private readonly database: Database) {}
+
+  append(stream: string, expected: Expected, events: readonly SerialisedEvent[]): Promise<Appended> {
+    const bytes = events.reduce((sum, { data, metadata }) => sum + data.length + metadata.length, 0);
+    return new Promise((resolve, reject) => {
+      this.waiting.push({ stream, expected, events, bytes, resolve, reject });
+      this.current ??= this.drain().finally(() => {
+        this.current = null;
+      });
+    });
+  }
+
+  /** Resolves when nothing waits any more. */
+  async idle(): Promise<void> {
+    await this.current;
+  }
+
+  private async drain(): Promise<void> {
+    while (this.waiting.length > 0) {
+      const batch = this.takeBatch();
+      try {
+        await this.send(batch);
+      } catch (error) {
+        await this.sendOneByOne(batch, error);
+      }
+    }
+  }
+
+  /** In the order of arrival; a second request for a stream waits for the next call, so that it meets the first one's end. */
+  private takeBatch(): Request[] {
+    const batch: Request[] = [];
+    const streams = new Set<string>();
+    const left: Request[] = [];
+    let bytes = 0;
+    for (const request of this.waiting) {
+      const fits = batch.length < MAX_REQUESTS && (batch.length === 0 || bytes + request.bytes <= MAX_BYTES);
+      if (!fits || streams.has(request.stream)) {
+        left.push(request);
+      } else {
+        batch.push(request);
+        bytes += request.bytes;
+      }
+      streams.add(request.stream);
+    }
+    this.waiting = left;
+    return batch;
+  }
+
+  /** A database error is of the whole call: alone, each shows whether it was the one. */
+  private async sendOneByOne(batch: readonly Request[], error: unknown): Promise<void> {
+    if (batch.length === 1) {
+      batch[0]?.reject(error);
+      return;
+    }
+    for (const request of batch) {
+      await this.send([request]).catch((own: unknown) => {
+        request.reject(own);
+      });
+    }
+  }
+
+  private async send(batch: readonly Request[]): Promise<void> {
+    const flat = batch.flatMap(({ events }, index) => events.map((event) => ({ ...event, req: index + 1 })));
+    const { rows } = await this.database.pool.query<Outcome>({
+      name: 'es append',
+      text: APPEND,
+      values: [
+        batch.map(({ stream }) => stream),
+        batch.map(({ expected }) => expectedNumber(expected)),
+        flat.map(({ req }) => req),
+        flat.map(({ id }) => id),
+        flat.map(({ type }) => type),
+        flat.map(({ data }) => data),
+        flat.map(({ metadata }) => metadata),
+      ],
+    });
+    for (const outcome of rows) settle(batch[outcome.req - 1], outcome);
+  }
+}
+
+function settle(request: Request | undefined, outcome: Outcome): void {
+  if (request === undefined) return;
+  const revision = BigInt(outcome.revision);
+  switch (outcome.status) {
+    case 'ok':
+    case 'duplicate':
+      request.resolve({
+        revision,
+        position: positionOf(outcome.pos ?? '0'),
+        duplicate: outcome.status === 'duplicate',
+      });
+      break;
+    case 'id-reused':
+      request.reject(new EventIdReused(request.stream));
+      break;
+    case 'conflict':
+      request.reject(new WrongExpectedRevision(request.stream, request.expected, revision));
+      break;
+  }
+}

@@ -1,0 +1,128 @@
+import type { NewEvent, Position, StoredEvent } from '#domain/kernel/event';
+import type { Database } from '#platform/database/database';
+import type { Logger } from '#platform/logging/logger.port';
+
+import { serialise } from '../append-rules.js';
+import { type Appended, type Batch, EventStore, type Expected, type Selection } from '../event-store.port.js';
+import { Lane } from './lane.js';
+import { Reader } from './reader.js';
+import { WakeUp } from './wake-up.js';
+
+const DEFAULT_BATCH = 500;
+const RETRY_MS = 250;
+const MAX_RETRY_MS = 5000;
+
+/** The log in PostgreSQL: the lane (docs/adr/0002). */
+export class PostgresEventStore extends EventStore {
+  private readonly lane: Lane;
+  private readonly reader: Reader;
+  private readonly wakeUp: WakeUp;
+  private readonly closing = new AbortController();
+
+  constructor(
+    private readonly database: Database,
+    private readonly logger: Logger,
+  ) {
+    super();
+    this.lane = new Lane(database);
+    this.reader = new Reader(database);
+    this.wakeUp = new WakeUp(database.url, logger);
+  }
+
+  /** Opens the wake-up connection. Throws when the database would not show each statement the newest head. */
+  async start(): Promise<void> {
+    const [row] = await this.database.query<{ default_transaction_isolation: string }>(
+      'show default_transaction_isolation',
+    );
+    if (row?.default_transaction_isolation !== 'read committed') {
+      throw new Error("the database's default_transaction_isolation must be 'read committed'");
+    }
+    await this.wakeUp.listen();
+  }
+
+  /** Ends all subscriptions and waits for appends under way. */
+  async close(): Promise<void> {
+    this.closing.abort();
+    await this.wakeUp.close();
+    await this.lane.idle();
+  }
+
+  async append(stream: string, expected: Expected, events: readonly NewEvent[]): Promise<Appended> {
+    const appended = await this.lane.append(stream, expected, serialise(stream, events));
+    this.wakeUp.wakeAll();
+    return appended;
+  }
+
+  readStream(
+    stream: string,
+    options: { readonly from?: bigint; readonly direction?: 'forward' | 'backward'; readonly limit?: number } = {},
+  ): AsyncIterable<StoredEvent> {
+    return this.reader.stream(stream, options);
+  }
+
+  readAll(
+    options: {
+      readonly after?: Position;
+      readonly before?: Position;
+      readonly direction?: 'forward' | 'backward';
+      readonly limit?: number;
+    } & Selection = {},
+  ): AsyncIterable<StoredEvent> {
+    return this.reader.all(options);
+  }
+
+  async *subscribe(
+    options: { readonly after: Position; readonly signal: AbortSignal; readonly maxBatch?: number } & Selection,
+  ): AsyncIterable<Batch> {
+    const signal = AbortSignal.any([options.signal, this.closing.signal]);
+    const { maxBatch = DEFAULT_BATCH } = options;
+    let position = options.after;
+    let toldLive = false;
+    while (!signal.aborted) {
+      // Asleep before the look: what is appended in between wakes this reader all the same.
+      const awake = new AbortController();
+      const change = this.wakeUp.sleep(AbortSignal.any([signal, awake.signal]));
+      const page = await this.pageAfter(position, options, maxBatch, signal);
+      if (page === null) return;
+      const live = page.upTo >= page.head;
+      if (page.upTo > position || (live && !toldLive)) {
+        awake.abort();
+        position = page.upTo;
+        toldLive = live;
+        yield { events: page.events, upTo: page.upTo, live };
+        continue;
+      }
+      await change;
+    }
+  }
+
+  head(): Promise<Position> {
+    return this.reader.head();
+  }
+
+  /** Tries for as long as it takes: a database that is away comes back, and the reader goes on where it was. */
+  private async pageAfter(position: Position, selection: Selection, limit: number, signal: AbortSignal) {
+    for (let delayMs = RETRY_MS; !signal.aborted; delayMs = Math.min(MAX_RETRY_MS, delayMs * 2)) {
+      try {
+        return await this.reader.page(position, selection, limit);
+      } catch (error) {
+        if (signal.aborted) return null;
+        this.logger.warn({ error }, 'the log could not be read; the reader tries again');
+        await pause(delayMs, signal);
+      }
+    }
+    return null;
+  }
+}
+
+async function pause(ms: number, signal: AbortSignal): Promise<void> {
+  await new Promise<void>((resolve) => {
+    const done = () => {
+      clearTimeout(timer);
+      signal.removeEventListener('abort', done);
+      resolve();
+    };
+    const timer = setTimeout(done, ms);
+    signal.addEventListener('abort', done);
+  });
+}

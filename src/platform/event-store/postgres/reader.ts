@@ -1,0 +1,107 @@
+import type { Position, StoredEvent } from '#domain/kernel/event';
+import type { Database } from '#platform/database/database';
+
+import type { Selection } from '../event-store.port.js';
+import { type EventRow, numberOf, positionOf, storedEvent } from './codec.js';
+
+const PAGE = 500;
+const COLUMNS = 'position, stream, revision, id, type, data, metadata, recorded_at';
+
+type Direction = 'forward' | 'backward';
+
+export interface Page {
+  readonly events: readonly StoredEvent[];
+  /** Everything up to here was looked at. */
+  readonly upTo: Position;
+  readonly head: Position;
+}
+
+/** Reads of the log, in pages by key; never an offset. */
+export class Reader {
+  constructor(private readonly database: Database) {}
+
+  async head(): Promise<Position> {
+    const [row] = await this.database.query<{ position: string }>('select position from es.head');
+    return row === undefined || row.position === '0' ? '' : positionOf(row.position);
+  }
+
+  async *stream(
+    stream: string,
+    { from, direction = 'forward', limit = Infinity }: { from?: bigint; direction?: Direction; limit?: number } = {},
+  ): AsyncIterable<StoredEvent> {
+    const forward = direction === 'forward';
+    let next = from ?? (forward ? 0n : null);
+    let left = limit;
+    while (left > 0) {
+      const wanted = Math.min(PAGE, left);
+      const rows = await this.database.query<EventRow & { [column: string]: unknown }>(
+        `select ${COLUMNS} from es.event
+          where stream = $1 and ($2::bigint is null or revision ${forward ? '>=' : '<='} $2)
+          order by revision ${forward ? 'asc' : 'desc'} limit $3`,
+        [stream, next, wanted],
+      );
+      yield* rows.map(storedEvent);
+      const last = rows.at(-1);
+      if (last === undefined || rows.length < wanted) return;
+      left -= rows.length;
+      next = forward ? BigInt(last.revision) + 1n : BigInt(last.revision) - 1n;
+      if (next < 0n) return;
+    }
+  }
+
+  async *all(
+    options: { after?: Position; before?: Position; direction?: Direction; limit?: number } & Selection,
+  ): AsyncIterable<StoredEvent> {
+    const forward = (options.direction ?? 'forward') === 'forward';
+    let after = numberOf(options.after ?? '');
+    let before = options.before === undefined ? null : numberOf(options.before);
+    let left = options.limit ?? Infinity;
+    while (left > 0) {
+      const wanted = Math.min(PAGE, left);
+      const rows = await this.select(options, { after, before, forward, limit: wanted });
+      yield* rows.map(storedEvent);
+      const last = rows.at(-1);
+      if (last === undefined || rows.length < wanted) return;
+      left -= rows.length;
+      if (forward) after = BigInt(last.position);
+      else before = BigInt(last.position);
+    }
+  }
+
+  /**
+   * The next page for a subscriber. The head is read first: the lane has no gaps, so everything up to it is visible then,
+   * and a page that isn't full has looked at all of it.
+   */
+  async page(after: Position, selection: Selection, limit: number): Promise<Page> {
+    const head = await this.head();
+    if (head <= after) return { events: [], upTo: after, head };
+    const before = numberOf(head) + 1n;
+    const rows = await this.select(selection, { after: numberOf(after), before, forward: true, limit });
+    const last = rows.at(-1);
+    const full = rows.length === limit && last !== undefined;
+    return { events: rows.map(storedEvent), upTo: full ? positionOf(last.position) : head, head };
+  }
+
+  private async select(
+    { types, streamPrefixes }: Selection,
+    range: { after: bigint; before: bigint | null; forward: boolean; limit: number },
+  ): Promise<EventRow[]> {
+    const values: unknown[] = [range.after, range.before, range.limit];
+    const conditions = ['position > $1', '($2::bigint is null or position < $2)'];
+    if (types !== undefined) {
+      values.push([...types]);
+      conditions.push(`type = any($${values.length}::text[])`);
+    }
+    if (streamPrefixes !== undefined) {
+      values.push([...streamPrefixes]);
+      conditions.push(
+        `exists (select from unnest($${values.length}::text[]) prefix where starts_with(stream, prefix))`,
+      );
+    }
+    return this.database.query<EventRow & { [column: string]: unknown }>(
+      `select ${COLUMNS} from es.event where ${conditions.join(' and ')}
+        order by position ${range.forward ? 'asc' : 'desc'} limit $3`,
+      values,
+    );
+  }
+}

@@ -1,0 +1,92 @@
+import pg from 'pg';
+
+import type { Logger } from '#platform/logging/logger.port';
+
+const POLL_MS = 1000;
+const FIRST_RETRY_MS = 250;
+const MAX_RETRY_MS = 10_000;
+
+/**
+ * Tells readers that the log may have grown: one LISTEN connection for all of them, and a poll behind it. A notification is
+ * a hint and never a fact; without any, readers are a second late and lose nothing.
+ */
+export class WakeUp {
+  private readonly sleepers = new Set<() => void>();
+  private readonly poll: NodeJS.Timeout;
+  private client: pg.Client | null = null;
+  private retry: NodeJS.Timeout | undefined;
+  private retryMs = FIRST_RETRY_MS;
+  private closed = false;
+
+  constructor(
+    private readonly url: string,
+    private readonly logger: Logger,
+  ) {
+    this.poll = setInterval(() => {
+      this.wakeAll();
+    }, POLL_MS);
+    this.poll.unref();
+  }
+
+  /** Opens the connection; when that fails, the poll does alone until a later try succeeds. */
+  async listen(): Promise<void> {
+    const client = new pg.Client({ connectionString: this.url, application_name: 'oma wake-up', keepAlive: true });
+    client.on('error', () => {
+      this.lost(client);
+    });
+    client.on('end', () => {
+      this.lost(client);
+    });
+    client.on('notification', () => {
+      this.wakeAll();
+    });
+    this.client = client;
+    try {
+      await client.connect();
+      await client.query('listen es');
+      this.retryMs = FIRST_RETRY_MS;
+      this.wakeAll();
+    } catch {
+      this.lost(client);
+    }
+  }
+
+  /** Resolves when the log may have grown, when `signal` aborts, or when this is closed. */
+  sleep(signal: AbortSignal): Promise<void> {
+    if (this.closed || signal.aborted) return Promise.resolve();
+    return new Promise((resolve) => {
+      const wake = () => {
+        this.sleepers.delete(wake);
+        signal.removeEventListener('abort', wake);
+        resolve();
+      };
+      this.sleepers.add(wake);
+      signal.addEventListener('abort', wake);
+    });
+  }
+
+  wakeAll(): void {
+    for (const wake of [...this.sleepers]) wake();
+  }
+
+  async close(): Promise<void> {
+    this.closed = true;
+    clearInterval(this.poll);
+    clearTimeout(this.retry);
+    const client = this.client;
+    this.client = null;
+    this.wakeAll();
+    await client?.end().catch(() => undefined);
+  }
+
+  private lost(client: pg.Client): void {
+    if (this.closed || this.client !== client) return;
+    this.client = null;
+    this.logger.warn({ retryMs: this.retryMs }, 'the wake-up connection is lost; readers poll until it is back');
+    client.end().catch(() => undefined);
+    this.retry = setTimeout(() => {
+      void this.listen();
+    }, this.retryMs);
+    this.retryMs = Math.min(MAX_RETRY_MS, this.retryMs * 2);
+  }
+}

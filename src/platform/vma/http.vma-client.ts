@@ -1,0 +1,177 @@
+import type { z } from 'zod';
+
+import { printable, VmaAway, VmaRefuses, VmaTalksNonsense } from './vma.errors.js';
+import { discoverAnswer, healthAnswer, progressAnswer, startAnswer } from './vma.schemas.js';
+import {
+  type AgentProgress,
+  type BackupOrder,
+  type FoundVm,
+  type VcenterAccount,
+  VmaClient,
+} from './vma-client.port.js';
+
+const MS = 1000;
+const MIB = 1024 * 1024;
+const NO_SUCH_ROUTE = [404, 405, 501];
+
+/** Limits of one call: how long its whole answer may take, and how large it may be. */
+interface Limits {
+  readonly timeoutMs: number;
+  readonly maxBytes: number;
+}
+
+const CHECK: Limits = { timeoutMs: 5 * MS, maxBytes: MIB };
+const DISCOVER: Limits = { timeoutMs: 60 * MS, maxBytes: 64 * MIB };
+const START: Limits = { timeoutMs: 30 * MS, maxBytes: MIB };
+const PROGRESS: Limits = { timeoutMs: 10 * MS, maxBytes: MIB };
+const STOP: Limits = { timeoutMs: 5 * MS, maxBytes: MIB };
+
+interface Call {
+  readonly method: 'GET' | 'POST';
+  readonly path: string;
+  readonly body?: object;
+  readonly limits: Limits;
+  readonly signal?: AbortSignal | undefined;
+}
+
+interface Answer {
+  readonly status: number;
+  readonly text: string;
+}
+
+/** The agent's HTTP interface (contract-a 17, contract-c 5.6). */
+export class HttpVmaClient extends VmaClient {
+  constructor(
+    /** Without `/api/v1`. */
+    private readonly baseUrl: string,
+    /** All time limits are multiplied by this; tests are impatient. */
+    private readonly patience = 1,
+  ) {
+    super();
+  }
+
+  async check(signal?: AbortSignal): Promise<void> {
+    read(await this.call({ method: 'GET', path: '/health', limits: CHECK, signal }), healthAnswer, 'its health');
+  }
+
+  async discover(account: VcenterAccount, filter: string | null): Promise<readonly FoundVm[]> {
+    const { vcenterHost, username, password, datacenter } = account;
+    const body = { vcenter: vcenterHost, username, password, datacenter, ...(filter !== null && { filter }) };
+    const answer = await this.call({
+      method: 'POST',
+      path: '/discover',
+      body,
+      limits: DISCOVER,
+    });
+    return read(answer, discoverAnswer, 'a list of VMs', password).vms;
+  }
+
+  /** An agent that knows the job already was told before: nothing more is to do. */
+  async startBackup(order: BackupOrder, signal?: AbortSignal): Promise<void> {
+    const answer = await this.call({
+      method: 'POST',
+      path: '/backup/start',
+      body: startBody(order),
+      limits: START,
+      signal,
+    });
+    if (answer.status === 409) return;
+    read(answer, startAnswer, 'the start of a backup', order.account.password);
+  }
+
+  async progress(jobId: string, signal?: AbortSignal): Promise<AgentProgress | null> {
+    const path = `/progress/${encodeURIComponent(jobId)}`;
+    const answer = await this.call({ method: 'GET', path, limits: PROGRESS, signal });
+    return answer.status === 404 ? null : read(answer, progressAnswer, 'the progress of a job');
+  }
+
+  async stopBackup(jobId: string, signal?: AbortSignal): Promise<boolean> {
+    const body = { job_id: jobId };
+    const answer = await this.call({ method: 'POST', path: '/backup/stop', body, limits: STOP, signal });
+    if (NO_SUCH_ROUTE.includes(answer.status)) return false;
+    if (!isSuccess(answer)) throw new VmaRefuses(answer.text);
+    return true;
+  }
+
+  private async call({ method, path, body, limits, signal }: Call): Promise<Answer> {
+    const late = AbortSignal.timeout(limits.timeoutMs * this.patience);
+    const either = signal === undefined ? late : AbortSignal.any([signal, late]);
+    try {
+      const response = await fetch(`${this.baseUrl}/api/v1${path}`, {
+        method,
+        signal: either,
+        redirect: 'error',
+        ...(body !== undefined && {
+          headers: { 'content-type': 'application/json' },
+          body: JSON.stringify(body),
+        }),
+      });
+      return { status: response.status, text: await limitedText(response, limits.maxBytes) };
+    } catch (error) {
+      signal?.throwIfAborted();
+      if (error instanceof VmaTalksNonsense) throw error;
+      throw new VmaAway();
+    }
+  }
+}
+
+/** The legacy fields, and beside them what each disk is told: the agent never has to guess. */
+function startBody({ jobId, vmName, vmPath, account, disks }: BackupOrder): object {
+  return {
+    job_id: jobId,
+    vm_name: vmName,
+    vm_path: vmPath,
+    vcenter_host: account.vcenterHost,
+    vcenter_user: account.username,
+    vcenter_password: account.password,
+    nbd_host: '127.0.0.1',
+    nbd_targets: disks.map((disk) => `${disk.deviceKey}:${disk.nbdUrl}`).join(','),
+    backup_type: 'full',
+    previous_change_id: '',
+    disks: disks.map((disk) => ({
+      device_key: disk.deviceKey,
+      nbd_url: disk.nbdUrl,
+      mode: 'full',
+      base_change_id: null,
+      size_bytes: disk.sizeBytes,
+    })),
+  };
+}
+
+async function limitedText(response: Response, maxBytes: number): Promise<string> {
+  const parts: Uint8Array[] = [];
+  let bytes = 0;
+  for await (const part of response.body ?? []) {
+    const chunk = part as Uint8Array;
+    bytes += chunk.byteLength;
+    if (bytes > maxBytes) throw new VmaTalksNonsense('the answer is too long');
+    parts.push(chunk);
+  }
+  return Buffer.concat(parts).toString();
+}
+
+function isSuccess({ status }: Answer): boolean {
+  return status >= 200 && status < 300;
+}
+
+/** The answer as its schema reads it. `what` names it to the user; of a refusal the agent's words are passed on. */
+function read<Schema extends z.ZodType>(
+  answer: Answer,
+  schema: Schema,
+  what: string,
+  secret?: string,
+): z.output<Schema> {
+  if (!isSuccess(answer)) {
+    throw new VmaRefuses(secret === undefined ? answer.text : answer.text.replaceAll(secret, '***'));
+  }
+  let json: unknown;
+  try {
+    json = JSON.parse(answer.text);
+  } catch {
+    throw new VmaTalksNonsense(`${what} isn't JSON`);
+  }
+  const parsed = schema.safeParse(json);
+  if (parsed.success) return parsed.data;
+  const places = parsed.error.issues.map((issue) => issue.path.join('.')).join(', ');
+  throw new VmaTalksNonsense(printable(`${what} is wrong at: ${places}`));
+}

@@ -85,3 +85,32 @@ export class PathRefused extends DomainError {
     super(why, 'links, devices and pipes of a guest are shown and never followed or opened');
   }
 }
+
+export class MountNotOpening extends DomainError {
+  readonly kind = 'conflict';
+  readonly code = 'job-is-over';
+  constructor(mountId: string, status: string) {
+    super(`the job that opened mount ${mountId} is ${status} already`, 'DELETE the mount to close it', {
+      job_id: mountId,
+      status,
+    });
+  }
+}
+
+export class TooManyMounts extends DomainError {
+  readonly kind = 'conflict';
+  readonly code = 'too-many-mounts';
+  constructor(limit: number) {
+    super(`${limit} mounts are open, and more can't be`, 'close one of them: GET /api/v1/restore/mounts shows them', {
+      limit,
+    });
+  }
+}
+
+export class MountDoesNotAnswer extends DomainError {
+  readonly kind = 'unavailable';
+  readonly code = 'mount-does-not-answer';
+  constructor() {
+    super("the guest's filesystem does not answer", 'try again; if it stays like this, mount the backup again');
+  }
+}

@@ -13,6 +13,7 @@ import {
   ProgramNotFound,
   type ProgramResult,
   ProgramTimedOut,
+  type RunningProgram,
 } from './process-runner.port.js';
 import { identityOf, startTicksOfNewChild } from './process-table.js';
 
@@ -37,15 +38,7 @@ export class ExecaProcessRunner extends ProcessRunner {
 
   async run(call: ProgramCall): Promise<ProgramResult> {
     call.signal?.throwIfAborted();
-    const child = execa(call.program, call.args, {
-      ...(call.stdin === undefined ? { stdin: 'ignore' as const } : { input: call.stdin }),
-      ...(call.cwd === undefined ? {} : { cwd: call.cwd }),
-      env: { ...plainEnvironment(), ...call.environment },
-      extendEnv: false,
-      detached: true,
-      buffer: false,
-      reject: false,
-    });
+    const child = start(call);
     let verdict: Error | undefined;
     const end = (reason: Error) => {
       verdict ??= reason;
@@ -76,6 +69,19 @@ export class ExecaProcessRunner extends ProcessRunner {
       clearTimeout(limit);
       call.signal?.removeEventListener('abort', onAbort);
     }
+  }
+
+  pipe(call: Omit<ProgramCall, 'timeoutSeconds' | 'signal'>): RunningProgram {
+    const child = start(call);
+    const stderr = collect(child.stderr, KEPT_STDERR_BYTES, () => undefined);
+    const ended = child.then(async (result) => ({ exitCode: result.exitCode ?? null, stderr: await stderr }));
+    return {
+      stdout: child.stdout,
+      ended,
+      kill: () => {
+        killGroup(child.pid);
+      },
+    };
   }
 
   async spawnDaemon(call: {
@@ -139,6 +145,18 @@ export class ExecaProcessRunner extends ProcessRunner {
     const [oldest] = this.ownChildren.keys();
     if (this.ownChildren.size > REMEMBERED_CHILDREN && oldest !== undefined) this.ownChildren.delete(oldest);
   }
+}
+
+function start(call: Omit<ProgramCall, 'timeoutSeconds' | 'signal'>) {
+  return execa(call.program, call.args, {
+    ...(call.stdin === undefined ? { stdin: 'ignore' as const } : { input: call.stdin }),
+    ...(call.cwd === undefined ? {} : { cwd: call.cwd }),
+    env: { ...plainEnvironment(), ...call.environment },
+    extendEnv: false,
+    detached: true,
+    buffer: false,
+    reject: false,
+  });
 }
 
 /** What a program may know of our environment: never the settings, which hold secrets. */

@@ -1,3 +1,5 @@
+import type { Readable } from 'node:stream';
+
 /** One run of a system program: an argument array, never a shell line; secrets only by stdin or environment. */
 export interface ProgramCall {
   readonly program: string;
@@ -23,6 +25,15 @@ export interface DaemonIdentity {
   readonly startTicks: number;
 }
 
+/** A program whose output is read while it runs. */
+export interface RunningProgram {
+  readonly stdout: Readable;
+  /** Resolves when it is gone, whatever ended it. */
+  readonly ended: Promise<{ readonly exitCode: number | null; readonly stderr: string }>;
+  /** Ends its whole process group at once; harmless when it is gone. */
+  kill(): void;
+}
+
 /**
  * Runs system programs. `run` waits; it kills the whole process group on timeout and abort, and throws
  * ProgramTimedOut / ProgramNotFound. A non-zero exit code is an answer, not an error. `spawnDaemon` starts a program in a
@@ -30,6 +41,8 @@ export interface DaemonIdentity {
  */
 export abstract class ProcessRunner {
   abstract run(call: ProgramCall): Promise<ProgramResult>;
+  /** Starts a program to read from; it lives until it ends or is killed. */
+  abstract pipe(call: Omit<ProgramCall, 'timeoutSeconds' | 'signal'>): RunningProgram;
   abstract spawnDaemon(call: {
     readonly program: string;
     readonly args: readonly string[];

@@ -1,0 +1,171 @@
+/**
+ * The program that reads one guest filesystem for one request, so that a read that hangs hangs here and can be killed. It
+ * gets the mount point as its argument and the request on standard input. There is no openat in Node, so each component is
+ * opened through `/proc/self/fd/<folder>/<name>` without following links: a link that appears in between is refused too.
+ */
+import {
+  closeSync,
+  constants,
+  fstatSync,
+  lstatSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  readSync,
+  type Stats,
+  writeSync,
+} from 'node:fs';
+
+const CHUNK_BYTES = 1024 * 1024;
+const { O_RDONLY, O_DIRECTORY, O_NOFOLLOW, O_NONBLOCK, O_NOCTTY } = constants;
+
+interface Request {
+  readonly op: 'list' | 'info' | 'read';
+  /** Base64, since names needn't be text. */
+  readonly components: readonly string[];
+  readonly start?: number;
+  readonly end?: number;
+}
+
+/** Told to the one who asks, in place of an answer. */
+class Refused extends Error {
+  constructor(
+    readonly code: 'not-found' | 'refused',
+    message: string,
+  ) {
+    super(message);
+  }
+}
+
+function beneath(folder: number, name: Buffer): Buffer {
+  return Buffer.concat([Buffer.from(`/proc/self/fd/${folder}/`), name]);
+}
+
+function typeOf(stats: Stats): string {
+  if (stats.isFile()) return 'file';
+  if (stats.isDirectory()) return 'directory';
+  if (stats.isSymbolicLink()) return 'symlink';
+  if (stats.isFIFO()) return 'fifo';
+  if (stats.isSocket()) return 'socket';
+  if (stats.isBlockDevice()) return 'block';
+  return 'char';
+}
+
+function look(folder: number, name: Buffer): Stats {
+  try {
+    return lstatSync(beneath(folder, name));
+  } catch (error) {
+    if (['ENOENT', 'ENOTDIR'].includes(codeOf(error))) throw new Refused('not-found', 'there is no such path');
+    throw error;
+  }
+}
+
+/** Opens what was looked at, and nothing else that may have taken its place. */
+function openSame(folder: number, name: Buffer, seen: Stats, root: Stats, flags: number): number {
+  const fd = openSync(beneath(folder, name), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | flags);
+  const opened = fstatSync(fd);
+  if (opened.dev !== root.dev || opened.ino !== seen.ino || typeOf(opened) !== typeOf(seen)) {
+    closeSync(fd);
+    throw new Refused('refused', 'the path leads out of the filesystem');
+  }
+  return fd;
+}
+
+function enter(folder: number, name: Buffer, root: Stats): number {
+  const seen = look(folder, name);
+  if (seen.isSymbolicLink()) throw new Refused('refused', 'a link of the guest is not followed');
+  if (!seen.isDirectory()) throw new Refused('not-found', 'there is no such path');
+  const entered = openSame(folder, name, seen, root, O_DIRECTORY);
+  closeSync(folder);
+  return entered;
+}
+
+function entryOf(folder: number, name: Buffer, stats: Stats): object {
+  return {
+    name: name.toString('base64'),
+    type: typeOf(stats),
+    size: stats.size,
+    mode: stats.mode,
+    uid: stats.uid,
+    gid: stats.gid,
+    mtimeMs: stats.mtimeMs,
+    linkTarget: stats.isSymbolicLink()
+      ? readlinkSync(beneath(folder, name), { encoding: 'buffer' }).toString('base64')
+      : null,
+  };
+}
+
+function listed(folder: number, name: Buffer): object {
+  try {
+    return entryOf(folder, name, lstatSync(beneath(folder, name)));
+  } catch {
+    // A damaged entry is shown as such: nothing is left out in silence.
+    const nothing = { size: 0, mode: 0, uid: 0, gid: 0, mtimeMs: 0, linkTarget: null };
+    return { name: name.toString('base64'), type: 'unreadable', ...nothing };
+  }
+}
+
+function write(bytes: Buffer): void {
+  for (let done = 0; done < bytes.byteLength;) {
+    try {
+      done += writeSync(1, bytes, done);
+    } catch (error) {
+      if (codeOf(error) !== 'EAGAIN') throw error;
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 5);
+    }
+  }
+}
+
+function tell(answer: object): void {
+  write(Buffer.from(`${JSON.stringify(answer)}\n`));
+}
+
+/** A line about the file, then its bytes. */
+function send(fd: number, start: number, end: number): void {
+  const buffer = Buffer.allocUnsafe(CHUNK_BYTES);
+  for (let at = start; at <= end;) {
+    const got = readSync(fd, buffer, 0, Math.min(CHUNK_BYTES, end - at + 1), at);
+    if (got === 0) throw new Error('the file ends before its size');
+    write(buffer.subarray(0, got));
+    at += got;
+  }
+}
+
+function answer(rootPath: string, { op, components, start, end }: Request): void {
+  const names = components.map((component) => Buffer.from(component, 'base64'));
+  let folder = openSync(rootPath, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+  const root = fstatSync(folder);
+  const last = op === 'list' ? undefined : names.pop();
+  for (const name of names) folder = enter(folder, name, root);
+  if (op === 'list') {
+    const found = readdirSync(`/proc/self/fd/${folder}`, { encoding: 'buffer' });
+    tell({ entries: found.map((name) => listed(folder, name)) });
+    return;
+  }
+  if (last === undefined) {
+    if (op === 'read') throw new Refused('refused', 'a folder can not be read as a file');
+    tell({ entry: entryOf(folder, Buffer.from('.'), root) });
+    return;
+  }
+  const seen = look(folder, last);
+  if (op === 'info') {
+    tell({ entry: entryOf(folder, last, seen) });
+    return;
+  }
+  if (!seen.isFile()) throw new Refused('refused', `only files can be read, and this is a ${typeOf(seen)}`);
+  const fd = openSame(folder, last, seen, root, 0);
+  tell({ entry: entryOf(folder, last, seen) });
+  send(fd, start ?? 0, end ?? seen.size - 1);
+}
+
+function codeOf(error: unknown): string {
+  return String((error as NodeJS.ErrnoException | null)?.code);
+}
+
+try {
+  answer(process.argv[2] ?? '', JSON.parse(readFileSync(0, 'utf8')) as Request);
+} catch (error) {
+  if (!(error instanceof Refused)) throw error;
+  tell({ refused: error.code, message: error.message });
+}

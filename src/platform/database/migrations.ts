@@ -1,8 +1,19 @@
 import type { Migration } from './migration.js';
+import { eventStore } from './migrations/0001-event-store.js';
 import { projections } from './migrations/0002-projections.js';
 import { sagas } from './migrations/0003-sagas.js';
+import { edge } from './migrations/0004-edge.js';
 import { exportsAndMounts } from './migrations/0005-exports-and-mounts.js';
 import { credentials } from './migrations/0006-credentials.js';
+import { backupProgress } from './migrations/0007-backup-progress.js';
 
 /** All steps in order. Tables of projections aren't here: the runner makes them from their shapes. */
-export const migrations: readonly Migration[] = [projections, sagas, exportsAndMounts, credentials];
+export const migrations: readonly Migration[] = [
+  eventStore,
+  projections,
+  sagas,
+  edge,
+  exportsAndMounts,
+  credentials,
+  backupProgress,
+];

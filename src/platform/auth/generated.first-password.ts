@@ -1,0 +1,38 @@
+import { randomBytes } from 'node:crypto';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+
+import { FirstPassword } from './first-password.port.js';
+
+const PASSWORD_BYTES = 18;
+
+/**
+ * The password that was given (OMA_ADMIN_PASSWORD), or a random one: shown once when somebody looks at a terminal, else
+ * left in the file `admin-password` (mode 0600) of the data folder, whose name is told.
+ */
+export class GeneratedFirstPassword extends FirstPassword {
+  constructor(
+    private readonly given: string | undefined,
+    private readonly dataDir: string,
+    private readonly terminal: { readonly isTerminal: boolean; readonly say: (line: string) => void },
+  ) {
+    super();
+  }
+
+  async choose(store: (password: string) => Promise<void>): Promise<void> {
+    if (this.given !== undefined) {
+      await store(this.given);
+      return;
+    }
+    const password = randomBytes(PASSWORD_BYTES).toString('base64url');
+    const file = join(this.dataDir, 'admin-password');
+    // The file comes first: a crash in between leaves a file that doesn't fit, which the next start replaces.
+    if (!this.terminal.isTerminal) await writeFile(file, `${password}\n`, { mode: 0o600 });
+    await store(password);
+    this.terminal.say(
+      this.terminal.isTerminal
+        ? `The first user is admin, the password (shown this once): ${password}`
+        : `The first user is admin; the password is in ${file}`,
+    );
+  }
+}

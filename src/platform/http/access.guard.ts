@@ -1,0 +1,34 @@
+import { type CanActivate, type ExecutionContext, Injectable } from '@nestjs/common';
+import { Reflector } from '@nestjs/core';
+import type { FastifyRequest } from 'fastify';
+
+import { ACCESS, type Access, suffices } from './access.js';
+import { RoleDoesNotSuffice, Unauthenticated } from './edge.errors.js';
+import { Sessions } from './sessions.port.js';
+
+/** Lets in whom the route declares; a route that declares nobody is closed. */
+@Injectable()
+export class AccessGuard implements CanActivate {
+  constructor(
+    private readonly reflector: Reflector,
+    private readonly sessions: Sessions,
+  ) {}
+
+  async canActivate(context: ExecutionContext): Promise<boolean> {
+    const access = this.reflector.get<Access | undefined>(ACCESS, context.getHandler());
+    if (access === undefined) throw new Error(`${context.getHandler().name} declares no access`);
+    if (access === 'public') return true;
+    const request = context.switchToHttp().getRequest<FastifyRequest>();
+    const token = bearerToken(request);
+    const principal = token === null ? null : await this.sessions.principalOf(token);
+    if (principal === null) throw new Unauthenticated();
+    if (!suffices(principal.role, access)) throw new RoleDoesNotSuffice(principal.role, access);
+    request.principal = principal;
+    return true;
+  }
+}
+
+/** The token of the `Authorization` header (RFC 6750); the scheme's case says nothing. */
+export function bearerToken(request: FastifyRequest): string | null {
+  return /^bearer +(\S+)$/i.exec(request.headers.authorization ?? '')?.[1] ?? null;
+}

@@ -1,0 +1,26 @@
+import { SetMetadata } from '@nestjs/common';
+
+/** Roles of people, each with everything that the one before may do; `agent` is for appliances and stands apart. */
+export const ROLES = ['viewer', 'operator', 'admin', 'agent'] as const;
+export type Role = (typeof ROLES)[number];
+
+/** Who may call a route: everybody, or somebody with at least this role. */
+export type Access = 'public' | Role;
+
+/** Who asks, once the token was recognised. */
+export interface Principal {
+  readonly userId: string;
+  readonly username: string;
+  readonly role: Role;
+}
+
+export const ACCESS = 'oma:access';
+export const DeclaresAccess = (access: Access) => SetMetadata(ACCESS, access);
+
+const RANK = { viewer: 1, operator: 2, admin: 3 } as const;
+
+/** Whether a role is enough for a route. */
+export function suffices(role: Role, needed: Role): boolean {
+  if (role === 'agent' || needed === 'agent') return role === needed;
+  return RANK[role] >= RANK[needed];
+}

@@ -1,0 +1,56 @@
+import { applyDecorators, HttpCode } from '@nestjs/common';
+import { ApiBearerAuth, ApiHeader, ApiOperation, ApiResponse, type ApiResponseOptions } from '@nestjs/swagger';
+
+import { type Access, DeclaresAccess } from './access.js';
+
+export interface EndpointSays {
+  readonly summary: string;
+  readonly access: Access;
+  /** What success looks like: its status and what the answer holds. */
+  readonly answers: { readonly status: number; readonly about: string; readonly media?: string };
+  /** Codes of refusal by status, beside those that every route has. */
+  readonly refusals?: Readonly<Record<number, string>>;
+  /** True for routes that change something: they take an `Idempotency-Key`. */
+  readonly mutates?: boolean;
+}
+
+const PROBLEM: NonNullable<ApiResponseOptions['content']> = {
+  'application/problem+json': {
+    schema: {
+      type: 'object',
+      required: ['type', 'title', 'status', 'detail', 'code', 'correlation_id', 'error'],
+      properties: {
+        type: { type: 'string' },
+        title: { type: 'string' },
+        status: { type: 'integer' },
+        detail: { type: 'string' },
+        code: { type: 'string' },
+        correlation_id: { type: 'string' },
+        remedy: { type: 'string' },
+        error: { type: 'string' },
+      },
+    },
+  },
+};
+
+/** Everything a route declares, in one place: who may call it, what it answers, why it refuses. */
+export function Endpoint(says: EndpointSays): MethodDecorator {
+  const { summary, access, answers, refusals = {}, mutates = false } = says;
+  const common: Record<number, string> = access === 'public' ? {} : { 401: 'unauthenticated' };
+  if (access !== 'public' && access !== 'viewer') common[403] = 'role-does-not-suffice';
+  const documented = Object.entries({ ...common, ...refusals }).map(([status, about]) =>
+    ApiResponse({ status: Number(status), description: about, content: PROBLEM }),
+  );
+  const { status, about, media = 'application/json' } = answers;
+  return applyDecorators(
+    DeclaresAccess(access),
+    HttpCode(status),
+    ApiOperation({ summary, description: access === 'public' ? 'Public.' : `Needs the role ${access}.` }),
+    ApiResponse({ status, description: about, content: { [media]: {} } }),
+    ...documented,
+    ...(access === 'public' ? [] : [ApiBearerAuth()]),
+    ...(mutates
+      ? [ApiHeader({ name: 'Idempotency-Key', required: false, description: 'the same key gets the first answer' })]
+      : []),
+  );
+}

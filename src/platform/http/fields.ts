@@ -1,0 +1,128 @@
+import { applyDecorators } from '@nestjs/common';
+import { ApiProperty, type ApiPropertyOptions } from '@nestjs/swagger';
+import { Transform, Type } from 'class-transformer';
+import {
+  ArrayMaxSize,
+  ArrayMinSize,
+  IsArray,
+  IsBoolean,
+  IsIn,
+  IsInt,
+  IsISO8601,
+  IsObject,
+  IsOptional,
+  IsString,
+  Length,
+  Matches,
+  Max,
+  Min,
+  registerDecorator,
+  ValidateNested,
+} from 'class-validator';
+
+/** Says that a field may be left out, and what stands for it then. */
+interface Common {
+  readonly about: string;
+  readonly optional?: boolean;
+  readonly example?: unknown;
+}
+
+const MAX_TEXT = 1024;
+const MAX_LIST = 1000;
+const MAX_TAGS = 64;
+const MAX_TAG_CHARACTERS = 256;
+
+function field(common: Common, schema: ApiPropertyOptions, ...rules: PropertyDecorator[]): PropertyDecorator {
+  const required = common.optional !== true;
+  const documented = ApiProperty({
+    ...schema,
+    description: common.about,
+    required,
+    ...(common.example !== undefined && { example: common.example }),
+  } as ApiPropertyOptions);
+  return applyDecorators(documented, ...(required ? [] : [IsOptional()]), ...rules);
+}
+
+/** Text of a length between `min` (1) and `max` (1024) characters, without NUL. */
+export function Text(options: Common & { readonly min?: number; readonly max?: number }): PropertyDecorator {
+  const { min = 1, max = MAX_TEXT } = options;
+  const withoutNul = Matches(/^[^\0]*$/, { message: 'must not contain the character NUL' });
+  return field(options, { type: 'string', minLength: min, maxLength: max }, IsString(), Length(min, max), withoutNul);
+}
+
+/** A whole number; `inQuery` for query parameters, which arrive as text. */
+export function Whole(
+  options: Common & { readonly min: number; readonly max: number; readonly inQuery?: boolean },
+): PropertyDecorator {
+  const { min, max, inQuery = false } = options;
+  const rules = [IsInt(), Min(min), Max(max), ...(inQuery ? [Transform(({ value }) => asNumber(value))] : [])];
+  return field(options, { type: 'integer', minimum: min, maximum: max }, ...rules);
+}
+
+function asNumber(value: unknown): unknown {
+  return typeof value === 'string' && /^-?\d{1,15}$/.test(value) ? Number(value) : value;
+}
+
+export function Flag(options: Common & { readonly inQuery?: boolean }): PropertyDecorator {
+  const read = Transform(({ value }: { value: unknown }) =>
+    value === 'true' ? true : value === 'false' ? false : value,
+  );
+  return field(options, { type: 'boolean' }, IsBoolean(), ...(options.inQuery === true ? [read] : []));
+}
+
+export function OneOf(options: Common & { readonly of: readonly string[] }): PropertyDecorator {
+  return field(options, { type: 'string', enum: [...options.of] }, IsIn([...options.of]));
+}
+
+/** A moment as RFC 3339 says. */
+export function Moment(options: Common): PropertyDecorator {
+  return field(options, { type: 'string', format: 'date-time' }, IsISO8601({ strict: true }));
+}
+
+export function TextList(options: Common & { readonly min?: number; readonly max?: number }): PropertyDecorator {
+  const { min = 0, max = MAX_LIST } = options;
+  const each = { each: true };
+  return field(
+    options,
+    { type: 'array', items: { type: 'string' }, minItems: min, maxItems: max },
+    IsArray(),
+    ArrayMinSize(min),
+    ArrayMaxSize(max),
+    IsString(each),
+    Length(1, MAX_TEXT, each),
+  );
+}
+
+/** Names with short texts. */
+export function Tags(options: Common): PropertyDecorator {
+  const schema = { type: 'object', additionalProperties: { type: 'string' } } as const;
+  return field(options, schema, IsObject(), (target, key) => {
+    registerDecorator({
+      target: target.constructor,
+      propertyName: String(key),
+      validator: {
+        validate: areTags,
+        defaultMessage: () => `must have at most ${MAX_TAGS} texts of at most ${MAX_TAG_CHARACTERS} characters`,
+      },
+    });
+  });
+}
+
+function areTags(value: unknown): boolean {
+  if (typeof value !== 'object' || value === null) return false;
+  const entries = Object.entries(value);
+  return (
+    entries.length <= MAX_TAGS &&
+    entries.every(
+      ([name, text]) =>
+        typeof text === 'string' &&
+        Math.max(name.length, text.length) <= MAX_TAG_CHARACTERS &&
+        !`${name}${text}`.includes('\0'),
+    )
+  );
+}
+
+/** An object with fields of its own. */
+export function Nested(type: () => new () => object, options: Common): PropertyDecorator {
+  return field(options, { type }, IsObject(), ValidateNested(), Type(type));
+}

@@ -1,0 +1,64 @@
+import { createHash } from 'node:crypto';
+
+import { type CallHandler, type ExecutionContext, Injectable, type NestInterceptor } from '@nestjs/common';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { catchError, concatMap, from, type Observable, of, throwError } from 'rxjs';
+
+import { IdempotencyKeyReused, RequestUnderWay } from './edge.errors.js';
+import { type FirstAnswer, IdempotencyKeys } from './idempotency.port.js';
+import { idempotencyKeyOf } from './request-context.js';
+
+const READS = ['GET', 'HEAD', 'OPTIONS'];
+const KEPT_HEADERS = ['location', 'x-consistency'];
+
+/** Gives the same `Idempotency-Key` the first answer again. The key is also the command's id, so that a crash between
+ * effect and answer is recognised by the streams themselves. */
+@Injectable()
+export class IdempotencyInterceptor implements NestInterceptor {
+  constructor(private readonly keys: IdempotencyKeys) {}
+
+  async intercept(context: ExecutionContext, next: CallHandler): Promise<Observable<unknown>> {
+    const request = context.switchToHttp().getRequest<FastifyRequest>();
+    const reply = context.switchToHttp().getResponse<FastifyReply>();
+    const key = READS.includes(request.method) ? null : idempotencyKeyOf(request);
+    const userId = request.principal?.userId;
+    if (key === null || userId === undefined) return next.handle();
+    const claim = await this.keys.claim(userId, key, fingerprintOf(request));
+    switch (claim.is) {
+      case 'answered':
+        return of(again(reply, claim.answer));
+      case 'under-way':
+        throw new RequestUnderWay();
+      case 'other-request':
+        throw new IdempotencyKeyReused();
+      case 'mine':
+        return next.handle().pipe(
+          concatMap(async (body: unknown) => {
+            await this.keys.answered(userId, key, answerOf(reply, body));
+            return body;
+          }),
+          catchError((error: unknown) =>
+            from(this.keys.release(userId, key)).pipe(concatMap(() => throwError(() => error))),
+          ),
+        );
+    }
+  }
+}
+
+function fingerprintOf(request: FastifyRequest): string {
+  const parts = [request.method, request.url, JSON.stringify(request.body ?? null)];
+  return createHash('sha256').update(parts.join('\n')).digest('hex');
+}
+
+function answerOf(reply: FastifyReply, body: unknown): FirstAnswer {
+  const kept = KEPT_HEADERS.flatMap((name) => {
+    const value = reply.getHeader(name);
+    return typeof value === 'string' ? [[name, value] as const] : [];
+  });
+  return { status: reply.statusCode, body: body ?? null, headers: Object.fromEntries(kept) };
+}
+
+function again(reply: FastifyReply, answer: FirstAnswer): unknown {
+  void reply.status(answer.status).headers({ ...answer.headers, 'idempotency-replayed': 'true' });
+  return answer.body;
+}

@@ -1,0 +1,49 @@
+import type { FastifyReply, FastifyRequest } from 'fastify';
+
+import { MalformedRequest } from './edge.errors.js';
+import { Text, Whole } from './fields.js';
+
+const DEFAULT_LIMIT = 100;
+export const MAX_LIMIT = 1000;
+
+/** What every list takes. */
+export class PageRequest {
+  @Whole({
+    about: `at most so many; ${DEFAULT_LIMIT} by default`,
+    min: 1,
+    max: MAX_LIMIT,
+    optional: true,
+    inQuery: true,
+  })
+  readonly limit: number = DEFAULT_LIMIT;
+
+  @Text({ about: 'next_cursor of the page before', optional: true })
+  readonly cursor?: string;
+}
+
+/** The values by which a list is ordered, of the last row of a page, as an opaque text. */
+export function cursorOf(...values: readonly string[]): string {
+  return Buffer.from(JSON.stringify(values)).toString('base64url');
+}
+
+/** What `cursorOf` was given, or null without a cursor. Throws MalformedRequest when it isn't one of this list. */
+export function readCursor(cursor: string | undefined, length: number): readonly string[] | null {
+  if (cursor === undefined) return null;
+  try {
+    const values = JSON.parse(Buffer.from(cursor, 'base64url').toString()) as unknown;
+    if (Array.isArray(values) && values.length === length && values.every((value) => typeof value === 'string')) {
+      return values;
+    }
+  } catch {
+    // Not JSON: refused below.
+  }
+  throw new MalformedRequest([{ field: 'cursor', message: 'is not a next_cursor of this list' }]);
+}
+
+/** Bare arrays have no room for a cursor: the next page is named by a `Link` header (RFC 8288). */
+export function linkToNext(request: FastifyRequest, reply: FastifyReply, cursor: string | null): void {
+  if (cursor === null) return;
+  const url = new URL(request.url, 'http://oma');
+  url.searchParams.set('cursor', cursor);
+  void reply.header('link', `<${url.pathname}${url.search}>; rel="next"`);
+}

@@ -1,0 +1,117 @@
+import { type ArgumentsHost, Catch, type ExceptionFilter, HttpException } from '@nestjs/common';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+
+import { DomainError, type RefusalKind } from '#domain/kernel/domain-error';
+import type { JsonObject } from '#domain/kernel/event';
+import type { Logger } from '#platform/logging/logger.port';
+
+import { EdgeRefusal } from './edge.errors.js';
+
+const STATUS: Readonly<Record<RefusalKind, number>> = {
+  malformed: 400,
+  forbidden: 403,
+  'not-found': 404,
+  conflict: 409,
+  gone: 410,
+  'rule-broken': 422,
+  unavailable: 503,
+};
+
+const TITLES: Readonly<Record<number, string>> = {
+  400: 'Malformed request',
+  401: 'Not authenticated',
+  403: 'Not allowed',
+  404: 'Not found',
+  405: 'Method not allowed',
+  409: 'Conflict',
+  410: 'Gone',
+  413: 'Request too large',
+  415: 'Unsupported media type',
+  416: 'Range not satisfiable',
+  422: 'Not possible',
+  429: 'Too many requests',
+  500: 'Internal error',
+  503: 'Not available',
+};
+
+const INTERNAL = 500;
+
+interface Problem {
+  readonly status: number;
+  readonly code: string;
+  readonly detail: string;
+  readonly remedy?: string | undefined;
+  readonly facts?: JsonObject;
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+/** Answers every error as `application/problem+json` (RFC 9457). What isn't a refusal is logged and told nothing of. */
+@Catch()
+export class ProblemFilter implements ExceptionFilter {
+  constructor(private readonly logger: Logger) {}
+
+  catch(error: unknown, host: ArgumentsHost): void {
+    const request = host.switchToHttp().getRequest<FastifyRequest>();
+    const reply = host.switchToHttp().getResponse<FastifyReply>();
+    const problem = problemOf(error);
+    if (problem.status >= INTERNAL && !(error instanceof DomainError)) {
+      this.logger.error({ error, correlationId: request.id }, 'a request failed for a reason of our own');
+    }
+    if (reply.sent) {
+      // Part of the answer is out already: what is missing must be visible as a broken transfer.
+      reply.raw.destroy();
+      return;
+    }
+    void reply
+      .headers(problem.headers ?? {})
+      .status(problem.status)
+      .type('application/problem+json')
+      .send({
+        type: `urn:problem:${problem.code}`,
+        title: TITLES[problem.status] ?? 'Refused',
+        status: problem.status,
+        detail: problem.detail,
+        code: problem.code,
+        correlation_id: request.id,
+        ...(problem.remedy !== undefined && { remedy: problem.remedy }),
+        ...problem.facts,
+        error: problem.detail,
+      });
+  }
+}
+
+function problemOf(error: unknown): Problem {
+  if (error instanceof DomainError) {
+    const { code, message, remedy, facts } = error;
+    return { status: STATUS[error.kind], code, detail: message, remedy, facts };
+  }
+  if (error instanceof EdgeRefusal) {
+    const { status, code, message, remedy, facts, headers } = error;
+    return { status, code, detail: message, remedy, facts, headers };
+  }
+  const status = error instanceof HttpException ? error.getStatus() : statusOf(error);
+  if (status >= INTERNAL) {
+    const remedy = 'tell the operator the correlation_id; the log says more';
+    return { status: INTERNAL, code: 'internal', detail: 'something went wrong on our side', remedy };
+  }
+  return { status, ...wordsFor(status) };
+}
+
+/** Fastify's own errors (unreadable JSON, too large, wrong media type) carry their status. */
+function statusOf(error: unknown): number {
+  const status = (error as { statusCode?: unknown } | null)?.statusCode;
+  return typeof status === 'number' ? status : INTERNAL;
+}
+
+function wordsFor(status: number): { code: string; detail: string } {
+  switch (status) {
+    case 404:
+      return { code: 'unknown-route', detail: 'there is no such route' };
+    case 413:
+      return { code: 'request-too-large', detail: 'the request is too large' };
+    case 415:
+      return { code: 'unsupported-media-type', detail: 'the body must be application/json' };
+    default:
+      return { code: 'malformed-request', detail: 'the request could not be read; is its body JSON?' };
+  }
+}

@@ -1,0 +1,51 @@
+import { createParamDecorator, type ExecutionContext } from '@nestjs/common';
+import type { FastifyRequest } from 'fastify';
+
+import type { CommandContext } from '#domain/kernel/command-context';
+import { idFor, newId } from '#platform/ids/ids';
+
+import type { Principal } from './access.js';
+import { MalformedRequest } from './edge.errors.js';
+
+const ID = /^[\w.:-]{1,128}$/;
+const MAX_REASON = 500;
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    principal?: Principal;
+  }
+}
+
+/** The caller's own correlation id when it is one, else a new one. It is answered as `X-Correlation-Id`. */
+export function correlationIdOf(headers: Readonly<Record<string, unknown>>): string {
+  const given = headers['x-correlation-id'];
+  return typeof given === 'string' && ID.test(given) ? given : newId();
+}
+
+/** The `Idempotency-Key`, or null; throws MalformedRequest when it isn't one. */
+export function idempotencyKeyOf(request: FastifyRequest): string | null {
+  const key = request.headers['idempotency-key'];
+  if (key === undefined) return null;
+  if (typeof key === 'string' && ID.test(key)) return key;
+  throw new MalformedRequest([{ field: 'Idempotency-Key', message: 'must be 1 to 128 of A-Z a-z 0-9 _ . : -' }]);
+}
+
+function commandContext(request: FastifyRequest): CommandContext {
+  const { principal } = request;
+  if (principal === undefined) throw new Error('a command needs somebody who asks');
+  const key = idempotencyKeyOf(request);
+  const commandId = key === null ? newId() : idFor('idempotency', principal.userId, key);
+  const reason = request.headers['x-reason'];
+  return {
+    actor: { kind: 'user', id: principal.userId },
+    correlationId: request.id,
+    causationId: commandId,
+    commandId,
+    ...(typeof reason === 'string' && reason !== '' && { reason: reason.slice(0, MAX_REASON) }),
+  };
+}
+
+/** Who asks, in which request, and why: `@Asking() context: CommandContext`. */
+export const Asking = createParamDecorator((_: unknown, context: ExecutionContext) =>
+  commandContext(context.switchToHttp().getRequest<FastifyRequest>()),
+);

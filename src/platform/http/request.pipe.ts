@@ -1,0 +1,34 @@
+import { type ArgumentMetadata, ValidationPipe } from '@nestjs/common';
+import type { ValidationError } from 'class-validator';
+
+import { type FieldError, MalformedRequest } from './edge.errors.js';
+
+/** Checks bodies and queries against their request classes; unknown fields and wrong types are named, never dropped. */
+export class RequestPipe extends ValidationPipe {
+  constructor() {
+    super({
+      whitelist: true,
+      forbidNonWhitelisted: true,
+      transform: true,
+      forbidUnknownValues: true,
+      stopAtFirstError: true,
+      exceptionFactory: (errors) => new MalformedRequest(errors.flatMap((error) => fieldErrors(error, ''))),
+    });
+  }
+
+  override async transform(value: unknown, metadata: ArgumentMetadata): Promise<unknown> {
+    if (metadata.type === 'body' && (typeof value !== 'object' || value === null || Array.isArray(value))) {
+      throw new MalformedRequest([{ field: '(body)', message: 'must be a JSON object' }]);
+    }
+    return super.transform(value, metadata) as Promise<unknown>;
+  }
+}
+
+function fieldErrors(error: ValidationError, above: string): FieldError[] {
+  const field = above === '' ? error.property : `${above}.${error.property}`;
+  const own = Object.entries(error.constraints ?? {}).map(([rule, message]) => ({
+    field,
+    message: rule === 'whitelistValidation' ? 'is not known here' : message.replace(`${error.property} `, ''),
+  }));
+  return [...own, ...(error.children ?? []).flatMap((child) => fieldErrors(child, field))];
+}

@@ -78,11 +78,11 @@ function filesToCompare(files: readonly ManifestFile[]): readonly ManifestFile[]
   return [...files.filter((file) => !isOneOfMany(file)), ...sample];
 }
 
-/** Rejects when the program is told to end: its world is taken away first, however often it is told. */
+/** Rejects when the user or the system wants the program to end, so that its world is taken away first. */
 function interrupted(): Promise<never> {
   const interruption = new Promise<never>((_resolve, reject) => {
     for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-      process.on(signal, () => {
+      process.once(signal, () => {
         reject(new Error(`interrupted by ${signal}`));
       });
     }

@@ -24,9 +24,13 @@ export interface BuiltDisk {
 /** Builds the disks of the fleet in `dir`; those that are there already are kept. */
 export async function buildFleet(dir: string): Promise<readonly BuiltVm[]> {
   await mkdir(dir, { recursive: true, mode: 0o700 });
-  return Promise.all(
-    FLEET.map(async (vm) => ({ ...vm, disks: await Promise.all(vm.disks.map((disk) => buildDisk(dir, vm, disk))) })),
-  );
+  const built: BuiltVm[] = [];
+  for (const vm of FLEET) {
+    const disks: BuiltDisk[] = [];
+    for (const disk of vm.disks) disks.push(await buildDisk(dir, vm, disk));
+    built.push({ ...vm, disks });
+  }
+  return built;
 }
 
 async function buildDisk(dir: string, vm: GuestVm, disk: GuestDisk): Promise<BuiltDisk> {

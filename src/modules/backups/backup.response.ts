@@ -1,4 +1,4 @@
-import type { BackupRecord } from '#projections/backup/backup.projection';
+import type { BackupRow } from '#projections/backup/backup.entity';
 
 /** The contract's backup object (contract-c 5.2), with the disks beside it. Sizes are bytes. */
 export interface BackupResponse {
@@ -40,7 +40,7 @@ export interface DiskProgress {
   readonly bytes_transferred: number;
 }
 
-export function backupResponse(row: BackupRecord, progress: readonly DiskProgress[]): BackupResponse {
+export function backupResponse(row: BackupRow, progress: readonly DiskProgress[]): BackupResponse {
   const disks = row.disks.map((disk): DiskResponse => {
     const seen = progress.find((candidate) => candidate.device_key === disk.device_key);
     return {
@@ -56,24 +56,24 @@ export function backupResponse(row: BackupRecord, progress: readonly DiskProgres
   const [only] = disks;
   const transferred = disks.reduce((sum, disk) => sum + disk.bytes_transferred, 0);
   return {
-    backup_id: row.backup_id,
-    vm_context_id: row.vm_context_id,
-    vm_name: row.vm_name,
+    backup_id: row.backupId,
+    vm_context_id: row.vmContextId,
+    vm_name: row.vmName,
     disk_id: only?.disk_id ?? 0,
-    backup_type: row.backup_type,
-    repository_id: row.repository_id,
+    backup_type: row.backupType,
+    repository_id: row.repositoryId,
     status: row.status,
-    ...present('policy_id', row.policy_id),
+    ...present('policy_id', row.policyId),
     ...(disks.length === 1 ? present('file_path', only?.file_path) : {}),
     bytes_transferred: transferred,
-    total_bytes: row.total_bytes,
-    progress_percent: percent(row.status, transferred, row.total_bytes),
+    total_bytes: row.totalBytes,
+    progress_percent: percent(row.status, transferred, row.totalBytes),
     ...(disks.length === 1 ? present('change_id', only?.change_id) : {}),
-    ...present('error_message', row.error_message),
-    ...present('error_code', row.error_code),
-    created_at: row.created_at,
-    ...present('started_at', row.started_at),
-    ...present('completed_at', row.completed_at),
+    ...present('error_message', row.errorMessage),
+    ...present('error_code', row.errorCode),
+    created_at: row.createdAt.toISOString(),
+    ...present('started_at', row.startedAt?.toISOString()),
+    ...present('completed_at', row.completedAt?.toISOString()),
     tags: row.tags,
     disks,
   };

@@ -16,16 +16,15 @@ import { Vault } from '#platform/secrets/vault.port';
 import { CredentialRow } from '#projections/credential/credential.entity';
 
 import type { ShownCredential } from '../credential.response.js';
+import type { CreateCredentialRequest } from './create-credential.request.js';
 
 const VISIBLE_WITHIN_MS = 1500;
 
-export class CreateCredential extends Command<{ readonly shown: ShownCredential; readonly pending: boolean }> {
+type Created = { readonly shown: ShownCredential; readonly pending: boolean };
+
+export class CreateCredential extends Command<Created> {
   constructor(
-    readonly wanted: Pick<
-      CredentialFacts,
-      'name' | 'vcenterHost' | 'username' | 'datacenter' | 'isActive' | 'isDefault'
-    >,
-    readonly password: string,
+    readonly request: CreateCredentialRequest,
     readonly context: CommandContext,
   ) {
     super();
@@ -43,13 +42,18 @@ export class CreateCredentialHandler implements ICommandHandler<CreateCredential
   ) {}
 
   /** The password is in the vault before anything refers to it, and leaves it when the name turns out to be taken. */
-  async execute({
-    wanted,
-    password,
-    context,
-  }: CreateCredential): Promise<{ shown: ShownCredential; pending: boolean }> {
+  async execute({ request, context }: CreateCredential): Promise<Created> {
+    const { credential_name: name, vcenter_host: vcenterHost, username, datacenter } = request;
+    const wanted = {
+      name,
+      vcenterHost,
+      username,
+      datacenter,
+      isActive: request.is_active,
+      isDefault: request.is_default,
+    };
     if (wanted.isDefault && !wanted.isActive) throw new DefaultMustBeActive();
-    const secret = await this.vault.put(password);
+    const secret = await this.vault.put(request.password);
     const credential: CredentialFacts = {
       ...wanted,
       id: newId(),

@@ -3,17 +3,17 @@ import { Command, CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
 import type { CommandContext } from '#domain/kernel/command-context';
 import { Clock } from '#platform/clock/clock.port';
 
-import { type Account, Discovery } from '../discovery.js';
+import { accountOf } from '../account.request.js';
+import { Discovery } from '../discovery.js';
 import { type AddVmsResponse, addVmsResponse } from '../discovery.response.js';
 import { VmAdder } from '../vm-adder.js';
+import type { AddVmsRequest } from './add-vms.request.js';
 
 type Answer = { readonly body: AddVmsResponse; readonly pending: boolean };
 
 export class AddVms extends Command<Answer> {
   constructor(
-    readonly account: Account,
-    /** Inventory paths, VMware ids or names. */
-    readonly refs: readonly string[],
+    readonly request: AddVmsRequest,
     readonly context: CommandContext,
   ) {
     super();
@@ -28,9 +28,9 @@ export class AddVmsHandler implements ICommandHandler<AddVms> {
     private readonly clock: Clock,
   ) {}
 
-  async execute({ account, refs, context }: AddVms): Promise<Answer> {
-    const found = await this.discovery.run(account, null);
-    const { outcomes, pending } = await this.adder.add(refs, found, context);
+  async execute({ request, context }: AddVms): Promise<Answer> {
+    const found = await this.discovery.run(accountOf(request), null);
+    const { outcomes, pending } = await this.adder.add(request.vm_names, found, context);
     return { body: addVmsResponse(outcomes, this.clock.now()), pending };
   }
 }

@@ -2,19 +2,18 @@ import { Command, CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
 
 import type { CommandContext } from '#domain/kernel/command-context';
 
-import { type Account, Discovery } from '../discovery.js';
+import { accountOf } from '../account.request.js';
+import { Discovery } from '../discovery.js';
 import { bulkAddResponse, discoveredVmResponse, type DiscoverVmsResponse, nanoseconds } from '../discovery.response.js';
 import { KnownVms } from '../known-vms.js';
 import { VmAdder } from '../vm-adder.js';
+import type { DiscoverVmsRequest } from './discover-vms.request.js';
 
 type Answer = { readonly body: DiscoverVmsResponse; readonly pending: boolean };
 
 export class DiscoverVms extends Command<Answer> {
   constructor(
-    readonly account: Account,
-    readonly filter: string | null,
-    /** Which of the discovered VMs to add; null for none. */
-    readonly adding: { readonly refs: readonly string[] | null } | null,
+    readonly request: DiscoverVmsRequest,
     readonly context: CommandContext,
   ) {
     super();
@@ -29,12 +28,12 @@ export class DiscoverVmsHandler implements ICommandHandler<DiscoverVms> {
     private readonly known: KnownVms,
   ) {}
 
-  async execute({ account, filter, adding, context }: DiscoverVms): Promise<Answer> {
+  async execute({ request, context }: DiscoverVms): Promise<Answer> {
     const began = performance.now();
-    const found = await this.discovery.run(account, filter);
+    const found = await this.discovery.run(accountOf(request), request.filter ?? null);
     const discovered = performance.now();
     const contextIdOf = await this.known.among(found);
-    const addition = adding === null ? null : await this.adder.add(adding.refs, found, context);
+    const addition = request.create_context ? await this.adder.add(selected(request), found, context) : null;
     const ended = performance.now();
     const failed = addition?.outcomes.some((outcome) => outcome.is !== 'added') ?? false;
     const durations = { discoveryMs: discovered - began, processingMs: ended - discovered };
@@ -48,4 +47,9 @@ export class DiscoverVmsHandler implements ICommandHandler<DiscoverVms> {
     };
     return { body, pending: addition?.pending ?? false };
   }
+}
+
+/** No selection, or an empty one, means all of them. */
+function selected({ selected_vms: refs = [] }: DiscoverVmsRequest): readonly string[] | null {
+  return refs.length === 0 ? null : refs;
 }

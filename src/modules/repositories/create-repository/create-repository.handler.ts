@@ -3,7 +3,11 @@ import { DataSource } from 'typeorm';
 
 import type { CommandContext } from '#domain/kernel/command-context';
 import type { RepositoryCommand, RepositoryFacts } from '#domain/repository/repository';
-import { RepositoryPathUnusable } from '#domain/repository/repository.errors';
+import {
+  ImmutabilityNotOffered,
+  RepositoryPathUnusable,
+  RepositoryTypeNotOffered,
+} from '#domain/repository/repository.errors';
 import { repositoryPlace, type RepositoryPlaceCommand } from '#domain/repository/repository-place';
 import { Clock } from '#platform/clock/clock.port';
 import { until } from '#platform/clock/until';
@@ -14,6 +18,7 @@ import { RepositoryRow } from '#projections/repository/repository.entity';
 
 import { type RepositoryResponse, repositoryResponse } from '../repository.response.js';
 import { StorageInfo } from '../storage-info.js';
+import type { CreateRepositoryRequest } from './create-repository.request.js';
 
 const VISIBLE_WITHIN_MS = 1500;
 const PLACES = 'repositoryplaces-all';
@@ -22,7 +27,7 @@ type Created = { readonly repository: RepositoryResponse; readonly pending: bool
 
 export class CreateRepository extends Command<Created> {
   constructor(
-    readonly wanted: Omit<RepositoryFacts, 'repositoryId'>,
+    readonly request: CreateRepositoryRequest,
     readonly context: CommandContext,
   ) {
     super();
@@ -41,8 +46,8 @@ export class CreateRepositoryHandler implements ICommandHandler<CreateRepository
     private readonly rows: DataSource,
   ) {}
 
-  async execute({ wanted, context }: CreateRepository): Promise<Created> {
-    const facts = await this.inTurn(() => this.reserve({ ...wanted, repositoryId: newId() }, context));
+  async execute({ request, context }: CreateRepository): Promise<Created> {
+    const facts = await this.inTurn(() => this.reserve(factsOf(request), context));
     const { repositoryId } = facts;
     const row = await until(
       () => this.rows.getRepository(RepositoryRow).findOneBy({ repositoryId }),
@@ -60,13 +65,14 @@ export class CreateRepositoryHandler implements ICommandHandler<CreateRepository
   private async reserve(facts: RepositoryFacts, context: CommandContext): Promise<RepositoryFacts> {
     repositoryPlace.decide(reservationOf(facts), await this.aggregates.load(repositoryPlace, PLACES));
     const prepared = { ...facts, path: await this.prepare(facts.path) };
-    await this.aggregates.handle({
+    const { events } = await this.aggregates.handle({
       decider: repositoryPlace,
       stream: PLACES,
       command: reservationOf(prepared),
       context,
     });
-    return prepared;
+    // The same command sent again finds the repository of the first time.
+    return { ...prepared, repositoryId: events[0]?.data.by ?? prepared.repositoryId };
   }
 
   private async prepare(path: string): Promise<string> {
@@ -84,6 +90,22 @@ export class CreateRepositoryHandler implements ICommandHandler<CreateRepository
     this.turn = mine.catch(() => undefined);
     return mine;
   }
+}
+
+/** Throws the refusals of what can't be asked for yet. */
+function factsOf(request: CreateRepositoryRequest): RepositoryFacts {
+  const { name, type, enabled } = request;
+  if (type !== 'local') throw new RepositoryTypeNotOffered(type);
+  if (request.is_immutable) throw new ImmutabilityNotOffered();
+  return {
+    repositoryId: newId(),
+    name,
+    type,
+    path: request.config.path,
+    enabled,
+    isImmutable: false,
+    minRetentionDays: request.min_retention_days,
+  };
 }
 
 function reservationOf(repository: RepositoryFacts): RepositoryPlaceCommand {

@@ -1,27 +1,22 @@
 import { type IQueryHandler, Query, QueryHandler } from '@nestjs/cqrs';
 import { DataSource } from 'typeorm';
 
+import { cursorOf, readCursor } from '#platform/http/paging';
 import { RepositoryRow } from '#projections/repository/repository.entity';
 
 import { type RepositoryResponse, repositoryResponse } from '../repository.response.js';
 import { StorageInfo } from '../storage-info.js';
+import type { ListRepositoriesRequest } from './list-repositories.request.js';
 
 type Page = { readonly items: readonly RepositoryResponse[]; readonly next: string | null };
 
+/** By name. */
 export class ListRepositories extends Query<Page> {
-  constructor(
-    readonly filter: {
-      readonly type: string | undefined;
-      readonly enabled: boolean | undefined;
-    },
-    readonly limit: number,
-    readonly after: string | undefined,
-  ) {
+  constructor(readonly request: ListRepositoriesRequest) {
     super();
   }
 }
 
-/** By name; `after` is the id of the last repository of the page before. */
 @QueryHandler(ListRepositories)
 export class ListRepositoriesHandler implements IQueryHandler<ListRepositories> {
   constructor(
@@ -29,16 +24,14 @@ export class ListRepositoriesHandler implements IQueryHandler<ListRepositories> 
     private readonly storageInfo: StorageInfo,
   ) {}
 
-  async execute({ filter, limit, after }: ListRepositories): Promise<Page> {
-    const { type, enabled } = filter;
+  async execute({ request }: ListRepositories): Promise<Page> {
+    const { type, enabled, limit } = request;
+    const after = readCursor(request.cursor, 2);
     const select = this.rows.getRepository(RepositoryRow).createQueryBuilder('one');
     if (type !== undefined) select.andWhere('one.type = :type', { type });
     if (enabled !== undefined) select.andWhere('one.enabled = :enabled', { enabled });
-    if (after !== undefined) {
-      select.andWhere(
-        '(one.name, one.repository_id) > (select last.name, last.repository_id from repository last where last.repository_id = :after)',
-        { after },
-      );
+    if (after !== null) {
+      select.andWhere('(one.name, one.repository_id) > (:name, :id)', { name: after[0], id: after[1] });
     }
     const rows = await select
       .orderBy('one.name')
@@ -47,6 +40,7 @@ export class ListRepositoriesHandler implements IQueryHandler<ListRepositories> 
       .getMany();
     const page = rows.slice(0, limit);
     const items = await Promise.all(page.map(async (row) => repositoryResponse(row, await this.storageInfo.of(row))));
-    return { items, next: rows.length > limit ? (page.at(-1)?.repositoryId ?? null) : null };
+    const last = page.at(-1);
+    return { items, next: rows.length > limit && last !== undefined ? cursorOf(last.name, last.repositoryId) : null };
   }
 }

@@ -1,0 +1,48 @@
+import { type DynamicModule, Module, type Provider } from '@nestjs/common';
+import { APP_GUARD, APP_INTERCEPTOR } from '@nestjs/core';
+import { CqrsModule } from '@nestjs/cqrs';
+
+import { AuditModule } from './modules/audit/audit.module.js';
+import { AuthModule } from './modules/auth/auth.module.js';
+import { BackupsModule } from './modules/backups/backups.module.js';
+import { CredentialsModule } from './modules/credentials/credentials.module.js';
+import { InventoryModule } from './modules/inventory/inventory.module.js';
+import { JobsModule } from './modules/jobs/jobs.module.js';
+import { OperationsModule } from './modules/operations/operations.module.js';
+import { RepositoriesModule } from './modules/repositories/repositories.module.js';
+import { RestoreModule } from './modules/restore/restore.module.js';
+import { AccessGuard } from './platform/http/access.guard.js';
+import { IdempotencyInterceptor } from './platform/http/idempotency.interceptor.js';
+
+/** What the modules find in every constructor: the machinery, made before the application. */
+@Module({})
+class MachineryModule {
+  static of(machinery: readonly Provider[]): DynamicModule {
+    const tokens = machinery.map((provider) => (typeof provider === 'function' ? provider : provider.provide));
+    return { module: MachineryModule, global: true, providers: [...machinery], exports: tokens };
+  }
+}
+
+@Module({
+  imports: [
+    CqrsModule.forRoot(),
+    AuditModule,
+    AuthModule,
+    BackupsModule,
+    CredentialsModule,
+    InventoryModule,
+    JobsModule,
+    OperationsModule,
+    RepositoriesModule,
+    RestoreModule,
+  ],
+  providers: [
+    { provide: APP_GUARD, useClass: AccessGuard },
+    { provide: APP_INTERCEPTOR, useClass: IdempotencyInterceptor },
+  ],
+})
+export class AppModule {
+  static with(machinery: readonly Provider[]): DynamicModule {
+    return { module: AppModule, imports: [MachineryModule.of(machinery)] };
+  }
+}

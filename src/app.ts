@@ -1,0 +1,75 @@
+import type { IncomingMessage } from 'node:http';
+
+import type { DynamicModule } from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
+import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
+import { DocumentBuilder, type OpenAPIObject, SwaggerModule } from '@nestjs/swagger';
+
+import { ProblemFilter } from './platform/http/problem.filter.js';
+import { correlationIdOf } from './platform/http/request-context.js';
+import { RequestPipe } from './platform/http/request.pipe.js';
+import type { Logger } from './platform/logging/logger.port.js';
+
+const BODY_LIMIT_BYTES = 1024 * 1024;
+const BASE = 'api/v1';
+
+/** The HTTP edge: the same for the program and for its tests. */
+export async function createApp(module: DynamicModule, logger: Logger): Promise<NestFastifyApplication> {
+  const adapter = new FastifyAdapter({
+    bodyLimit: BODY_LIMIT_BYTES,
+    rewriteUrl: (request: IncomingMessage) => oneAddress(request.url ?? '/'),
+    genReqId: (request: IncomingMessage) => correlationIdOf(request.headers),
+    forceCloseConnections: true,
+    // Names of guests and of VMs are percent-encoded in paths and may be long.
+    routerOptions: { maxParamLength: 4096 },
+  });
+  const fastify = adapter.getInstance();
+  fastify.addHook('onRequest', (request, reply, done) => {
+    void reply.headers({
+      'x-correlation-id': request.id,
+      'x-content-type-options': 'nosniff',
+      'cache-control': 'no-store',
+    });
+    done();
+  });
+  fastify.addHook('onResponse', (request, reply, done) => {
+    const fields = {
+      method: request.method,
+      // The route, never the URL: paths and queries hold names.
+      route: request.routeOptions.url,
+      status: reply.statusCode,
+      ms: Math.round(reply.elapsedTime),
+      correlationId: request.id,
+      user: request.principal?.userId,
+    };
+    logger.info(fields, 'answered');
+    done();
+  });
+  const app = await NestFactory.create<NestFastifyApplication>(module, adapter, { logger: false, abortOnError: false });
+  app.setGlobalPrefix(BASE);
+  app.useGlobalPipes(new RequestPipe());
+  app.useGlobalFilters(new ProblemFilter(logger));
+  return app;
+}
+
+/** The API document of all routes. */
+export function openApiOf(app: NestFastifyApplication): OpenAPIObject {
+  const config = new DocumentBuilder()
+    .setTitle('OMA')
+    .setDescription('Control plane of disaster recovery and backup. Every error is a problem document (RFC 9457).')
+    .setVersion('1')
+    .addBearerAuth()
+    .build();
+  return SwaggerModule.createDocument(app, config);
+}
+
+/** Serves the API document and Swagger UI at `/swagger` (and, see `oneAddress`, below the base). */
+export function serveSwagger(app: NestFastifyApplication): void {
+  SwaggerModule.setup('swagger', app, openApiOf(app));
+}
+
+/** Health and Swagger stand both at the root and below the base: probes and people know nothing of versions. */
+function oneAddress(url: string): string {
+  if (url === '/health') return `/${BASE}/health`;
+  return url.startsWith(`/${BASE}/swagger`) ? url.slice(BASE.length + 1) : url;
+}

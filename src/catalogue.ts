@@ -1,0 +1,83 @@
+import type { EntityTarget, ObjectLiteral } from 'typeorm';
+
+import { user } from './domain/access/user.js';
+import { backup } from './domain/backup/backup.js';
+import { credential } from './domain/credential/credential.js';
+import { defaultCredential } from './domain/credential/default-credential.js';
+import { vmHold } from './domain/hold/vm-hold.js';
+import { vmContext } from './domain/inventory/vm-context.js';
+import { repository } from './domain/repository/repository.js';
+import { mount } from './domain/restore/mount.js';
+import { CredentialUseRow } from './modules/credentials/credential-use.entity.js';
+import type { AnyProjection } from './platform/projections/tables.js';
+import type { AnyDecider } from './platform/sagas/command.effect.js';
+import { effectsProjection } from './platform/sagas/effects.projection.js';
+import type { AnySaga } from './platform/sagas/runtime.js';
+import { timersProjection } from './platform/sagas/timers.projection.js';
+import { UserRow } from './projections/access/user.entity.js';
+import { userProjection } from './projections/access/user.projection.js';
+import { AuditRow } from './projections/audit/audit.entity.js';
+import { auditProjection } from './projections/audit/audit.projection.js';
+import { BackupRow } from './projections/backup/backup.entity.js';
+import { backupProjection } from './projections/backup/backup.projection.js';
+import { CredentialRow } from './projections/credential/credential.entity.js';
+import { credentialProjection } from './projections/credential/credential.projection.js';
+import { VmContextRow } from './projections/inventory/vm-context.entity.js';
+import { vmContextProjection } from './projections/inventory/vm-context.projection.js';
+import { JobRow } from './projections/jobs/job.entity.js';
+import { jobProjection } from './projections/jobs/job.projection.js';
+import { RepositoryRow } from './projections/repository/repository.entity.js';
+import { repositoryProjection } from './projections/repository/repository.projection.js';
+import { MountRow } from './projections/restore/mount.entity.js';
+import { mountProjection } from './projections/restore/mount.projection.js';
+import { chooseDefaultSaga } from './sagas/choose-default/choose-default.saga.js';
+import { registerSaga } from './sagas/register/register.saga.js';
+import { restoreMountSaga } from './sagas/restore-mount/restore-mount.saga.js';
+import { takeBackupSaga } from './sagas/take-backup/take-backup.saga.js';
+
+/** Everything that is shown. */
+export const projections = [
+  auditProjection,
+  backupProjection,
+  credentialProjection,
+  effectsProjection,
+  jobProjection,
+  mountProjection,
+  repositoryProjection,
+  timersProjection,
+  userProjection,
+  vmContextProjection,
+] as unknown as readonly AnyProjection[];
+
+/** Everything that goes on without being asked. */
+export const sagas = [
+  chooseDefaultSaga,
+  registerSaga,
+  restoreMountSaga,
+  takeBackupSaga,
+] as unknown as readonly AnySaga[];
+
+/** The decider of each stream category that sagas send commands to. */
+export const deciders = {
+  backup,
+  context: vmContext,
+  credential,
+  defaultcredential: defaultCredential,
+  mount,
+  repository,
+  user,
+  vmhold: vmHold,
+} as unknown as Readonly<Record<string, AnyDecider>>;
+
+/** Everything that is read through TypeORM. */
+export const entities: readonly EntityTarget<ObjectLiteral>[] = [
+  AuditRow,
+  BackupRow,
+  CredentialRow,
+  CredentialUseRow,
+  JobRow,
+  MountRow,
+  RepositoryRow,
+  UserRow,
+  VmContextRow,
+];

@@ -1,0 +1,31 @@
+import { describe, it } from '@jest/globals';
+
+import { given } from '../../../test/kit/given.js';
+import { UsernameTaken } from './access.errors.js';
+import { user, type UserEvent } from './user.js';
+
+const ada = { userId: 'u1', username: 'ada', role: 'operator' } as const;
+const created: UserEvent = { type: 'UserCreated', data: ada };
+
+describe('a user', () => {
+  it('is created with a role', () => {
+    given(user)
+      .when({ type: 'CreateUser', ...ada })
+      .then([created]);
+  });
+
+  it('is not created twice under one name', () => {
+    given(user, [created])
+      .when({ type: 'CreateUser', ...ada })
+      .then(UsernameTaken);
+  });
+
+  it('leaves a fact of each login and logout', () => {
+    given(user, [created])
+      .when({ type: 'RecordLogin', userId: 'u1' })
+      .then([{ type: 'UserLoggedIn', data: { userId: 'u1' } }]);
+    given(user, [created])
+      .when({ type: 'RecordLogout', userId: 'u1' })
+      .then([{ type: 'UserLoggedOut', data: { userId: 'u1' } }]);
+  });
+});

@@ -1,0 +1,41 @@
+import type { Decider } from '../kernel/decider.js';
+import type { DomainEvent } from '../kernel/event.js';
+import { UsernameTaken } from './access.errors.js';
+
+/** What somebody may do: each role may do what the one before may; `agent` is for appliances and stands apart. */
+export type UserRole = 'viewer' | 'operator' | 'admin' | 'agent';
+
+/** Somebody who may log in. The id follows from the name, so the stream itself keeps names unique. Stream: `user-<id>`. */
+export type UserCreated = DomainEvent<
+  'UserCreated',
+  { readonly userId: string; readonly username: string; readonly role: UserRole }
+>;
+/** How somebody came and went: for the audit trail. */
+export type UserLoggedIn = DomainEvent<'UserLoggedIn', { readonly userId: string }>;
+export type UserLoggedOut = DomainEvent<'UserLoggedOut', { readonly userId: string }>;
+export type UserEvent = UserCreated | UserLoggedIn | UserLoggedOut;
+
+export type UserCommand =
+  | ({ readonly type: 'CreateUser' } & UserCreated['data'])
+  | { readonly type: 'RecordLogin'; readonly userId: string }
+  | { readonly type: 'RecordLogout'; readonly userId: string };
+export type UserState = 'unknown' | 'created';
+
+export const user: Decider<UserState, UserCommand, UserEvent> = {
+  initial: 'unknown',
+  evolve: () => 'created',
+  decide: (command, state) => {
+    const { userId } = command;
+    switch (command.type) {
+      case 'CreateUser': {
+        const { username, role } = command;
+        if (state === 'created') throw new UsernameTaken(username);
+        return [{ type: 'UserCreated', data: { userId, username, role } }];
+      }
+      case 'RecordLogin':
+        return [{ type: 'UserLoggedIn', data: { userId } }];
+      case 'RecordLogout':
+        return [{ type: 'UserLoggedOut', data: { userId } }];
+    }
+  },
+};

@@ -1,0 +1,149 @@
+import type { Provider } from '@nestjs/common';
+import { DataSource } from 'typeorm';
+
+import { deciders, entities, projections, sagas } from './catalogue.js';
+import { VaultVcenterCredentials } from './modules/credentials/vault.vcenter-credentials.js';
+import { Argon2Passwords } from './platform/auth/argon2.passwords.js';
+import { FirstPassword } from './platform/auth/first-password.port.js';
+import { LoginAttempts } from './platform/auth/login-attempts.js';
+import { Passwords } from './platform/auth/passwords.port.js';
+import { PostgresSessions } from './platform/auth/postgres.sessions.js';
+import { Clock } from './platform/clock/clock.port.js';
+import { SystemClock } from './platform/clock/system.clock.js';
+import { Config } from './platform/config/config.js';
+import { Database } from './platform/database/database.js';
+import { Heartbeat } from './platform/database/heartbeat.port.js';
+import { migrate } from './platform/database/migrate.js';
+import { migrations } from './platform/database/migrations.js';
+import { PostgresHeartbeat } from './platform/database/postgres.heartbeat.js';
+import { openReadModels } from './platform/database/read-models.js';
+import { Aggregates } from './platform/event-store/aggregates.js';
+import { PostgresEventStore } from './platform/event-store/postgres/postgres.event-store.js';
+import { GuestFiles } from './platform/filesystems/guest-files.port.js';
+import { ProcessGuestFiles } from './platform/filesystems/process.guest-files.js';
+import { RestoreAccess } from './platform/filesystems/restore-access.js';
+import { IdempotencyKeys } from './platform/http/idempotency.port.js';
+import { PostgresIdempotencyKeys } from './platform/http/postgres.idempotency-keys.js';
+import { Sessions } from './platform/http/sessions.port.js';
+import { Numbers } from './platform/ids/numbers.port.js';
+import { PostgresNumbers } from './platform/ids/postgres.numbers.js';
+import { Logger } from './platform/logging/logger.port.js';
+import { mountExecutors } from './platform/mounts/executors.js';
+import { MountFolder } from './platform/mounts/mount-folder.js';
+import { ExecaProcessRunner } from './platform/processes/execa.process-runner.js';
+import { ProjectionProgress } from './platform/projections/projection-progress.port.js';
+import { ProjectionRunner } from './platform/projections/projection-runner.js';
+import { qemuExecutors } from './platform/qemu/executors.js';
+import { NbdExports } from './platform/qemu/nbd-exports.js';
+import { NbdPorts } from './platform/qemu/nbd-ports.js';
+import { LocalRepositoryStorage } from './platform/repositories/local-repository-storage.port.js';
+import { PosixLocalRepositoryStorage } from './platform/repositories/posix.local-repository-storage.js';
+import { repositoryExecutors } from './platform/repositories/preflight.executor.js';
+import { CommandEffect } from './platform/sagas/command.effect.js';
+import { SagaEngine } from './platform/sagas/saga-engine.js';
+import { thisWorker } from './platform/sagas/worker-identity.js';
+import { masterKey } from './platform/secrets/master-key.js';
+import { PostgresVault } from './platform/secrets/postgres.vault.js';
+import { Vault } from './platform/secrets/vault.port.js';
+import { agentExecutors } from './platform/vma/agent.executors.js';
+import { BackupProgress } from './platform/vma/backup-progress.js';
+import { HttpVmaClient } from './platform/vma/http.vma-client.js';
+import { VcenterCredentials } from './platform/vma/vcenter-credentials.port.js';
+import { VmaClient } from './platform/vma/vma-client.port.js';
+
+/** All parts that touch the world, made and joined; `start` sets them going in order, `stop` ends them in the reverse. */
+export class Machinery {
+  private constructor(
+    readonly providers: readonly Provider[],
+    readonly aggregates: Aggregates,
+    readonly rows: DataSource,
+    private readonly parts: {
+      readonly database: Database;
+      readonly store: PostgresEventStore;
+      readonly runner: ProjectionRunner;
+      readonly engine: SagaEngine;
+    },
+  ) {}
+
+  /** Brings the schema up to date and opens the vault. Throws NewerSchema or WrongMasterKey. */
+  static async build(
+    config: Config,
+    databaseUrl: string,
+    logger: Logger,
+    firstPassword: FirstPassword,
+  ): Promise<Machinery> {
+    const database = new Database(databaseUrl);
+    await migrate(database, migrations);
+    const vault = await PostgresVault.unlock(database, await masterKey(config.dataDir, config.masterKey));
+    const store = new PostgresEventStore(database, logger);
+    const aggregates = new Aggregates(store);
+    const runner = new ProjectionRunner(database, store, projections, logger);
+    const rows = await openReadModels(databaseUrl, entities);
+    const processes = new ExecaProcessRunner();
+    const storage = new PosixLocalRepositoryStorage();
+    const nbdExports = new NbdExports(processes, new NbdPorts(database, config.nbdPorts), config.runDir);
+    const access = new RestoreAccess(database);
+    const guestFiles = new ProcessGuestFiles(processes, access, ({ mountId, partition }) =>
+      new MountFolder(config.runDir, mountId).filesystem(partition),
+    );
+    const client = new HttpVmaClient(config.vmaUrl);
+    const credentials = new VaultVcenterCredentials(rows, vault);
+    const progress = new BackupProgress(database);
+    const executors = [
+      new CommandEffect(aggregates, deciders),
+      ...repositoryExecutors(storage),
+      ...qemuExecutors({ runner: processes, nbdExports }),
+      ...agentExecutors({ client, credentials, nbdExports, progress, logger }),
+      ...mountExecutors({ runner: processes, runDir: config.runDir, access, logger }),
+    ];
+    const engine = new SagaEngine({
+      database,
+      store,
+      sagas,
+      executors,
+      logger,
+      caughtUp: () => runner.caughtUp(['effect', 'timer']),
+    });
+    const providers: readonly Provider[] = [
+      { provide: Config, useValue: config },
+      { provide: Logger, useValue: logger },
+      { provide: Clock, useValue: new SystemClock() },
+      { provide: DataSource, useValue: rows },
+      { provide: Aggregates, useValue: aggregates },
+      { provide: ProjectionProgress, useValue: runner },
+      { provide: Heartbeat, useValue: new PostgresHeartbeat(database) },
+      { provide: Vault, useValue: vault },
+      { provide: Numbers, useValue: new PostgresNumbers(database) },
+      { provide: Passwords, useValue: new Argon2Passwords(database) },
+      { provide: FirstPassword, useValue: firstPassword },
+      { provide: Sessions, useValue: new PostgresSessions(database) },
+      { provide: LoginAttempts, useValue: new LoginAttempts() },
+      { provide: IdempotencyKeys, useValue: new PostgresIdempotencyKeys(database, thisWorker()) },
+      { provide: LocalRepositoryStorage, useValue: storage },
+      { provide: VmaClient, useValue: client },
+      { provide: VcenterCredentials, useValue: credentials },
+      { provide: BackupProgress, useValue: progress },
+      { provide: RestoreAccess, useValue: access },
+      { provide: GuestFiles, useValue: guestFiles },
+    ];
+    return new Machinery(providers, aggregates, rows, { database, store, runner, engine });
+  }
+
+  /** Catches up with the log, then takes up again whatever was under way. */
+  async start(): Promise<void> {
+    const { store, runner, engine } = this.parts;
+    await store.start();
+    await runner.start();
+    await runner.caughtUp();
+    await engine.start();
+  }
+
+  async stop(): Promise<void> {
+    const { database, store, runner, engine } = this.parts;
+    await engine.stop();
+    await runner.stop();
+    await store.close();
+    await this.rows.destroy();
+    await database.close();
+  }
+}

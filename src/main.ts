@@ -1,0 +1,70 @@
+import { parseArgs } from 'node:util';
+
+import { type Lab, startLab } from '#lab/lab';
+
+import { Oma } from './oma.js';
+import { Config } from './platform/config/config.js';
+import { pinoLogger } from './platform/logging/pino.logger.js';
+
+/** npm passes a Ctrl-C on that the terminal sent already: the second one within so long is the same. */
+const SAME_SIGNAL_MS = 1000;
+const INTERRUPTED = 130;
+
+const { values: flags } = parseArgs({
+  options: { lab: { type: 'boolean', default: false }, 'ready-line': { type: 'boolean', default: false } },
+});
+
+/** Standard output belongs to the person, or to the program that waits for the ready line; the log is on standard error. */
+function say(line: string): void {
+  process.stdout.write(`${line}\n`);
+}
+
+async function run(): Promise<void> {
+  const config = Config.from(process.env);
+  const logger = pinoLogger(config.logLevel);
+  const lab = flags.lab
+    ? await startLab({ dir: `${config.dataDir}/lab`, port: Number(new URL(config.vmaUrl).port) })
+    : null;
+  const isTerminal = process.stdout.isTTY;
+  const oma = await Oma.start({ config, logger, say, isTerminal, swagger: true }).catch(async (error: unknown) => {
+    await lab?.stop();
+    throw error;
+  });
+  if (flags['ready-line']) say(JSON.stringify({ ready: true, url: oma.url }));
+  else greet(oma.url, lab);
+  await stopSignal();
+  await oma.stop();
+  await lab?.stop();
+}
+
+function greet(url: string, lab: Lab | null): void {
+  say(`OMA serves at ${url}/api/v1; try it at ${url}/swagger. Ctrl-C stops it.`);
+  if (lab === null) return;
+  const { host, username, password, datacenter } = lab.vcenter;
+  say(
+    `The lab's vCenter, for POST /vmware-credentials: ${JSON.stringify({ vcenter_host: host, username, password, datacenter })}`,
+  );
+  say(`Its VMs: ${lab.vms.map((vm) => vm.name).join(', ')}`);
+}
+
+/** Resolves at the first signal; a second one that isn't its echo ends the process at once. */
+async function stopSignal(): Promise<void> {
+  let first: number | undefined;
+  await new Promise<void>((resolve) => {
+    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+      process.on(signal, () => {
+        first ??= performance.now();
+        resolve();
+        if (performance.now() - first > SAME_SIGNAL_MS) process.exit(INTERRUPTED);
+      });
+    }
+  });
+}
+
+try {
+  await run();
+  process.exit(0);
+} catch (error) {
+  process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
+  process.exit(1);
+}

@@ -1,0 +1,71 @@
+import { Body, Controller, Get, Post, Req } from '@nestjs/common';
+import { CommandBus, QueryBus } from '@nestjs/cqrs';
+import { ApiTags } from '@nestjs/swagger';
+import type { FastifyRequest } from 'fastify';
+
+import type { CommandContext } from '#domain/kernel/command-context';
+import { bearerToken } from '#platform/http/access.guard';
+import { Endpoint } from '#platform/http/endpoint';
+import { Asking } from '#platform/http/request-context';
+
+import { CreateUser } from './create-user/create-user.handler.js';
+import { CreateUserRequest } from './create-user/create-user.request.js';
+import { ListUsers } from './list-users/list-users.handler.js';
+import { LogIn, type LogInResponse } from './log-in/log-in.handler.js';
+import { LogInRequest } from './log-in/log-in.request.js';
+import { LogOut } from './log-out/log-out.handler.js';
+import type { UserResponse } from './user.response.js';
+
+@ApiTags('auth')
+@Controller()
+export class AuthController {
+  constructor(
+    private readonly commands: CommandBus,
+    private readonly queries: QueryBus,
+  ) {}
+
+  @Post('auth/login')
+  @Endpoint({
+    summary: 'Log in with username and password',
+    access: 'public',
+    answers: { status: 200, about: 'success, session_token, expires_at' },
+    refusals: { 400: 'malformed-request', 401: 'login-failed', 429: 'too-many-attempts' },
+  })
+  async logIn(@Body() body: LogInRequest, @Req() request: FastifyRequest): Promise<LogInResponse> {
+    const { username, password } = body;
+    return this.commands.execute(new LogIn(username, password, request.ip, request.id));
+  }
+
+  @Post('auth/logout')
+  @Endpoint({
+    summary: 'End the session whose token is sent',
+    access: 'viewer',
+    answers: { status: 200, about: 'success' },
+  })
+  async logOut(@Req() request: FastifyRequest, @Asking() context: CommandContext): Promise<{ success: true }> {
+    return this.commands.execute(new LogOut(bearerToken(request) ?? '', context));
+  }
+
+  @Post('users')
+  @Endpoint({
+    summary: 'Create a user with a role',
+    access: 'admin',
+    answers: { status: 201, about: 'id, username, role' },
+    refusals: { 400: 'malformed-request', 409: 'already-exists' },
+    mutates: true,
+  })
+  async createUser(
+    @Body() body: CreateUserRequest,
+    @Asking() context: CommandContext,
+  ): Promise<Omit<UserResponse, 'created_at'>> {
+    const { username, password, role } = body;
+    return this.commands.execute(new CreateUser(username, password, role, context));
+  }
+
+  @Get('users')
+  @Endpoint({ summary: 'All users', access: 'admin', answers: { status: 200, about: 'users, count' } })
+  async listUsers(): Promise<{ users: readonly UserResponse[]; count: number }> {
+    const users = await this.queries.execute(new ListUsers());
+    return { users, count: users.length };
+  }
+}

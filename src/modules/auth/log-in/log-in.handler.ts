@@ -1,0 +1,55 @@
+import { Command, CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
+
+import { user } from '#domain/access/user';
+import { LoginAttempts } from '#platform/auth/login-attempts';
+import { Passwords } from '#platform/auth/passwords.port';
+import { Aggregates } from '#platform/event-store/aggregates';
+import { LoginFailed } from '#platform/http/edge.errors';
+import { Sessions } from '#platform/http/sessions.port';
+import { newId } from '#platform/ids/ids';
+
+import { userIdOf } from '../user-id.js';
+
+/** The contract's answer (contract-a 4). */
+export interface LogInResponse {
+  success: true;
+  session_token: string;
+  expires_at: string;
+}
+
+export class LogIn extends Command<LogInResponse> {
+  constructor(
+    readonly username: string,
+    readonly password: string,
+    readonly address: string,
+    readonly correlationId: string,
+  ) {
+    super();
+  }
+}
+
+@CommandHandler(LogIn)
+export class LogInHandler implements ICommandHandler<LogIn> {
+  constructor(
+    private readonly attempts: LoginAttempts,
+    private readonly passwords: Passwords,
+    private readonly sessions: Sessions,
+    private readonly aggregates: Aggregates,
+  ) {}
+
+  async execute({ username, password, address, correlationId }: LogIn): Promise<LogInResponse> {
+    const userId = userIdOf(username);
+    await this.attempts.begin(username, address);
+    if (!(await this.passwords.matches(userId, password))) throw new LoginFailed();
+    await this.attempts.succeeded(username, address);
+    const commandId = newId();
+    await this.aggregates.handle({
+      decider: user,
+      stream: `user-${userId}`,
+      command: { type: 'RecordLogin', userId },
+      context: { actor: { kind: 'user', id: userId }, correlationId, causationId: commandId, commandId },
+    });
+    const { token, expiresAt } = await this.sessions.open(userId);
+    return { success: true, session_token: token, expires_at: expiresAt.toISOString() };
+  }
+}

@@ -1,0 +1,31 @@
+import { Command, CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
+
+import { user } from '#domain/access/user';
+import type { CommandContext } from '#domain/kernel/command-context';
+import { Aggregates } from '#platform/event-store/aggregates';
+import { Sessions } from '#platform/http/sessions.port';
+
+export class LogOut extends Command<{ success: true }> {
+  constructor(
+    readonly token: string,
+    readonly context: CommandContext,
+  ) {
+    super();
+  }
+}
+
+@CommandHandler(LogOut)
+export class LogOutHandler implements ICommandHandler<LogOut> {
+  constructor(
+    private readonly sessions: Sessions,
+    private readonly aggregates: Aggregates,
+  ) {}
+
+  async execute({ token, context }: LogOut): Promise<{ success: true }> {
+    await this.sessions.revoke(token);
+    const userId = context.actor.id;
+    const command = { type: 'RecordLogout', userId } as const;
+    await this.aggregates.handle({ decider: user, stream: `user-${userId}`, command, context });
+    return { success: true };
+  }
+}

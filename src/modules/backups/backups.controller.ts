@@ -1,0 +1,73 @@
+import { Body, Controller, Get, Param, Post, Query, Res } from '@nestjs/common';
+import { CommandBus, QueryBus } from '@nestjs/cqrs';
+import { ApiTags } from '@nestjs/swagger';
+import type { FastifyReply } from 'fastify';
+
+import type { CommandContext } from '#domain/kernel/command-context';
+import { tellConsistency } from '#platform/http/consistency';
+import { Endpoint } from '#platform/http/endpoint';
+import { Asking } from '#platform/http/request-context';
+
+import type { BackupResponse } from './backup.response.js';
+import { GetBackup } from './get-backup/get-backup.handler.js';
+import { ListBackups } from './list-backups/list-backups.handler.js';
+import { ListBackupsRequest } from './list-backups/list-backups.request.js';
+import { StartBackup } from './start-backup/start-backup.handler.js';
+import { StartBackupRequest } from './start-backup/start-backup.request.js';
+
+@ApiTags('backups')
+@Controller('backup')
+export class BackupsController {
+  constructor(
+    private readonly commands: CommandBus,
+    private readonly queries: QueryBus,
+  ) {}
+
+  @Post('start')
+  @Endpoint({
+    summary: 'Start a backup of a VM; watch it as the job of the same id',
+    access: 'operator',
+    answers: { status: 202, about: 'the backup; Location names its job' },
+    refusals: {
+      400: 'malformed-request',
+      404: 'unknown-vm, unknown-repository, unknown-disk',
+      409: 'vm-is-held, ambiguous-vm-name',
+      422: 'incremental-not-offered, not-enough-space, repository-disabled, vm-has-no-disks, vm-has-no-credential',
+      503: 'repository-away',
+    },
+    mutates: true,
+  })
+  async start(
+    @Body() body: StartBackupRequest,
+    @Asking() context: CommandContext,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): Promise<BackupResponse> {
+    const { backupId, pending } = await this.commands.execute(new StartBackup(body, context));
+    tellConsistency(reply.header('location', `/api/v1/jobs/${backupId}`), pending);
+    return this.queries.execute(new GetBackup(backupId));
+  }
+
+  @Get('list')
+  @Endpoint({
+    summary: 'Backups, newest first; all filters that are given hold',
+    access: 'viewer',
+    answers: { status: 200, about: 'backups, total, next_cursor' },
+    refusals: { 400: 'malformed-request', 404: 'unknown-vm', 409: 'ambiguous-vm-name' },
+  })
+  async list(
+    @Query() query: ListBackupsRequest,
+  ): Promise<{ backups: readonly BackupResponse[]; total: number; next_cursor: string | null }> {
+    return this.queries.execute(new ListBackups(query));
+  }
+
+  @Get(':backup_id')
+  @Endpoint({
+    summary: 'One backup with its disks',
+    access: 'viewer',
+    answers: { status: 200, about: 'the backup' },
+    refusals: { 404: 'unknown-backup' },
+  })
+  async get(@Param('backup_id') backupId: string): Promise<BackupResponse> {
+    return this.queries.execute(new GetBackup(backupId));
+  }
+}

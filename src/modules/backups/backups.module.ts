@@ -1,0 +1,13 @@
+import { Module } from '@nestjs/common';
+
+import { BackupTarget } from './backup-target.js';
+import { BackupsController } from './backups.controller.js';
+import { GetBackupHandler } from './get-backup/get-backup.handler.js';
+import { ListBackupsHandler } from './list-backups/list-backups.handler.js';
+import { StartBackupHandler } from './start-backup/start-backup.handler.js';
+
+@Module({
+  controllers: [BackupsController],
+  providers: [StartBackupHandler, ListBackupsHandler, GetBackupHandler, BackupTarget],
+})
+export class BackupsModule {}

@@ -1,0 +1,28 @@
+import { type IQueryHandler, Query, QueryHandler } from '@nestjs/cqrs';
+import { DataSource } from 'typeorm';
+
+import { UnknownBackup } from '#domain/backup/backup.errors';
+import { BackupProgress } from '#platform/vma/backup-progress';
+import { BackupRow } from '#projections/backup/backup.entity';
+
+import { type BackupResponse, backupResponse } from '../backup.response.js';
+
+export class GetBackup extends Query<BackupResponse> {
+  constructor(readonly backupId: string) {
+    super();
+  }
+}
+
+@QueryHandler(GetBackup)
+export class GetBackupHandler implements IQueryHandler<GetBackup> {
+  constructor(
+    private readonly rows: DataSource,
+    private readonly progress: BackupProgress,
+  ) {}
+
+  async execute({ backupId }: GetBackup): Promise<BackupResponse> {
+    const row = await this.rows.getRepository(BackupRow).findOneBy({ backupId });
+    if (row === null) throw new UnknownBackup(backupId);
+    return backupResponse(row, (await this.progress.of([backupId])).get(backupId) ?? []);
+  }
+}

@@ -1,0 +1,98 @@
+import { Body, Controller, Get, Param, Post, Res } from '@nestjs/common';
+import { CommandBus, QueryBus } from '@nestjs/cqrs';
+import { ApiTags } from '@nestjs/swagger';
+import type { FastifyReply } from 'fastify';
+
+import type { CommandContext } from '#domain/kernel/command-context';
+import { tellConsistency } from '#platform/http/consistency';
+import { Endpoint } from '#platform/http/endpoint';
+import { Asking } from '#platform/http/request-context';
+
+import { AddVms } from './add-vms/add-vms.handler.js';
+import { AddVmsRequest } from './add-vms/add-vms.request.js';
+import { DiscoverVms } from './discover-vms/discover-vms.handler.js';
+import { DiscoverVmsRequest } from './discover-vms/discover-vms.request.js';
+import type { AddVmsResponse, DiscoverVmsResponse } from './discovery.response.js';
+import { GetVmContext } from './get-vm-context/get-vm-context.handler.js';
+import { ListVmContexts } from './list-vm-contexts/list-vm-contexts.handler.js';
+import { type VmContextResponse, vmContextResponse, type VmDetailsResponse } from './vm-context.response.js';
+
+const AGENT_REFUSALS = { 503: 'vma-away, vma-refuses, vma-talks-nonsense' };
+
+@ApiTags('inventory')
+@Controller()
+export class InventoryController {
+  constructor(
+    private readonly commands: CommandBus,
+    private readonly queries: QueryBus,
+  ) {}
+
+  @Post('discovery/discover-vms')
+  @Endpoint({
+    summary: 'Ask a vCenter, through the agent, which VMs it has; add them if wanted',
+    access: 'operator',
+    answers: { status: 200, about: 'discovered_vms, addition_result, discovery_count, status' },
+    refusals: { 400: 'malformed-request', 404: 'unknown-credential', 422: 'credential-inactive', ...AGENT_REFUSALS },
+    mutates: true,
+  })
+  async discover(
+    @Body() body: DiscoverVmsRequest,
+    @Asking() context: CommandContext,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): Promise<DiscoverVmsResponse> {
+    const answer = await this.commands.execute(new DiscoverVms(body, context));
+    tellConsistency(reply, answer.pending);
+    return answer.body;
+  }
+
+  @Post('discovery/add-vms')
+  @Endpoint({
+    summary: "Put VMs under OMA's care",
+    access: 'operator',
+    answers: { status: 200, about: 'processed_vms with the context_id of each, or why not' },
+    refusals: { 400: 'malformed-request', 404: 'unknown-credential', 422: 'credential-inactive', ...AGENT_REFUSALS },
+    mutates: true,
+  })
+  async add(
+    @Body() body: AddVmsRequest,
+    @Asking() context: CommandContext,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): Promise<AddVmsResponse> {
+    const answer = await this.commands.execute(new AddVms(body, context));
+    tellConsistency(reply, answer.pending);
+    return answer.body;
+  }
+
+  @Get('vm-contexts')
+  @Endpoint({
+    summary: "All VMs under OMA's care, by name",
+    access: 'viewer',
+    answers: { status: 200, about: 'vm_contexts, count' },
+  })
+  async list(): Promise<{ vm_contexts: readonly VmContextResponse[]; count: number }> {
+    const rows = await this.queries.execute(new ListVmContexts());
+    return { vm_contexts: rows.map(vmContextResponse), count: rows.length };
+  }
+
+  @Get('vm-contexts/by-id/:context_id')
+  @Endpoint({
+    summary: 'One VM by its context id',
+    access: 'viewer',
+    answers: { status: 200, about: 'context, disks, job_history, cbt_history' },
+    refusals: { 404: 'unknown-vm' },
+  })
+  async getById(@Param('context_id') contextId: string): Promise<VmDetailsResponse> {
+    return this.queries.execute(new GetVmContext(contextId, 'context-id'));
+  }
+
+  @Get('vm-contexts/:vm_name')
+  @Endpoint({
+    summary: 'One VM by name, VMware id or context id',
+    access: 'viewer',
+    answers: { status: 200, about: 'context, disks, job_history, cbt_history' },
+    refusals: { 404: 'unknown-vm', 409: 'ambiguous-vm-name' },
+  })
+  async get(@Param('vm_name') ref: string): Promise<VmDetailsResponse> {
+    return this.queries.execute(new GetVmContext(ref, 'any'));
+  }
+}

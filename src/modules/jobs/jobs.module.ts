@@ -1,0 +1,13 @@
+import { Module } from '@nestjs/common';
+
+import { CancelJobHandler } from './cancel-job/cancel-job.handler.js';
+import { CopiedShare } from './copied-share.js';
+import { GetJobHandler } from './get-job/get-job.handler.js';
+import { JobsController } from './jobs.controller.js';
+import { ListJobsHandler } from './list-jobs/list-jobs.handler.js';
+
+@Module({
+  controllers: [JobsController],
+  providers: [ListJobsHandler, GetJobHandler, CancelJobHandler, CopiedShare],
+})
+export class JobsModule {}

@@ -1,0 +1,13 @@
+import { Module } from '@nestjs/common';
+
+import { CreateRepositoryHandler } from './create-repository/create-repository.handler.js';
+import { GetStorageHandler } from './get-storage/get-storage.handler.js';
+import { ListRepositoriesHandler } from './list-repositories/list-repositories.handler.js';
+import { RepositoriesController } from './repositories.controller.js';
+import { StorageInfo } from './storage-info.js';
+
+@Module({
+  controllers: [RepositoriesController],
+  providers: [CreateRepositoryHandler, ListRepositoriesHandler, GetStorageHandler, StorageInfo],
+})
+export class RepositoriesModule {}

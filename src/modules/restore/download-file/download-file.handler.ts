@@ -1,0 +1,62 @@
+import type { Readable } from 'node:stream';
+
+import { type IQueryHandler, Query, QueryHandler } from '@nestjs/cqrs';
+
+import { PathRefused } from '#domain/restore/mount.errors';
+import { GuestFiles } from '#platform/filesystems/guest-files.port';
+
+import { baseName, encodedPath } from '../guest-path.js';
+import { OpenPartition } from '../open-partition.js';
+import { byteRange } from './byte-range.js';
+
+export interface Download {
+  readonly stream: Readable;
+  readonly status: 200 | 206;
+  readonly headers: Readonly<Record<string, string>>;
+}
+
+/** One file of a guest as a stream. */
+export class DownloadFile extends Query<Download> {
+  constructor(
+    readonly mountId: string,
+    readonly path: Buffer,
+    readonly partition: number | undefined,
+    readonly range: string | undefined,
+  ) {
+    super();
+  }
+}
+
+@QueryHandler(DownloadFile)
+export class DownloadFileHandler implements IQueryHandler<DownloadFile> {
+  constructor(
+    private readonly partitions: OpenPartition,
+    private readonly guest: GuestFiles,
+  ) {}
+
+  async execute({ mountId, path, partition, range: wanted }: DownloadFile): Promise<Download> {
+    const place = await this.partitions.of(mountId, partition);
+    const { type, size } = await this.guest.info(place, path);
+    if (type !== 'file') throw new PathRefused(`only files can be downloaded, and this is a ${type}`);
+    const range = byteRange(wanted, size);
+    const stream = await this.guest.open(place, path, range ?? undefined);
+    const length = range === null ? size : range.end - range.start + 1;
+    return {
+      stream,
+      status: range === null ? 200 : 206,
+      headers: {
+        'content-type': 'application/octet-stream',
+        'content-length': String(length),
+        'content-disposition': disposition(baseName(path)),
+        'accept-ranges': 'bytes',
+        ...(range !== null && { 'content-range': `bytes ${range.start}-${range.end}/${size}` }),
+      },
+    };
+  }
+}
+
+/** A name that is safe in a header, and the real one encoded beside it (RFC 6266, RFC 8187). */
+function disposition(name: Buffer): string {
+  const plain = name.toString('latin1').replaceAll(/[^A-Za-z0-9 ._-]/g, '_');
+  return `attachment; filename="${plain}"; filename*=UTF-8''${encodedPath(name).replaceAll('/', '%2F')}`;
+}

@@ -1,0 +1,135 @@
+import { Body, Controller, Delete, Get, Headers, Param, Post, Query, Res } from '@nestjs/common';
+import { CommandBus, QueryBus } from '@nestjs/cqrs';
+import { ApiTags } from '@nestjs/swagger';
+import type { FastifyReply } from 'fastify';
+
+import type { CommandContext } from '#domain/kernel/command-context';
+import { Endpoint } from '#platform/http/endpoint';
+import { Asking } from '#platform/http/request-context';
+
+import { DownloadFile } from './download-file/download-file.handler.js';
+import { GetFileInfo } from './get-file-info/get-file-info.handler.js';
+import { GuestFileRequest, ListFilesRequest } from './guest-file.request.js';
+import type { GuestFileResponse } from './guest-file.response.js';
+import { GuestPath } from './guest-path.js';
+import { ListFiles, type ListFilesResponse } from './list-files/list-files.handler.js';
+import { GetMount, ListMounts } from './list-mounts/list-mounts.handler.js';
+import { MountBackup } from './mount-backup/mount-backup.handler.js';
+import { MountBackupRequest } from './mount-backup/mount-backup.request.js';
+import type { MountResponse } from './mount.response.js';
+import { Unmount } from './unmount/unmount.handler.js';
+
+const READING_REFUSALS = {
+  400: 'malformed-request',
+  404: 'unknown-mount, unknown-partition, path-not-found',
+  409: 'mount-not-open',
+  410: 'mount-is-gone',
+  422: 'path-refused, partition-unreadable',
+  503: 'mount-does-not-answer',
+};
+
+@ApiTags('restore')
+@Controller('restore')
+export class RestoreController {
+  constructor(
+    private readonly commands: CommandBus,
+    private readonly queries: QueryBus,
+  ) {}
+
+  @Post('mount')
+  @Endpoint({
+    summary: 'Open one disk of a completed backup for browsing; watch it as the job of the same id',
+    access: 'operator',
+    answers: { status: 200, about: 'the mount; status "mounting" while it is being opened' },
+    refusals: {
+      400: 'malformed-request',
+      404: 'unknown-backup, unknown-disk',
+      409: 'restore-point-not-there, too-many-mounts',
+    },
+    mutates: true,
+  })
+  async mount(
+    @Body() body: MountBackupRequest,
+    @Asking() context: CommandContext,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): Promise<MountResponse> {
+    const mountId = await this.commands.execute(new MountBackup(body, context));
+    void reply.header('location', `/api/v1/jobs/${mountId}`);
+    return this.queries.execute(new GetMount(mountId));
+  }
+
+  @Get('mounts')
+  @Endpoint({
+    summary: 'Mounts that are open, being opened or being closed, newest first',
+    access: 'viewer',
+    answers: { status: 200, about: 'mounts, count' },
+  })
+  async mounts(): Promise<{ mounts: readonly MountResponse[]; count: number }> {
+    const mounts = await this.queries.execute(new ListMounts());
+    return { mounts, count: mounts.length };
+  }
+
+  @Delete(':mount_id')
+  @Endpoint({
+    summary: 'Close a mount; nothing of it is left',
+    access: 'operator',
+    answers: { status: 200, about: 'message, mount_id, status' },
+    refusals: { 404: 'unknown-mount', 410: 'mount-is-gone' },
+    mutates: true,
+  })
+  async unmount(
+    @Param('mount_id') mountId: string,
+    @Asking() context: CommandContext,
+  ): Promise<{ message: string; mount_id: string; status: string }> {
+    const status = await this.commands.execute(new Unmount(mountId, context));
+    return { message: `the mount is ${status}`, mount_id: mountId, status };
+  }
+
+  @Get(':mount_id/files')
+  @Endpoint({
+    summary: 'List a folder of the guest',
+    access: 'operator',
+    answers: { status: 200, about: 'files, total_count, next_cursor' },
+    refusals: READING_REFUSALS,
+  })
+  async files(
+    @Param('mount_id') mountId: string,
+    @GuestPath() path: Buffer,
+    @Query() query: ListFilesRequest,
+  ): Promise<ListFilesResponse> {
+    return this.queries.execute(new ListFiles(mountId, path, query));
+  }
+
+  @Get(':mount_id/file-info')
+  @Endpoint({
+    summary: 'One file or folder of the guest; links are shown, never followed',
+    access: 'operator',
+    answers: { status: 200, about: 'the file' },
+    refusals: READING_REFUSALS,
+  })
+  async fileInfo(
+    @Param('mount_id') mountId: string,
+    @GuestPath() path: Buffer,
+    @Query() query: GuestFileRequest,
+  ): Promise<GuestFileResponse> {
+    return this.queries.execute(new GetFileInfo(mountId, path, query.partition));
+  }
+
+  @Get(':mount_id/download')
+  @Endpoint({
+    summary: 'Download one file of the guest, or a range of it',
+    access: 'operator',
+    answers: { status: 200, about: 'the bytes', media: 'application/octet-stream' },
+    refusals: { ...READING_REFUSALS, 416: 'range-not-satisfiable' },
+  })
+  async download(
+    @Param('mount_id') mountId: string,
+    @GuestPath() path: Buffer,
+    @Query() query: GuestFileRequest,
+    @Headers('range') range: string | undefined,
+    @Res() reply: FastifyReply,
+  ): Promise<void> {
+    const file = await this.queries.execute(new DownloadFile(mountId, path, query.partition, range));
+    await reply.status(file.status).headers(file.headers).send(file.stream);
+  }
+}

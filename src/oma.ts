@@ -1,0 +1,62 @@
+import type { NestFastifyApplication } from '@nestjs/platform-fastify';
+
+import { createApp, serveSwagger } from './app.js';
+import { AppModule } from './app.module.js';
+import { Machinery } from './machinery.js';
+import { FirstAdmin } from './modules/auth/first-admin.js';
+import { GeneratedFirstPassword } from './platform/auth/generated.first-password.js';
+import type { Config } from './platform/config/config.js';
+import { type DatabaseServer, openDatabaseServer } from './platform/database/database-server.js';
+import type { Logger } from './platform/logging/logger.port.js';
+import { windDown } from './wind-down.js';
+
+export interface OmaOptions {
+  readonly config: Config;
+  readonly logger: Logger;
+  /** Says a line to the person who started it. */
+  readonly say: (line: string) => void;
+  readonly isTerminal: boolean;
+  readonly swagger: boolean;
+}
+
+/** One running OMA. */
+export class Oma {
+  private constructor(
+    /** Where it listens. */
+    readonly url: string,
+    private readonly app: NestFastifyApplication,
+    private readonly machinery: Machinery,
+    private readonly server: DatabaseServer,
+    private readonly logger: Logger,
+  ) {}
+
+  /** Serves only after the log was caught up with and everything that was under way was taken up again. */
+  static async start({ config, logger, say, isTerminal, swagger }: OmaOptions): Promise<Oma> {
+    const server = await openDatabaseServer(config, logger);
+    let machinery: Machinery | undefined;
+    try {
+      const first = new GeneratedFirstPassword(config.adminPassword, config.dataDir, { isTerminal, say });
+      machinery = await Machinery.build(config, server.url, logger, first);
+      const app = await createApp(AppModule.with(machinery.providers), logger);
+      await machinery.start();
+      await app.get(FirstAdmin).ensure();
+      if (swagger) serveSwagger(app);
+      await app.listen(config.port, config.host);
+      const url = (await app.getUrl()).replace('[::1]', '127.0.0.1');
+      return new Oma(url, app, machinery, server, logger);
+    } catch (error) {
+      await machinery?.stop().catch(() => undefined);
+      await server.close();
+      throw error;
+    }
+  }
+
+  /** Takes no new requests, ends what is under way, and lets go of everything. */
+  async stop(): Promise<void> {
+    await this.app.close();
+    const left = await windDown(this.machinery);
+    if (left > 0) this.logger.warn({ left }, 'some jobs could not be ended in time; the next start takes them up');
+    await this.machinery.stop();
+    await this.server.close();
+  }
+}

@@ -1,0 +1,53 @@
+import { In } from 'typeorm';
+
+import { backup } from './domain/backup/backup.js';
+import type { CommandContext } from './domain/kernel/command-context.js';
+import { DomainError } from './domain/kernel/domain-error.js';
+import { mount } from './domain/restore/mount.js';
+import type { Machinery } from './machinery.js';
+import { until } from './platform/clock/until.js';
+import { newId } from './platform/ids/ids.js';
+import { BackupRow } from './projections/backup/backup.entity.js';
+import { MountRow } from './projections/restore/mount.entity.js';
+
+const WITHIN_MS = 45_000;
+const RUNNING = In(['pending', 'running']);
+const OPEN = In(['mounting', 'mounted', 'unmounting']);
+
+/**
+ * Before a clean stop: backups under way are cancelled and mounts closed, so that nothing of OMA stays behind. What can't
+ * be ended in time is taken up at the next start. Answers how many of them that are.
+ */
+export async function windDown({ aggregates, rows }: Machinery): Promise<number> {
+  const backups = rows.getRepository(BackupRow);
+  const mounts = rows.getRepository(MountRow);
+  for (const { backupId: jobId } of await backups.findBy({ status: RUNNING })) {
+    const command = { type: 'RequestCancel', jobId } as const;
+    await unlessOver(aggregates.handle({ decider: backup, stream: `backup-${jobId}`, command, context: asSystem() }));
+  }
+  for (const { mountId } of await mounts.findBy({ status: OPEN })) {
+    const command = { type: 'RequestUnmount', mountId, why: 'OMA was stopped' } as const;
+    await unlessOver(aggregates.handle({ decider: mount, stream: `mount-${mountId}`, command, context: asSystem() }));
+  }
+  const left = async () => (await backups.countBy({ status: RUNNING })) + (await mounts.countBy({ status: OPEN }));
+  await until(async () => ((await left()) === 0 ? true : null), WITHIN_MS);
+  return left();
+}
+
+/** It may have ended by itself meanwhile. */
+async function unlessOver(command: Promise<unknown>): Promise<void> {
+  await command.catch((error: unknown) => {
+    if (!(error instanceof DomainError)) throw error;
+  });
+}
+
+function asSystem(): CommandContext {
+  const commandId = newId();
+  return {
+    actor: { kind: 'system', id: 'clean-stop' },
+    correlationId: commandId,
+    causationId: commandId,
+    commandId,
+    reason: 'OMA was stopped',
+  };
+}

@@ -1,0 +1,140 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+
+import { eventually } from '../kit/eventually.js';
+import { ADMIN_PASSWORD, runningOma, type RunningOma } from '../kit/running-oma.js';
+
+describe('access', () => {
+  let oma: RunningOma;
+
+  beforeAll(async () => {
+    oma = await runningOma();
+  }, 60_000);
+
+  afterAll(async () => {
+    await oma.clear();
+  });
+
+  const logIn = (username: string, password: string) => oma.api.as('').post('/auth/login', { username, password });
+
+  it('gives a token for the right password, in the words of the contract', async () => {
+    const { status, body } = await logIn('admin', ADMIN_PASSWORD);
+    expect(status).toBe(200);
+    expect(body).toEqual({
+      success: true,
+      session_token: expect.stringMatching(/^[\w-]{43}$/),
+      expires_at: expect.stringMatching(/Z$/),
+    });
+  });
+
+  it('refuses a wrong password and an unknown user alike', async () => {
+    const answers = await Promise.all([logIn('admin', 'wrong'), logIn('nobody', 'wrong')]);
+    for (const { status, body } of answers) {
+      expect(status).toBe(401);
+      expect(body).toMatchObject({ success: false, code: 'login-failed', error_message: expect.any(String) });
+    }
+    expect(answers[0]?.body['detail']).toBe(answers[1]?.body['detail']);
+  });
+
+  it('closes the door for an account after ten failures, and says for how long', async () => {
+    await Promise.all(Array.from({ length: 10 }, () => logIn('guessed', 'wrong')));
+    const { status, headers, body } = await logIn('guessed', 'wrong');
+    expect(status).toBe(429);
+    expect(Number(headers.get('retry-after'))).toBeGreaterThan(0);
+    expect(body['code']).toBe('too-many-attempts');
+  });
+
+  it('lets nobody in without a token, with a wrong one, or after logging out', async () => {
+    const { body } = await logIn('admin', ADMIN_PASSWORD);
+    const mine = oma.api.as(String(body['session_token']));
+    expect((await mine.get('/vm-contexts')).status).toBe(200);
+    expect((await mine.post('/auth/logout')).status).toBe(200);
+    for (const api of [mine, oma.api.as(''), oma.api.as('x'.repeat(43))]) {
+      const { status, headers, body: problem } = await api.get('/vm-contexts');
+      expect(status).toBe(401);
+      expect(headers.get('www-authenticate')).toBe('Bearer');
+      expect(headers.get('content-type')).toContain('application/problem+json');
+      expect(problem).toMatchObject({
+        type: 'urn:problem:unauthenticated',
+        status: 401,
+        correlation_id: expect.any(String),
+      });
+    }
+  });
+
+  it('keeps each role to what it may do', async () => {
+    const created = await oma.api.post('/users', { username: 'vera', password: 'a-long-password', role: 'viewer' });
+    expect(created.status).toBe(201);
+    const { body } = await logIn('vera', 'a-long-password');
+    const vera = oma.api.as(String(body['session_token']));
+    expect((await vera.get('/vm-contexts')).status).toBe(200);
+    const refused = await vera.post('/repositories', { name: 'x', type: 'local', config: { path: '/srv/x' } });
+    expect(refused.status).toBe(403);
+    expect(refused.body['code']).toBe('role-does-not-suffice');
+    expect((await vera.get('/users')).status).toBe(403);
+  });
+
+  it('gives a name to one user only, without regard to case', async () => {
+    const zoe = { username: 'Zoé', password: 'a-long-password', role: 'operator' };
+    const answers = await Promise.all([zoe, { ...zoe, username: 'zoé' }].map((user) => oma.api.post('/users', user)));
+    expect(answers.map(({ status }) => status).sort()).toEqual([201, 409]);
+  });
+
+  it('names each field that is wrong', async () => {
+    const { status, body } = await oma.api.post('/users', { username: 5, password: 'short', role: 'king', shoe: 44 });
+    expect(status).toBe(400);
+    const fields = (body['errors'] as { field: string }[]).map(({ field }) => field);
+    expect(fields.sort()).toEqual(['password', 'role', 'shoe', 'username']);
+  });
+
+  it.each(['{', '[]', '"text"', 'null'])('refuses the body %s', async (body) => {
+    const answer = await oma.api.post('/users', body);
+    expect(answer.status).toBe(400);
+    expect(answer.body['code']).toBe('malformed-request');
+  });
+
+  it('answers what has no route with a problem document', async () => {
+    const { status, body } = await oma.api.get('/nowhere');
+    expect(status).toBe(404);
+    expect(body['code']).toBe('unknown-route');
+  });
+
+  it('tells everybody its health, at the root too, and nothing else', async () => {
+    for (const path of ['/health', '/api/v1/health']) {
+      const response = await fetch(`${oma.api.url}${path}`);
+      expect(response.status).toBe(200);
+      expect(await response.json()).toEqual({ status: 'healthy' });
+    }
+  });
+
+  it('answers the correlation id of the caller, and leaves it in the audit trail', async () => {
+    const { headers } = await oma.api.post(
+      '/users',
+      { username: 'traced', password: 'a-long-password', role: 'viewer' },
+      { 'x-correlation-id': 'ticket-4711', 'x-reason': 'new colleague' },
+    );
+    expect(headers.get('x-correlation-id')).toBe('ticket-4711');
+    await eventually(async () => {
+      const { body } = await oma.api.get<{ events: Record<string, unknown>[] }>('/audit?correlation=ticket-4711');
+      expect(body.events).toEqual([
+        expect.objectContaining({
+          type: 'UserCreated',
+          actor: { kind: 'user', id: expect.any(String), name: 'admin' },
+          reason: 'new colleague',
+          caused_by: { command_id: expect.any(String) },
+        }),
+      ]);
+    });
+  });
+
+  it('gives the same Idempotency-Key the first answer, and refuses it for another request', async () => {
+    const key = { 'idempotency-key': 'key-1' };
+    const user = { username: 'once', password: 'a-long-password', role: 'viewer' };
+    const first = await oma.api.post('/users', user, key);
+    const again = await oma.api.post('/users', user, key);
+    expect(first.status).toBe(201);
+    expect([again.status, again.body]).toEqual([first.status, first.body]);
+    expect(again.headers.get('idempotency-replayed')).toBe('true');
+    const other = await oma.api.post('/users', { ...user, username: 'another' }, key);
+    expect([other.status, other.body['code']]).toEqual([422, 'idempotency-key-reused']);
+  });
+});

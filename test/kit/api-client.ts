@@ -1,0 +1,67 @@
+/** One answer: its status, its JSON (null when it has none) and its headers. */
+export interface Answer<Body> {
+  readonly status: number;
+  readonly body: Body;
+  readonly headers: Headers;
+}
+
+export type Json = Record<string, unknown>;
+
+/** OMA's API as a script would use it; it never throws because of a status. */
+export class ApiClient {
+  token = '';
+
+  constructor(public url: string) {}
+
+  async logIn(username: string, password: string): Promise<void> {
+    const { body } = await this.post('/auth/login', { username, password });
+    this.token = String(body['session_token']);
+  }
+
+  /** The same API for somebody else. */
+  as(token: string): ApiClient {
+    const other = new ApiClient(this.url);
+    other.token = token;
+    return other;
+  }
+
+  get<Body = Json>(path: string): Promise<Answer<Body>> {
+    return this.send('GET', path);
+  }
+
+  post<Body = Json>(path: string, body: unknown = {}, headers: Record<string, string> = {}): Promise<Answer<Body>> {
+    return this.send('POST', path, typeof body === 'string' ? body : JSON.stringify(body), headers);
+  }
+
+  delete<Body = Json>(path: string): Promise<Answer<Body>> {
+    return this.send('DELETE', path);
+  }
+
+  async download(
+    path: string,
+    headers: Record<string, string> = {},
+  ): Promise<{ status: number; bytes: Buffer; headers: Headers }> {
+    const response = await fetch(`${this.url}/api/v1${path}`, { headers: { ...this.auth(), ...headers } });
+    return { status: response.status, bytes: Buffer.from(await response.arrayBuffer()), headers: response.headers };
+  }
+
+  private auth(): Record<string, string> {
+    return this.token === '' ? {} : { authorization: `Bearer ${this.token}` };
+  }
+
+  private async send<Body>(
+    method: string,
+    path: string,
+    body?: string,
+    headers: Record<string, string> = {},
+  ): Promise<Answer<Body>> {
+    const response = await fetch(`${this.url}/api/v1${path}`, {
+      method,
+      headers: { ...this.auth(), ...(body !== undefined && { 'content-type': 'application/json' }), ...headers },
+      ...(body !== undefined && { body }),
+    });
+    const text = await response.text();
+    const json = (text === '' ? null : JSON.parse(text)) as Body;
+    return { status: response.status, body: json, headers: response.headers };
+  }
+}

@@ -104,6 +104,9 @@ export class Machinery {
       logger,
       caughtUp: () => runner.caughtUp(['effect', 'timer']),
     });
+    runner.onAdvance((name) => {
+      if (name === 'effect') engine.worker.wake();
+    });
     const providers: readonly Provider[] = [
       { provide: Config, useValue: config },
       { provide: Logger, useValue: logger },

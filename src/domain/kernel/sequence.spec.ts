@@ -275,4 +275,22 @@ describe('a sequence', () => {
       }),
     );
   });
+
+  it('does not take names that it gives itself', () => {
+    const clashing = sequence<{ readonly id: string }>({
+      name: 'trial',
+      version: 1,
+      listensTo: [],
+      correlate: () => null,
+      start: () => ({ id: 'x' }),
+      stop: () => null,
+      groups: () => [[step('check:1')]],
+      conclude: () => [],
+    });
+    const started = clashing.evolve(clashing.initial(), {
+      type: 'SagaInputReceived',
+      data: { eventId: 'e', type: 'Begin', data: {} },
+    });
+    expect(() => clashing.planned(started)).toThrow('its prefix is reserved');
+  });
 });

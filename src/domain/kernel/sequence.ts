@@ -57,6 +57,7 @@ export interface SequenceState<Start> {
 const UNDO = 'undo:';
 const CHECK = 'check:';
 const CONCLUDE = 'conclude:';
+const RESERVED = [UNDO, CHECK, CONCLUDE];
 
 /** Turns the description into a saga. */
 export function sequence<Start>(definition: Sequence<Start>): Saga<SequenceState<Start>> {
@@ -79,11 +80,18 @@ export function sequence<Start>(definition: Sequence<Start>): Saga<SequenceState
     planned: ({ start }) =>
       start === null
         ? []
-        : definition
-            .groups(start, {})
+        : groupsOf(definition, start, {})
             .flat()
             .map(({ effect: { step, title } }) => ({ step, title })),
   };
+}
+
+/** The steps as described; the prefixes of the steps that are added here are not theirs to use. */
+function groupsOf<Start>(definition: Sequence<Start>, start: Start, results: Results): readonly (readonly Step[])[] {
+  const groups = definition.groups(start, results);
+  const clash = groups.flat().find(({ effect }) => RESERVED.some((prefix) => effect.step.startsWith(prefix)));
+  if (clash !== undefined) throw new Error(`a step can't be named ${clash.effect.step}: its prefix is reserved`);
+  return groups;
 }
 
 function evolve<Start>(
@@ -165,7 +173,7 @@ function failed<Start>(before: SequenceState<Start>, step: string, failure: Fail
 /** The group at hand: the first with a step that hasn't succeeded; null when all have. */
 function nextGroup<Start>(definition: Sequence<Start>, state: SequenceState<Start>): readonly Step[] | null {
   if (state.start === null) return null;
-  const groups = definition.groups(state.start, state.results);
+  const groups = groupsOf(definition, state.start, state.results);
   return groups.find((group) => group.some((step) => state.steps[step.effect.step] !== 'succeeded')) ?? null;
 }
 
@@ -228,8 +236,7 @@ function undoSteps<Start>(
   begun: readonly string[],
 ): readonly EffectRequest[] {
   const all = new Map(
-    definition
-      .groups(start, state.results)
+    groupsOf(definition, start, state.results)
       .flat()
       .map((step) => [step.effect.step, step] as const),
   );

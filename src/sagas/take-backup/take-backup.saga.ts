@@ -195,7 +195,7 @@ function checkImage(plan: BackupPlan, disk: PlannedDisk): Step {
       'image.check',
       { root: plan.root, image: disk.image, sizeBytes: disk.sizeBytes },
       {
-        step: `check:${disk.deviceKey}`,
+        step: `verify:${disk.deviceKey}`,
         title: `Check the image of disk ${disk.diskId} and compare sizes`,
         resource: `image:${plan.root}/${disk.image}`,
         timeoutSeconds: STORAGE_SECONDS,
@@ -222,7 +222,7 @@ function writeSidecar(plan: BackupPlan, disk: PlannedDisk, results: Results): St
 /** Everything known of a disk; what isn't known stays -1, which no decision takes for proof. */
 function proofOf(disk: PlannedDisk, results: Results): DiskProof {
   const copied = results['copy'] as BackupEffects['agent.follow']['result'] | undefined;
-  const checked = results[`check:${disk.deviceKey}`] as BackupEffects['image.check']['result'] | undefined;
+  const checked = results[`verify:${disk.deviceKey}`] as BackupEffects['image.check']['result'] | undefined;
   const report = copied?.disks.find((candidate) => candidate.deviceKey === disk.deviceKey);
   return {
     diskId: disk.diskId,

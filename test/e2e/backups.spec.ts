@@ -1,0 +1,57 @@
+import { execFileSync } from 'node:child_process';
+import { readdirSync } from 'node:fs';
+import { join } from 'node:path';
+
+import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+
+import { eventually } from '../kit/eventually.js';
+import { startTestLab } from '../kit/lab.js';
+import { endOf, protect, type ProtectedVm, startBackup } from '../kit/protected-vm.js';
+import { runningOma, type RunningOma } from '../kit/running-oma.js';
+
+describe('backups', () => {
+  let oma: RunningOma;
+  let lab: Awaited<ReturnType<typeof startTestLab>>;
+  let web: ProtectedVm;
+
+  beforeAll(async () => {
+    lab = await startTestLab();
+    oma = await runningOma({ OMA_VMA_URL: lab.url, OMA_NBD_PORTS: '20100-20199' });
+    web = await protect(oma.api, lab, 'web-01', oma.dataDir);
+  }, 120_000);
+
+  afterEach(() => {
+    lab.misbehave({});
+  });
+
+  afterAll(async () => {
+    await oma.clear();
+    await lab.clear();
+  });
+
+  const imagesIn = (vm: ProtectedVm) =>
+    readdirSync(vm.repositoryPath, { recursive: true, encoding: 'utf8' }).filter((name) => name.includes('.qcow2'));
+
+  it('copies both disks of a VM whole, byte by byte', async () => {
+    const backupId = await startBackup(oma.api, web, { tags: { why: 'test' } });
+    const job = await endOf(oma.api, backupId);
+    expect(job).toMatchObject({ status: 'completed', progress_percent: 100, leftovers: [] });
+    const { body } = await oma.api.get(`/backup/${backupId}`);
+    expect(body).toMatchObject({
+      status: 'completed',
+      backup_type: 'full',
+      progress_percent: 100,
+      bytes_transferred: body['total_bytes'],
+      tags: { why: 'test' },
+    });
+    const disks = body['disks'] as { device_key: number; file_path: string; change_id: string }[];
+    const source = lab.vms.find((vm) => vm.name === 'web-01')?.disks ?? [];
+    expect(disks.map((disk) => disk.device_key)).toEqual(source.map((disk) => disk.deviceKey));
+    for (const [index, disk] of disks.entries()) {
+      const image = join(web.repositoryPath, disk.file_path);
+      const compared = ['compare', '-f', 'raw', '-F', 'qcow2', String(source[index]?.file), image];
+      expect(execFileSync('qemu-img', compared, { encoding: 'utf8' })).toContain('identical');
+      expect(disk.change_id).toMatch(/\S/);
+    }
+  }, 60_000);
+});

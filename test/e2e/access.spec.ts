@@ -32,7 +32,7 @@ describe('access', () => {
       expect(status).toBe(401);
       expect(body).toMatchObject({ success: false, code: 'login-failed', error_message: expect.any(String) });
     }
-    expect(answers[0]?.body['detail']).toBe(answers[1]?.body['detail']);
+    expect(answers[0].body['detail']).toBe(answers[1].body['detail']);
   });
 
   it('closes the door for an account after ten failures, and says for how long', async () => {

@@ -1,10 +1,8 @@
 import { execFileSync } from 'node:child_process';
-import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 
-import { eventually } from '../kit/eventually.js';
 import { startTestLab } from '../kit/lab.js';
 import { endOf, protect, type ProtectedVm, startBackup } from '../kit/protected-vm.js';
 import { runningOma, type RunningOma } from '../kit/running-oma.js';
@@ -28,9 +26,6 @@ describe('backups', () => {
     await oma.clear();
     await lab.clear();
   });
-
-  const imagesIn = (vm: ProtectedVm) =>
-    readdirSync(vm.repositoryPath, { recursive: true, encoding: 'utf8' }).filter((name) => name.includes('.qcow2'));
 
   it('copies both disks of a VM whole, byte by byte', async () => {
     const backupId = await startBackup(oma.api, web, { tags: { why: 'test' } });

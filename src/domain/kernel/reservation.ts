@@ -53,7 +53,11 @@ export const reservation: Decider<ReservationState, ReservationCommand, Reservat
 export class AlreadyReserved extends DomainError {
   readonly kind = 'conflict';
   readonly code = 'already-exists';
-  constructor(label: string, by: string) {
+  constructor(
+    label: string,
+    /** Who has it. */
+    readonly by: string,
+  ) {
     super(`${label} exists already`, 'use the existing one or choose another name', { id: by });
   }
 }

@@ -55,7 +55,7 @@ export class VmAdder {
       const some = selections.slice(start, start + AT_ONCE);
       outcomes.push(
         ...(await Promise.all(
-          some.map((selection, index) =>
+          some.map(async (selection, index) =>
             selection.is === 'found' ? this.addOne(selection, found, context, start + index) : selection,
           ),
         )),
@@ -94,7 +94,7 @@ export class VmAdder {
       return { is: 'added', ref, vm, contextId: events[0]?.data.by ?? by, isNew: true };
     } catch (error) {
       if (!(error instanceof AlreadyReserved)) throw error;
-      return { is: 'added', ref, vm, contextId: String(error.facts['id']), isNew: false };
+      return { is: 'added', ref, vm, contextId: error.by, isNew: false };
     }
   }
 }

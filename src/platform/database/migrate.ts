@@ -24,7 +24,7 @@ export async function migrate(database: Database, steps: readonly Migration[]): 
 }
 
 /** The database was written by a newer version. */
-export class NewerSchema extends Error {
+class NewerSchema extends Error {
   constructor(ids: readonly string[]) {
     super(`the database was written by a newer OMA (unknown steps: ${ids.join(', ')}); start that version instead`);
     this.name = 'NewerSchema';

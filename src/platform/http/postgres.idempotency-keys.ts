@@ -26,7 +26,7 @@ export class PostgresIdempotencyKeys extends IdempotencyKeys {
       [userId, key, fingerprint, this.owner],
     );
     if (inserted.length > 0) return { is: 'mine' };
-    const [row] = await this.database.query<Row & { [column: string]: unknown }>(
+    const [row] = await this.database.query<Row & Record<string, unknown>>(
       `select fingerprint, owner, answer from idempotency_key where user_id = $1 and key = $2`,
       [userId, key],
     );

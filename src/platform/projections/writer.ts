@@ -59,6 +59,6 @@ function valueFromSql(value: unknown, type: ColumnType): unknown {
   if (value instanceof Date) return value.toISOString();
   if (type !== 'bigint') return value;
   const number = Number(value);
-  if (!Number.isSafeInteger(number)) throw new Error(`${String(value)} is too large for a number`);
+  if (!Number.isSafeInteger(number)) throw new Error('a bigint is too large for a number');
   return number;
 }

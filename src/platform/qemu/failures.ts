@@ -4,7 +4,7 @@ import { EffectError } from '#platform/sagas/effect.port';
 import { ImageRefused } from './qcow2-header.js';
 
 /** Turns what file and image code throws into a failure in the user's words; what it doesn't know goes on as it is. */
-export function asEffectError(error: unknown): unknown {
+function asEffectError(error: unknown): unknown {
   if (error instanceof EffectError) return error;
   if (error instanceof ImageRefused) {
     return new EffectError('permanent', { code: 'image-refused', message: error.message }, { cause: error });

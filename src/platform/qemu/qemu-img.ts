@@ -28,7 +28,7 @@ export type ImageInfo = {
 };
 
 /** qemu-img gave no answer that makes sense; `stderr` is for the log, never for a user. */
-export class QemuImgFailed extends Error {
+class QemuImgFailed extends Error {
   override readonly name = 'QemuImgFailed';
   constructor(
     what: string,

@@ -6,7 +6,7 @@ import { type LocalRepositoryStorage, RepositoryPathRefused } from './local-repo
 type Preflight = BackupEffects['repository.preflight'];
 
 /** Looks whether a backup could be written, before a byte of it is. */
-export class PreflightExecutor implements EffectExecutor<Preflight['args']> {
+class PreflightExecutor implements EffectExecutor<Preflight['args']> {
   readonly kind = 'repository.preflight';
 
   constructor(private readonly storage: LocalRepositoryStorage) {}

@@ -9,7 +9,7 @@ import { Vault } from './vault.port.js';
 const SEAL = 'oma vault';
 
 /** The database's secrets were encrypted under another master key. */
-export class WrongMasterKey extends Error {
+class WrongMasterKey extends Error {
   constructor() {
     super('the vault was made with another master key; start with that one (OMA_MASTER_KEY or the file master-key)');
     this.name = 'WrongMasterKey';
@@ -17,7 +17,7 @@ export class WrongMasterKey extends Error {
 }
 
 /** There is no secret under this reference any more. */
-export class SecretIsGone extends Error {
+class SecretIsGone extends Error {
   constructor() {
     super('the vault holds no secret under this reference');
     this.name = 'SecretIsGone';

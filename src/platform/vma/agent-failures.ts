@@ -4,7 +4,7 @@ import { type Certainty, EffectError } from '#platform/sagas/effect.port';
 import { VmaAway } from './vma.errors.js';
 
 /** Refusals as failures of an effect: an agent that is away may come back, everything else stays as it is. */
-export function asEffectError(error: unknown): unknown {
+function asEffectError(error: unknown): unknown {
   if (!(error instanceof DomainError)) return error;
   const { code, message, remedy } = error;
   const certainty: Certainty = error instanceof VmaAway ? 'transient' : 'permanent';

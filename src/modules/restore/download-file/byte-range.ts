@@ -6,13 +6,14 @@ import type { ByteRange } from '#platform/filesystems/guest-files.port';
  * ones may be ignored, and are. Throws RangeNotSatisfiable.
  */
 export function byteRange(header: string | undefined, sizeBytes: number): ByteRange | null {
-  const match = /^bytes=(\d{0,15})-(\d{0,15})$/.exec(header ?? '');
-  const [, first = '', last = ''] = match ?? [];
-  if (match === null || (first === '' && last === '')) return null;
+  const match = /^bytes=(?:(\d{1,15})-(\d{0,15})|-(\d{1,15}))$/.exec(header ?? '');
+  if (match === null) return null;
+  const [, first, last = '', suffix] = match;
+  const end = sizeBytes - 1;
   const range =
-    first === ''
-      ? { start: Math.max(0, sizeBytes - Number(last)), end: sizeBytes - 1 }
-      : { start: Number(first), end: last === '' ? sizeBytes - 1 : Math.min(Number(last), sizeBytes - 1) };
-  if (range.start >= sizeBytes || (first === '' && Number(last) === 0)) throw new RangeNotSatisfiable(sizeBytes);
+    first === undefined
+      ? { start: Math.max(0, sizeBytes - Number(suffix)), end }
+      : { start: Number(first), end: last === '' ? end : Math.min(Number(last), end) };
+  if (range.start >= sizeBytes) throw new RangeNotSatisfiable(sizeBytes);
   return range.start > range.end ? null : range;
 }

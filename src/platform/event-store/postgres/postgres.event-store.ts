@@ -106,7 +106,6 @@ export class PostgresEventStore extends EventStore {
       try {
         return await this.reader.page(position, selection, limit);
       } catch (error) {
-        if (signal.aborted) return null;
         this.logger.warn({ error }, 'the log could not be read; the reader tries again');
         await pause(delayMs, signal);
       }

@@ -27,14 +27,14 @@ export class Reader {
 
   async *stream(
     stream: string,
-    { from, direction = 'forward', limit = Infinity }: { from?: bigint; direction?: Direction; limit?: number } = {},
+    options: { from?: bigint; direction?: Direction; limit?: number },
   ): AsyncIterable<StoredEvent> {
-    const forward = direction === 'forward';
-    let next = from ?? (forward ? 0n : null);
-    let left = limit;
+    const forward = options.direction !== 'backward';
+    let next = options.from ?? (forward ? 0n : null);
+    let left = options.limit ?? Infinity;
     while (left > 0) {
       const wanted = Math.min(PAGE, left);
-      const rows = await this.database.query<EventRow & { [column: string]: unknown }>(
+      const rows = await this.database.query<EventRow & Record<string, unknown>>(
         `select ${COLUMNS} from es.event
           where stream = $1 and ($2::bigint is null or revision ${forward ? '>=' : '<='} $2)
           order by revision ${forward ? 'asc' : 'desc'} limit $3`,
@@ -98,7 +98,7 @@ export class Reader {
         `exists (select from unnest($${values.length}::text[]) prefix where starts_with(stream, prefix))`,
       );
     }
-    return this.database.query<EventRow & { [column: string]: unknown }>(
+    return this.database.query<EventRow & Record<string, unknown>>(
       `select ${COLUMNS} from es.event where ${conditions.join(' and ')}
         order by position ${range.forward ? 'asc' : 'desc'} limit $3`,
       values,

@@ -5,6 +5,7 @@ import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
 import { DocumentBuilder, type OpenAPIObject, SwaggerModule } from '@nestjs/swagger';
 
+import { Problem } from './platform/http/endpoint.js';
 import { ProblemFilter } from './platform/http/problem.filter.js';
 import { correlationIdOf } from './platform/http/request-context.js';
 import { RequestPipe } from './platform/http/request.pipe.js';
@@ -60,7 +61,7 @@ export function openApiOf(app: NestFastifyApplication): OpenAPIObject {
     .setVersion('1')
     .addBearerAuth()
     .build();
-  return SwaggerModule.createDocument(app, config);
+  return SwaggerModule.createDocument(app, config, { extraModels: [Problem] });
 }
 
 /** Serves the API document and Swagger UI at `/swagger` (and, see `oneAddress`, below the base). */

@@ -1,5 +1,5 @@
 import { applyDecorators, HttpCode } from '@nestjs/common';
-import { ApiBearerAuth, ApiHeader, ApiOperation, ApiResponse, type ApiResponseOptions } from '@nestjs/swagger';
+import { ApiBearerAuth, ApiHeader, ApiOperation, ApiProperty, ApiResponse, getSchemaPath } from '@nestjs/swagger';
 
 import { type Access, DeclaresAccess } from './access.js';
 
@@ -14,24 +14,34 @@ export interface EndpointSays {
   readonly mutates?: boolean;
 }
 
-const PROBLEM: NonNullable<ApiResponseOptions['content']> = {
-  'application/problem+json': {
-    schema: {
-      type: 'object',
-      required: ['type', 'title', 'status', 'detail', 'code', 'correlation_id', 'error'],
-      properties: {
-        type: { type: 'string' },
-        title: { type: 'string' },
-        status: { type: 'integer' },
-        detail: { type: 'string' },
-        code: { type: 'string' },
-        correlation_id: { type: 'string' },
-        remedy: { type: 'string' },
-        error: { type: 'string' },
-      },
-    },
-  },
-};
+/** The shape of every error (RFC 9457), with what OMA adds: ids, candidates and field errors come beside these. */
+export class Problem {
+  @ApiProperty({ example: 'urn:problem:unknown-vm' })
+  readonly type: string;
+
+  @ApiProperty()
+  readonly title: string;
+
+  @ApiProperty({ type: 'integer' })
+  readonly status: number;
+
+  @ApiProperty({ description: 'what is in the way, for people' })
+  readonly detail: string;
+
+  @ApiProperty({ description: 'stable, for programs' })
+  readonly code: string;
+
+  @ApiProperty({ description: 'finds the request in the log and the audit trail' })
+  readonly correlation_id: string;
+
+  @ApiProperty({ required: false, description: 'what to do about it' })
+  readonly remedy?: string;
+
+  @ApiProperty({ description: 'the same as detail, for older clients' })
+  readonly error: string;
+}
+
+const PROBLEM = { 'application/problem+json': { schema: { $ref: getSchemaPath(Problem) } } };
 
 /** Everything a route declares, in one place: who may call it, what it answers, why it refuses. */
 export function Endpoint(says: EndpointSays): MethodDecorator {

@@ -1,0 +1,54 @@
+import type { NestFastifyApplication } from '@nestjs/platform-fastify';
+import { DataSource } from 'typeorm';
+
+import { createApp } from './app.js';
+import { AppModule } from './app.module.js';
+import { FirstPassword } from './platform/auth/first-password.port.js';
+import { LoginAttempts } from './platform/auth/login-attempts.js';
+import { Passwords } from './platform/auth/passwords.port.js';
+import { Clock } from './platform/clock/clock.port.js';
+import { Config } from './platform/config/config.js';
+import { Heartbeat } from './platform/database/heartbeat.port.js';
+import { Aggregates } from './platform/event-store/aggregates.js';
+import { GuestFiles } from './platform/filesystems/guest-files.port.js';
+import { RestoreAccess } from './platform/filesystems/restore-access.js';
+import { IdempotencyKeys } from './platform/http/idempotency.port.js';
+import { Sessions } from './platform/http/sessions.port.js';
+import { Numbers } from './platform/ids/numbers.port.js';
+import { pinoLogger } from './platform/logging/pino.logger.js';
+import { ProjectionProgress } from './platform/projections/projection-progress.port.js';
+import { LocalRepositoryStorage } from './platform/repositories/local-repository-storage.port.js';
+import { Vault } from './platform/secrets/vault.port.js';
+import { BackupProgress } from './platform/vma/backup-progress.js';
+import { VcenterCredentials } from './platform/vma/vcenter-credentials.port.js';
+import { VmaClient } from './platform/vma/vma-client.port.js';
+
+/** What the modules ask for. One that is missing here is told by Nest when the application is made. */
+const ASKED_FOR = [
+  Aggregates,
+  BackupProgress,
+  Clock,
+  Config,
+  DataSource,
+  FirstPassword,
+  GuestFiles,
+  Heartbeat,
+  IdempotencyKeys,
+  LocalRepositoryStorage,
+  LoginAttempts,
+  Numbers,
+  Passwords,
+  ProjectionProgress,
+  RestoreAccess,
+  Sessions,
+  Vault,
+  VcenterCredentials,
+  VmaClient,
+];
+
+/** The application with nothing behind it: enough to look at its routes, not to call them. */
+export async function unconnectedApp(): Promise<NestFastifyApplication> {
+  const providers = ASKED_FOR.map((provide) => ({ provide, useValue: {} }));
+  const app = await createApp(AppModule.with(providers), pinoLogger('silent'));
+  return app.init();
+}

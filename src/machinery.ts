@@ -47,6 +47,7 @@ import { PostgresVault } from './platform/secrets/postgres.vault.js';
 import { Vault } from './platform/secrets/vault.port.js';
 import { agentExecutors } from './platform/vma/agent.executors.js';
 import { BackupProgress } from './platform/vma/backup-progress.js';
+import { FOLLOW_TIMES } from './platform/vma/follow.js';
 import { HttpVmaClient } from './platform/vma/http.vma-client.js';
 import { VcenterCredentials } from './platform/vma/vcenter-credentials.port.js';
 import { VmaClient } from './platform/vma/vma-client.port.js';
@@ -89,11 +90,13 @@ export class Machinery {
     const client = new HttpVmaClient(config.vmaUrl);
     const credentials = new VaultVcenterCredentials(rows, vault);
     const progress = new BackupProgress(database);
+    const { agentAwaySeconds: awaySeconds, agentStalledSeconds: stalledSeconds } = config;
+    const times = { ...FOLLOW_TIMES, awaySeconds, stalledSeconds };
     const executors = [
       new CommandEffect(aggregates, deciders),
       ...repositoryExecutors(storage),
       ...qemuExecutors({ runner: processes, nbdExports }),
-      ...agentExecutors({ client, credentials, nbdExports, progress, logger }),
+      ...agentExecutors({ client, credentials, nbdExports, progress, logger, times }),
       ...mountExecutors({ runner: processes, runDir: config.runDir, access, logger }),
     ];
     const engine = new SagaEngine({

@@ -14,6 +14,8 @@ const environment = z.object({
     .regex(/^[0-9a-f]{64}$/i, '64 hexadecimal digits')
     .optional(),
   OMA_VMA_URL: z.url().default('http://127.0.0.1:9081'),
+  OMA_AGENT_AWAY_SECONDS: z.coerce.number().positive().default(30),
+  OMA_AGENT_STALLED_SECONDS: z.coerce.number().positive().default(120),
   OMA_NBD_PORTS: z
     .string()
     .regex(/^\d{1,5}-\d{1,5}$/, 'FIRST-LAST')
@@ -33,6 +35,10 @@ export class Config {
   readonly adminPassword: string | undefined;
   readonly masterKey: string | undefined;
   readonly vmaUrl: string;
+  /** A backup fails when its agent doesn't answer for so long. */
+  readonly agentAwaySeconds: number;
+  /** A backup fails when its agent copies nothing for so long. */
+  readonly agentStalledSeconds: number;
   readonly nbdPorts: { readonly first: number; readonly last: number };
   readonly mountIdleSeconds: number;
   readonly logLevel: string;
@@ -46,6 +52,8 @@ export class Config {
     this.adminPassword = env.OMA_ADMIN_PASSWORD;
     this.masterKey = env.OMA_MASTER_KEY;
     this.vmaUrl = env.OMA_VMA_URL.replace(/\/+$/, '');
+    this.agentAwaySeconds = env.OMA_AGENT_AWAY_SECONDS;
+    this.agentStalledSeconds = env.OMA_AGENT_STALLED_SECONDS;
     const [first = 10100, last = 10200] = env.OMA_NBD_PORTS.split('-').map(Number);
     this.nbdPorts = { first, last };
     this.mountIdleSeconds = env.OMA_MOUNT_IDLE_SECONDS;

@@ -6,7 +6,7 @@ import { EffectError, type EffectContext, type EffectExecutor, type Observation 
 
 import { inUserWords } from './agent-failures.js';
 import type { BackupProgress } from './backup-progress.js';
-import { FOLLOW_TIMES, Follower, type FollowTimes } from './follow.js';
+import { Follower, type FollowTimes } from './follow.js';
 import type { VcenterCredentials } from './vcenter-credentials.port.js';
 import type { VmaClient } from './vma-client.port.js';
 
@@ -128,9 +128,9 @@ export function agentExecutors(deps: {
   readonly nbdExports: NbdExports;
   readonly progress: BackupProgress;
   readonly logger: Logger;
-  readonly times?: FollowTimes;
+  readonly times: FollowTimes;
 }): EffectExecutor[] {
-  const { client, credentials, nbdExports, progress, logger, times = FOLLOW_TIMES } = deps;
+  const { client, credentials, nbdExports, progress, logger, times } = deps;
   return [
     new CheckAgentExecutor(client),
     new StartAgentExecutor(client, credentials, nbdExports),

@@ -49,7 +49,7 @@ export class LogWatch {
 export function doubledFacts(events: readonly LoggedEvent[]): readonly string[] {
   const seen = new Set<string>();
   return events.flatMap((event) => {
-    const once = `${event.type} ${event.data.step ?? ''} ${String(event.data['effectId'] ?? event.data['timerId'] ?? '')}`;
+    const once = `${event.type} ${event.data.step ?? ''} ${String(event.data['effectId'] ?? event.data['timerId'] ?? event.data['eventId'] ?? '')}`;
     if (seen.has(once)) return [once];
     seen.add(once);
     return [];

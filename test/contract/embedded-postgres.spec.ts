@@ -87,7 +87,10 @@ describe('the embedded PostgreSQL', () => {
     await query(first.url, 'create table kept as select 7 as n');
     const pid = postmasterPid();
     await first.stop();
-    expect(existsSync(`/proc/${pid}`)).toBe(false);
+    // Its parent may take a moment to let go of it.
+    await eventually(() => {
+      expect(existsSync(`/proc/${pid}`)).toBe(false);
+    });
     const second = await start();
     expect(await query(second.url, 'select n from kept')).toEqual([{ n: 7 }]);
   });

@@ -5,7 +5,7 @@ export interface LoggedEvent {
   readonly position: string;
   readonly stream: string;
   readonly type: string;
-  readonly data: { readonly step?: string } & Record<string, unknown>;
+  readonly data: Readonly<Partial<Record<'step' | 'effectId' | 'timerId' | 'eventId', string>>>;
 }
 
 const POLL_MS = 3;
@@ -49,7 +49,8 @@ export class LogWatch {
 export function doubledFacts(events: readonly LoggedEvent[]): readonly string[] {
   const seen = new Set<string>();
   return events.flatMap((event) => {
-    const once = `${event.type} ${event.data.step ?? ''} ${String(event.data['effectId'] ?? event.data['timerId'] ?? event.data['eventId'] ?? '')}`;
+    const { step = '', effectId, timerId, eventId } = event.data;
+    const once = `${event.type} ${step} ${effectId ?? timerId ?? eventId ?? ''}`;
     if (seen.has(once)) return [once];
     seen.add(once);
     return [];

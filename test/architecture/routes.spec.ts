@@ -26,9 +26,9 @@ describe('the routes', () => {
   beforeAll(async () => {
     app = await unconnectedApp();
     operations = Object.entries(openApiOf(app).paths).flatMap(([path, methods]) =>
-      Object.entries(methods).map(([method, operation]) => ({
+      Object.entries(methods as Record<string, Operation>).map(([method, operation]) => ({
         name: `${method.toUpperCase()} ${path}`,
-        operation: operation,
+        operation,
       })),
     );
   });

@@ -6,6 +6,9 @@ export const MAX_EVENTS = 500;
 export const MAX_BYTES = 1024 * 1024;
 
 const STREAM = /^[a-z]+-.+$/;
+/** As JSON.stringify writes them, behind an even number of backslashes. */
+const NUL = /(?<!\\)(?:\\\\)*\\u0000/;
+const HALF_PAIR = /(?<!\\)(?:\\\\)*\\ud[89a-f]/;
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
 
 /** An event whose JSON is known to be good and whose size is known. */
@@ -46,8 +49,9 @@ function json(value: object): string {
   } catch (error) {
     throw new InvalidAppend(`an event can't be written as JSON: ${error instanceof Error ? error.message : 'unknown'}`);
   }
-  // PostgreSQL's jsonb can't hold NUL; every adapter refuses it, so that they agree.
-  if (text.includes('\\u0000')) throw new InvalidAppend('an event must not contain the character NUL');
+  // PostgreSQL's jsonb holds neither; every adapter refuses them, so that they agree.
+  if (NUL.test(text)) throw new InvalidAppend('an event must not contain the character NUL');
+  if (HALF_PAIR.test(text)) throw new InvalidAppend('an event must not contain half of a surrogate pair');
   return text;
 }
 

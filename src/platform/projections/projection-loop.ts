@@ -1,5 +1,6 @@
 import type { Position, StoredEvent } from '#domain/kernel/event';
 import type { Database } from '#platform/database/database';
+import { isTransient } from '#platform/database/transient';
 import type { Batch, EventStore } from '#platform/event-store/event-store.port';
 import type { Logger } from '#platform/logging/logger.port';
 
@@ -9,10 +10,6 @@ import { writeBatch } from './writer.js';
 const BATCH = 2000;
 const RETRY_MS = 250;
 const MAX_RETRY_MS = 5000;
-
-/** Codes of PostgreSQL that say "not now" rather than "never": connections, transactions, locks, shutdown, resources. */
-const TRANSIENT_CLASSES = ['08', '40', '53', '55', '57'];
-const TRANSIENT_SYSTEM_CODES = ['ECONNREFUSED', 'ECONNRESET', 'EPIPE', 'ETIMEDOUT', 'ENOENT'];
 
 /** The checkpoint isn't where this batch begins: somebody else was here. */
 class Moved extends Error {}
@@ -148,12 +145,6 @@ export class ProjectionLoop {
       return false;
     }
   }
-}
-
-function isTransient(error: unknown): boolean {
-  const code = (error as { code?: unknown }).code;
-  if (typeof code !== 'string') return /connection|timeout|terminat/i.test(error instanceof Error ? error.message : '');
-  return TRANSIENT_SYSTEM_CODES.includes(code) || TRANSIENT_CLASSES.includes(code.slice(0, 2));
 }
 
 async function pause(ms: number, signal: AbortSignal): Promise<void> {

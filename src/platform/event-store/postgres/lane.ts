@@ -1,4 +1,7 @@
+import { setTimeout as pause } from 'node:timers/promises';
+
 import type { Database } from '#platform/database/database';
+import { isTransient } from '#platform/database/transient';
 
 import type { SerialisedEvent } from '../append-rules.js';
 import { type Appended, EventIdReused, type Expected, WrongExpectedRevision } from '../event-store.port.js';
@@ -6,6 +9,10 @@ import { expectedNumber, positionOf } from './codec.js';
 
 const MAX_REQUESTS = 256;
 const MAX_BYTES = 1024 * 1024;
+/** So long a database may be away before those who wait are told. */
+const ANSWER_WITHIN_MS = 15_000;
+const FIRST_RETRY_MS = 20;
+const MAX_RETRY_MS = 1000;
 
 interface Request {
   readonly stream: string;
@@ -32,7 +39,8 @@ const APPEND = `select req, status, revision, pos
  */
 export class Lane {
   private waiting: Request[] = [];
-  private current: Promise<void> | null = null;
+  private busy = false;
+  private draining: Promise<void> = Promise.resolve();
 
   constructor(private readonly database: Database) {}
 
@@ -40,26 +48,27 @@ export class Lane {
     const bytes = events.reduce((sum, { data, metadata }) => sum + data.length + metadata.length, 0);
     return new Promise((resolve, reject) => {
       this.waiting.push({ stream, expected, events, bytes, resolve, reject });
-      this.current ??= this.drain().finally(() => {
-        this.current = null;
-      });
+      if (!this.busy) this.draining = this.drain();
     });
   }
 
   /** Resolves when nothing waits any more. */
   async idle(): Promise<void> {
-    await this.current;
+    await this.draining;
   }
 
+  /** Nothing may lie between the last look at what waits and being idle: a request in between would wait for ever. */
   private async drain(): Promise<void> {
+    this.busy = true;
     while (this.waiting.length > 0) {
       const batch = this.takeBatch();
       try {
-        await this.send(batch);
+        await this.sendUntilAnswered(batch);
       } catch (error) {
         await this.sendOneByOne(batch, error);
       }
     }
+    this.busy = false;
   }
 
   /** In the order of arrival; a second request for a stream waits for the next call, so that it meets the first one's end. */
@@ -89,9 +98,23 @@ export class Lane {
       return;
     }
     for (const request of batch) {
-      await this.send([request]).catch((own: unknown) => {
+      await this.sendUntilAnswered([request]).catch((own: unknown) => {
         request.reject(own);
       });
+    }
+  }
+
+  /** A call whose answer was lost may have been stored: sent again with the same ids, it is recognised. */
+  private async sendUntilAnswered(batch: readonly Request[]): Promise<void> {
+    const deadline = performance.now() + ANSWER_WITHIN_MS;
+    for (let delayMs = FIRST_RETRY_MS; ; delayMs = Math.min(delayMs * 2, MAX_RETRY_MS)) {
+      try {
+        await this.send(batch);
+        return;
+      } catch (error) {
+        if (!isTransient(error) || performance.now() + delayMs > deadline) throw error;
+        await pause(delayMs);
+      }
     }
   }
 

@@ -1,0 +1,15 @@
+/** Classes of SQLSTATE that say "not now" rather than "never": connections, transactions, locks, shutdown, resources. */
+const TRANSIENT_CLASSES = ['08', '40', '53', '55', '57'];
+const TRANSIENT_SYSTEM_CODES = ['ECONNREFUSED', 'ECONNRESET', 'EPIPE', 'ETIMEDOUT', 'ENOENT'];
+
+/** Whether the same may well succeed a moment later. What was sent may have been done: only repeat what may be repeated. */
+export function isTransient(error: unknown): boolean {
+  const code = (error as { code?: unknown } | null)?.code;
+  if (typeof code !== 'string') return /connection|timeout|terminat/i.test(messageOf(error));
+  return TRANSIENT_SYSTEM_CODES.includes(code) || TRANSIENT_CLASSES.includes(code.slice(0, 2));
+}
+
+function messageOf(error: unknown): string {
+  const message = (error as { message?: unknown } | null)?.message;
+  return typeof message === 'string' ? message : '';
+}

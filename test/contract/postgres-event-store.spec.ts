@@ -1,0 +1,107 @@
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+
+import { Database } from '#platform/database/database';
+import { PostgresEventStore } from '#platform/event-store/postgres/postgres.event-store';
+
+import { freshDatabase } from '../kit/database.js';
+import { all, anEvent } from '../kit/event-stores.js';
+import { silentLog } from '../kit/silent-log.js';
+
+describe('the log in PostgreSQL', () => {
+  let fresh: Awaited<ReturnType<typeof freshDatabase>>;
+  let store: PostgresEventStore;
+
+  beforeEach(async () => {
+    fresh = await freshDatabase();
+    store = new PostgresEventStore(fresh.database, silentLog);
+    await store.start();
+  });
+
+  afterEach(async () => {
+    await store.close();
+    await fresh.drop();
+  });
+
+  const cutAllConnections = (own: Database) =>
+    own.query(
+      `select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()`,
+    );
+
+  it.each([`update es.event set type = 'Forged'`, `delete from es.event`, `truncate es.event`])(
+    'can only grow: "%s" is refused',
+    async (statement) => {
+      await store.append('a-1', 'no-stream', [anEvent()]);
+      await expect(fresh.database.query(statement)).rejects.toThrow('append-only');
+      expect(await all(store.readAll())).toHaveLength(1);
+    },
+  );
+
+  it('has positions without gaps, in the order of commits, with several processes writing', async () => {
+    const others = await Promise.all(
+      [1, 2, 3].map(async () => {
+        const database = new Database(fresh.url);
+        const other = new PostgresEventStore(database, silentLog);
+        await other.start();
+        return { database, other };
+      }),
+    );
+    await Promise.all(
+      others.flatMap(({ other }, process) =>
+        Array.from({ length: 40 }, (_, index) => other.append(`p-${process}-${index}`, 'no-stream', [anEvent()])),
+      ),
+    );
+    const numbers = (await all(store.readAll())).map((event) => Number(event.position));
+    expect(numbers).toEqual(Array.from({ length: 120 }, (_, index) => index + 1));
+    for (const { database, other } of others) {
+      await other.close();
+      await database.close();
+    }
+  });
+
+  it('goes on after all connections were cut, with readers and writers under way, and loses nothing', async () => {
+    const life = new AbortController();
+    const seen: string[] = [];
+    const reading = (async () => {
+      for await (const batch of store.subscribe({ after: '', signal: life.signal })) {
+        seen.push(...batch.events.map((event) => event.id));
+        if (seen.length === 100) return;
+      }
+    })();
+    const axe = new Database(fresh.url);
+    const written: string[] = [];
+    for (let index = 0; index < 100; index += 1) {
+      const event = anEvent();
+      const appending = store.append(`a-${index}`, 'no-stream', [event]);
+      if (index % 25 === 10) await cutAllConnections(axe);
+      await appending;
+      written.push(event.id);
+    }
+    await reading;
+    expect(seen).toEqual(written);
+    life.abort();
+    await axe.close();
+  }, 60_000);
+
+  it('lets one bad append of many fail alone', async () => {
+    const [one] = [anEvent()];
+    const results = await Promise.allSettled([
+      store.append('a-0', 'no-stream', [anEvent()]),
+      store.append('a-1', 'no-stream', [one]),
+      store.append('a-2', 'no-stream', [one]),
+      store.append('a-3', 5n, [anEvent()]),
+      store.append('a-4', 'no-stream', [anEvent()]),
+    ]);
+    expect(results.filter(({ status }) => status === 'fulfilled')).toHaveLength(3);
+    expect(await all(store.readAll())).toHaveLength(3);
+  });
+
+  it('refuses a database in which a statement would not see the newest head', async () => {
+    const name = new URL(fresh.url).pathname.slice(1);
+    await fresh.database.query(`alter database ${name} set default_transaction_isolation = 'repeatable read'`);
+    const database = new Database(fresh.url);
+    const other = new PostgresEventStore(database, silentLog);
+    await expect(other.start()).rejects.toThrow('read committed');
+    await other.close();
+    await database.close();
+  });
+});

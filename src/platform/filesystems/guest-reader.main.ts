@@ -1,6 +1,6 @@
 /**
  * The program that reads one guest filesystem for one request, so that a read that hangs hangs here and can be killed. It
- * gets the mount point as its argument and the request on standard input. There is no openat in Node, so each component is
+ * gets the mount point as `--root=` and the request on standard input. There is no openat in Node, so each component is
  * opened through `/proc/self/fd/<folder>/<name>` without following links: a link that appears in between is refused too.
  */
 import {
@@ -18,6 +18,8 @@ import {
 } from 'node:fs';
 
 const CHUNK_BYTES = 1024 * 1024;
+/** Named, so that a later OMA finds the readers of a mount that it must close. */
+const ROOT = '--root=';
 const { O_RDONLY, O_DIRECTORY, O_NOFOLLOW, O_NONBLOCK, O_NOCTTY } = constants;
 
 interface Request {
@@ -164,7 +166,7 @@ function codeOf(error: unknown): string {
 }
 
 try {
-  answer(process.argv[2] ?? '', JSON.parse(readFileSync(0, 'utf8')) as Request);
+  answer((process.argv[2] ?? '').slice(ROOT.length), JSON.parse(readFileSync(0, 'utf8')) as Request);
 } catch (error) {
   if (!(error instanceof Refused)) throw error;
   tell({ refused: error.code, message: error.message });

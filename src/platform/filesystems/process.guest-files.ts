@@ -119,7 +119,7 @@ export class ProcessGuestFiles extends GuestFiles {
     const components = componentsOf(path).map((part) => part.toString('base64'));
     return {
       program: process.execPath,
-      args: [readerProgram(), this.mountPoint(place)],
+      args: [readerProgram(), `--root=${this.mountPoint(place)}`],
       stdin: JSON.stringify({ ...asked, components }),
     };
   }

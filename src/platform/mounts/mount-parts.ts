@@ -1,4 +1,5 @@
 import { rm, rmdir } from 'node:fs/promises';
+import { setTimeout as pause } from 'node:timers/promises';
 
 import type { Logger } from '#platform/logging/logger.port';
 import type { DaemonIdentity, ProcessRunner } from '#platform/processes/process-runner.port';
@@ -11,6 +12,8 @@ import { isMounted } from './mount-table.js';
 const UNMOUNT_SECONDS = 10;
 /** An overlay is thrown away: nothing in memory is worth waiting for. */
 const GRACE_SECONDS = 5;
+/** More than a killed process takes that waits for nothing. */
+const KILL_SECONDS = 2;
 
 /** Finding and ending the parts of a mount, in any state that a crash may have left them in. Everything may be repeated. */
 export class MountParts {
@@ -38,14 +41,17 @@ export class MountParts {
 
   /** Takes the filesystem away and keeps what is noted about it. */
   async unmountFilesystem(folder: MountFolder, partition: number): Promise<void> {
-    await this.endReaders(folder.filesystem(partition));
-    await this.closeMountPoint(folder.filesystem(partition), await this.filesystemProcess(folder, partition));
+    const place = folder.filesystem(partition);
+    const disk = listed(await this.diskProcess(folder));
+    const filesystem = listed(await this.filesystemProcess(folder, partition));
+    await this.end(await this.readers(place), 0, [...disk, ...filesystem]);
+    await this.closeMountPoint(place, filesystem, disk);
     await this.closeSlice(folder, partition);
   }
 
   async closeSlice(folder: MountFolder, partition: number): Promise<void> {
     const { folder: place, socket, pidFile } = folder.slice(partition);
-    await this.closeMountPoint(place, await daemonWithArgument('nbdfuse', pidFile));
+    await this.closeMountPoint(place, listed(await daemonWithArgument('nbdfuse', pidFile)));
     const server = await daemonWithArgument('qemu-nbd', `--socket=${socket}`);
     if (server !== null) await this.runner.stopDaemon(server, GRACE_SECONDS);
     await rm(socket, { force: true });
@@ -58,7 +64,7 @@ export class MountParts {
   }
 
   async closeDisk(folder: MountFolder): Promise<void> {
-    await this.closeMountPoint(folder.diskFolder, await this.diskProcess(folder));
+    await this.closeMountPoint(folder.diskFolder, listed(await this.diskProcess(folder)));
     await rm(folder.nbdfusePidFile, { force: true });
   }
 
@@ -75,10 +81,14 @@ export class MountParts {
     await this.closeExport(folder);
   }
 
-  private async closeMountPoint(place: string, daemon: DaemonIdentity | null): Promise<void> {
+  private async closeMountPoint(
+    place: string,
+    daemons: readonly DaemonIdentity[],
+    beneath: readonly DaemonIdentity[] = [],
+  ): Promise<void> {
     if (await isMounted(place)) await this.unmount(place, []);
     // Its process ends by itself once nothing is mounted; where the unmounting failed, its end sets the mount free.
-    if (daemon !== null) await this.runner.stopDaemon(daemon, GRACE_SECONDS);
+    await this.end(daemons, GRACE_SECONDS, beneath);
     if (await isMounted(place)) await this.unmount(place, []);
     if (await isMounted(place)) {
       this.logger.warn({ place }, 'a mount was still in use and was taken away from its users');
@@ -95,10 +105,29 @@ export class MountParts {
     await this.runner.run({ program: 'fusermount3', args, timeoutSeconds: UNMOUNT_SECONDS });
   }
 
-  /** Readers of guest files, also those of an OMA that was killed; they hold the mount open. */
-  private async endReaders(place: string): Promise<void> {
-    for (const reader of await processesWithArgument((argument) => argument === `--root=${place}`)) {
-      await this.runner.stopDaemon(reader, 0);
-    }
+  /**
+   * Ends processes. The kernel keeps a killed one as long as it waits for a disk that hangs: then the processes `beneath`,
+   * on which it waits, are ended too.
+   */
+  private async end(
+    daemons: readonly DaemonIdentity[],
+    graceSeconds: number,
+    beneath: readonly DaemonIdentity[],
+  ): Promise<void> {
+    const ended = Promise.all(daemons.map((daemon) => this.runner.stopDaemon(daemon, graceSeconds))).then(() => true);
+    const seconds = graceSeconds + KILL_SECONDS;
+    if (await Promise.race([ended, pause(seconds * 1000, false)])) return;
+    this.logger.warn({}, 'a mount hangs; its disk is taken away');
+    await Promise.all(beneath.map((daemon) => this.runner.stopDaemon(daemon, 0)));
+    await ended;
   }
+
+  /** Readers of guest files, also those of an OMA that was killed; they hold the mount open. */
+  private readers(place: string): Promise<readonly DaemonIdentity[]> {
+    return processesWithArgument((argument) => argument === `--root=${place}`);
+  }
+}
+
+function listed(daemon: DaemonIdentity | null): readonly DaemonIdentity[] {
+  return daemon === null ? [] : [daemon];
 }

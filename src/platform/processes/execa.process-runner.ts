@@ -20,6 +20,11 @@ import { identityOf, startTicksOfNewChild } from './process-table.js';
 const MAX_STDOUT_BYTES = 32 * 1024 * 1024;
 /** More of it is read and thrown away: a program with much to complain about must not block. */
 const KEPT_STDERR_BYTES = 64 * 1024;
+/**
+ * A killed program ends at once, unless it waits in the kernel for a filesystem that hangs: then nobody waits for it, and it
+ * ends when the filesystem does.
+ */
+const KILL_SECONDS = 2;
 const POLL_MS = 25;
 const REMEMBERED_CHILDREN = 1000;
 
@@ -39,10 +44,10 @@ export class ExecaProcessRunner extends ProcessRunner {
   async run(call: ProgramCall): Promise<ProgramResult> {
     call.signal?.throwIfAborted();
     const child = start(call);
-    let verdict: Error | undefined;
+    const killed = new AbortController();
     const end = (reason: Error) => {
-      verdict ??= reason;
       killGroup(child.pid);
+      killed.abort(reason);
     };
     const limit = setTimeout(() => {
       end(new ProgramTimedOut(`${call.program} took longer than ${call.timeoutSeconds} s`));
@@ -52,14 +57,15 @@ export class ExecaProcessRunner extends ProcessRunner {
     };
     call.signal?.addEventListener('abort', onAbort, { once: true });
     try {
-      const [stdout, stderr, result] = await Promise.all([
+      const finished = Promise.all([
         collect(child.stdout, MAX_STDOUT_BYTES, () => {
           end(new ProgramOutputTooLarge(`${call.program} wrote more than ${MAX_STDOUT_BYTES} bytes`));
         }),
         collect(child.stderr, KEPT_STDERR_BYTES, () => undefined),
         child,
       ]);
-      if (verdict !== undefined) throw verdict;
+      const [stdout, stderr, result] = await Promise.race([finished, outlivingItsEnd(child, killed.signal)]);
+      killed.signal.throwIfAborted();
       if (result.code === 'ENOENT') throw new ProgramNotFound(`the program ${call.program} is not installed`);
       if (result.exitCode === undefined && result.signal === undefined) {
         throw new Error(`${call.program} could not be started`, { cause: result.cause });
@@ -157,6 +163,16 @@ function start(call: Omit<ProgramCall, 'timeoutSeconds' | 'signal'>) {
     buffer: false,
     reject: false,
   });
+}
+
+/** Rejects with why the program was killed, once it should have been gone for a while. */
+async function outlivingItsEnd(child: ReturnType<typeof start>, killed: AbortSignal): Promise<never> {
+  await once(killed, 'abort');
+  await pause(KILL_SECONDS * 1000, undefined, { ref: false });
+  child.stdout.destroy();
+  child.stderr.destroy();
+  child.unref();
+  throw killed.reason;
 }
 
 /** What a program may know of our environment: never the settings, which hold secrets. */

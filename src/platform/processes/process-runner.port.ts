@@ -36,7 +36,7 @@ export interface RunningProgram {
 
 /**
  * Runs system programs. `run` waits; it kills the whole process group on timeout and abort, and throws
- * ProgramTimedOut / ProgramNotFound. A non-zero exit code is an answer, not an error. `spawnDaemon` starts a program in a
+ * ProgramTimedOut / ProgramNotFound, at most 2 seconds later also where the kernel keeps a killed program from ending. A non-zero exit code is an answer, not an error. `spawnDaemon` starts a program in a
  * session of its own, its output in `logFile`.
  */
 export abstract class ProcessRunner {

@@ -30,12 +30,14 @@ import { PostgresNumbers } from './platform/ids/postgres.numbers.js';
 import { Logger } from './platform/logging/logger.port.js';
 import { mountExecutors } from './platform/mounts/executors.js';
 import { MountFolder } from './platform/mounts/mount-folder.js';
+import { MountParts } from './platform/mounts/mount-parts.js';
 import { ExecaProcessRunner } from './platform/processes/execa.process-runner.js';
 import { ProjectionProgress } from './platform/projections/projection-progress.port.js';
 import { ProjectionRunner } from './platform/projections/projection-runner.js';
 import { qemuExecutors } from './platform/qemu/executors.js';
 import { NbdExports } from './platform/qemu/nbd-exports.js';
 import { NbdPorts } from './platform/qemu/nbd-ports.js';
+import { Orphans } from './platform/recovery/orphans.js';
 import { LocalRepositoryStorage } from './platform/repositories/local-repository-storage.port.js';
 import { PosixLocalRepositoryStorage } from './platform/repositories/posix.local-repository-storage.js';
 import { repositoryExecutors } from './platform/repositories/preflight.executor.js';
@@ -58,6 +60,7 @@ export class Machinery {
     readonly providers: readonly Provider[],
     readonly aggregates: Aggregates,
     readonly rows: DataSource,
+    readonly orphans: Orphans,
     private readonly parts: {
       readonly database: Database;
       readonly store: PostgresEventStore;
@@ -132,16 +135,21 @@ export class Machinery {
       { provide: RestoreAccess, useValue: access },
       { provide: GuestFiles, useValue: guestFiles },
     ];
-    return new Machinery(providers, aggregates, rows, { database, store, runner, engine });
+    const parts = new MountParts(processes, config.runDir, logger);
+    const orphans = new Orphans(config.runDir, processes, nbdExports, parts);
+    return new Machinery(providers, aggregates, rows, orphans, { database, store, runner, engine });
   }
 
-  /** Catches up with the log, then takes up again whatever was under way. */
-  async start(): Promise<void> {
-    const { store, runner, engine } = this.parts;
-    await store.start();
-    await runner.start();
-    await runner.caughtUp();
-    await engine.start();
+  /** Brings all rows up to date with the log. */
+  async catchUp(): Promise<void> {
+    await this.parts.store.start();
+    await this.parts.runner.start();
+    await this.parts.runner.caughtUp();
+  }
+
+  /** Takes up again whatever was under way, and goes on from there. */
+  async resume(): Promise<void> {
+    await this.parts.engine.start();
   }
 
   async stop(): Promise<void> {

@@ -8,6 +8,7 @@ import { GeneratedFirstPassword } from './platform/auth/generated.first-password
 import type { Config } from './platform/config/config.js';
 import { type DatabaseServer, openDatabaseServer } from './platform/database/database-server.js';
 import type { Logger } from './platform/logging/logger.port.js';
+import { sweepOrphans } from './recover.js';
 import { windDown } from './wind-down.js';
 
 export interface OmaOptions {
@@ -38,7 +39,9 @@ export class Oma {
       const first = new GeneratedFirstPassword(config.adminPassword, config.dataDir, { isTerminal, say });
       machinery = await Machinery.build(config, server.url, logger, first);
       const app = await createApp(AppModule.with(machinery.providers), logger);
-      await machinery.start();
+      await machinery.catchUp();
+      await sweepOrphans(machinery, logger);
+      await machinery.resume();
       await app.get(FirstAdmin).ensure();
       if (swagger) serveSwagger(app);
       await app.listen(config.port, config.host);

@@ -38,7 +38,7 @@ export interface GuestTimes {
   readonly stalledSeconds: number;
 }
 
-export const GUEST_TIMES: GuestTimes = { answerSeconds: 20, stalledSeconds: 60 };
+const GUEST_TIMES: GuestTimes = { answerSeconds: 20, stalledSeconds: 60 };
 
 interface Asked {
   readonly op: 'list' | 'info' | 'read';

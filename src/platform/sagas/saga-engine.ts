@@ -20,7 +20,7 @@ export interface EngineTimes {
   readonly watchPollMs: number;
 }
 
-export const ENGINE_TIMES: EngineTimes = {
+const ENGINE_TIMES: EngineTimes = {
   leaseSeconds: 30,
   heartbeatMs: 5000,
   effectPollMs: 250,

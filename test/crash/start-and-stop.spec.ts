@@ -76,7 +76,7 @@ describe('stopping and starting', () => {
     expect(existsSync(image)).toBe(true);
   }, 60_000);
 
-  it('lets nobody else into its data folder', async () => {
+  it('lets nobody else into its data folder', () => {
     const other = spawnSync(process.execPath, ['dist/src/main.js', '--ready-line'], {
       env: { PATH: process.env['PATH'], OMA_PORT: '0', OMA_DATA_DIR: oma.dataDir, DATABASE_URL: oma.databaseUrl },
       encoding: 'utf8',

@@ -15,6 +15,8 @@ const postgres = {
 const project = (displayName, testMatch, extra = {}) => ({ ...base, ...extra, displayName, testMatch });
 
 export default {
+  // A shared machine may be slow; what is slow by nature says so itself.
+  testTimeout: 30_000,
   projects: [
     project('unit', ['<rootDir>/src/**/*.spec.ts', '<rootDir>/lab/**/*.spec.ts']),
     project('architecture', ['<rootDir>/test/architecture/**/*.spec.ts']),

@@ -46,6 +46,7 @@ import { SagaEngine } from './platform/sagas/saga-engine.js';
 import { thisWorker } from './platform/sagas/worker-identity.js';
 import { masterKey } from './platform/secrets/master-key.js';
 import { PostgresVault } from './platform/secrets/postgres.vault.js';
+import { keyFor } from './platform/secrets/sealing.js';
 import { Vault } from './platform/secrets/vault.port.js';
 import { agentExecutors } from './platform/vma/agent.executors.js';
 import { BackupProgress } from './platform/vma/backup-progress.js';
@@ -78,7 +79,8 @@ export class Machinery {
   ): Promise<Machinery> {
     const database = new Database(databaseUrl);
     await migrate(database, migrations);
-    const vault = await PostgresVault.unlock(database, await masterKey(config.dataDir, config.masterKey));
+    const master = await masterKey(config.dataDir, config.masterKey);
+    const vault = await PostgresVault.unlock(database, master);
     const store = new PostgresEventStore(database, logger);
     const aggregates = new Aggregates(store);
     const runner = new ProjectionRunner(database, store, projections, logger);
@@ -113,6 +115,7 @@ export class Machinery {
     runner.onAdvance((name) => {
       if (name === 'effect') engine.worker.wake();
     });
+    const requestKey = keyFor(master, 'oma idempotency requests');
     const providers: readonly Provider[] = [
       { provide: Config, useValue: config },
       { provide: Logger, useValue: logger },
@@ -127,7 +130,7 @@ export class Machinery {
       { provide: FirstPassword, useValue: firstPassword },
       { provide: Sessions, useValue: new PostgresSessions(database) },
       { provide: LoginAttempts, useValue: new LoginAttempts() },
-      { provide: IdempotencyKeys, useValue: new PostgresIdempotencyKeys(database, thisWorker()) },
+      { provide: IdempotencyKeys, useValue: new PostgresIdempotencyKeys(database, thisWorker(), requestKey) },
       { provide: LocalRepositoryStorage, useValue: storage },
       { provide: VmaClient, useValue: client },
       { provide: VcenterCredentials, useValue: credentials },

@@ -1,5 +1,3 @@
-import { createHash } from 'node:crypto';
-
 import { type CallHandler, type ExecutionContext, Injectable, type NestInterceptor } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { catchError, concatMap, from, type Observable, of, throwError } from 'rxjs';
@@ -23,7 +21,7 @@ export class IdempotencyInterceptor implements NestInterceptor {
     const key = READS.includes(request.method) ? null : idempotencyKeyOf(request);
     const userId = request.principal?.userId;
     if (key === null || userId === undefined) return next.handle();
-    const claim = await this.keys.claim(userId, key, fingerprintOf(request));
+    const claim = await this.keys.claim(userId, key, wholeOf(request));
     switch (claim.is) {
       case 'answered':
         return of(again(reply, claim.answer));
@@ -45,9 +43,8 @@ export class IdempotencyInterceptor implements NestInterceptor {
   }
 }
 
-function fingerprintOf(request: FastifyRequest): string {
-  const parts = [request.method, request.url, JSON.stringify(request.body ?? null)];
-  return createHash('sha256').update(parts.join('\n')).digest('hex');
+function wholeOf(request: FastifyRequest): string {
+  return [request.method, request.url, JSON.stringify(request.body ?? null)].join('\n');
 }
 
 function answerOf(reply: FastifyReply, body: unknown): FirstAnswer {

@@ -13,8 +13,8 @@ export type Claim =
 
 /** Remembers for a day what was answered to a key of one user. */
 export abstract class IdempotencyKeys {
-  /** `fingerprint` tells one request from another: a key belongs to one. */
-  abstract claim(userId: string, key: string, fingerprint: string): Promise<Claim>;
+  /** `request` tells one request from another: a key belongs to one. It may hold secrets, and only a keyed hash is kept. */
+  abstract claim(userId: string, key: string, request: string): Promise<Claim>;
   abstract answered(userId: string, key: string, answer: FirstAnswer): Promise<void>;
   /** The request was refused or failed: the same key may be tried again. */
   abstract release(userId: string, key: string): Promise<void>;

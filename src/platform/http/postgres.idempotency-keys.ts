@@ -1,3 +1,5 @@
+import { createHmac } from 'node:crypto';
+
 import type { Database } from '#platform/database/database';
 import { isDeadWorker } from '#platform/sagas/worker-identity';
 
@@ -14,11 +16,13 @@ export class PostgresIdempotencyKeys extends IdempotencyKeys {
   constructor(
     private readonly database: Database,
     private readonly owner: string,
+    private readonly hashKey: Buffer,
   ) {
     super();
   }
 
-  async claim(userId: string, key: string, fingerprint: string): Promise<Claim> {
+  async claim(userId: string, key: string, request: string): Promise<Claim> {
+    const fingerprint = createHmac('sha256', this.hashKey).update(request).digest('hex');
     await this.database.query(`delete from idempotency_key where created_at < now() - interval '24 hours'`);
     const inserted = await this.database.query(
       `insert into idempotency_key (user_id, key, fingerprint, owner) values ($1, $2, $3, $4)
@@ -30,7 +34,7 @@ export class PostgresIdempotencyKeys extends IdempotencyKeys {
       `select fingerprint, owner, answer from idempotency_key where user_id = $1 and key = $2`,
       [userId, key],
     );
-    if (row === undefined) return this.claim(userId, key, fingerprint);
+    if (row === undefined) return this.claim(userId, key, request);
     if (row.fingerprint !== fingerprint) return { is: 'other-request' };
     if (row.answer !== null) return { is: 'answered', answer: row.answer };
     if (!isDeadWorker(row.owner)) return { is: 'under-way' };

@@ -19,7 +19,8 @@ export async function sweepOrphans({ rows, orphans }: Machinery, logger: Logger)
     // An export is named by its job and the key of its disk.
     kind === 'mount' ? open.has(id) : jobs.some((job) => id.startsWith(`${job.jobId}-`)),
   );
-  for (const { kind, id, found } of swept) {
-    logger.warn({ kind, id, found }, 'something that belonged to no job was found and removed');
+  for (const { kind, id, found, left } of swept) {
+    const what = left.length === 0 ? 'was found and removed' : 'was found and could not be removed entirely';
+    logger.warn({ kind, id, found, left }, `something that belonged to no job ${what}`);
   }
 }

@@ -1,4 +1,4 @@
-import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
@@ -10,6 +10,7 @@ import type { Database } from '#platform/database/database';
 import type { GuestPlace } from '#platform/filesystems/guest-files.port';
 import { ProcessGuestFiles } from '#platform/filesystems/process.guest-files';
 import { MountFolder } from '#platform/mounts/mount-folder';
+import { isMounted } from '#platform/mounts/mount-table';
 import { processesWithArgument } from '#platform/processes/process-table';
 
 import { freshDatabase } from '../kit/database.js';
@@ -184,6 +185,13 @@ describe("a guest's files", () => {
     });
     await expect(files.open(place(), at('/fifo'))).rejects.toBeInstanceOf(PathRefused);
     expect((await idle())?.open_reads).toBe(0);
+  });
+
+  it('have a mount that is seen also where the run directory is reached by a link', async () => {
+    symlinkSync(world.runDir, world.path('link'));
+    expect(await isMounted(new MountFolder(world.path('link'), MOUNT).filesystem(1))).toBe(true);
+    expect(await isMounted(new MountFolder(world.path('link'), MOUNT).filesystem(2))).toBe(false);
+    expect(await isMounted(new MountFolder(world.path('link'), 'nowhere').filesystem(1))).toBe(false);
   });
 
   it('come no faster than they are wanted', async () => {

@@ -1,7 +1,8 @@
-import { readFile } from 'node:fs/promises';
+import { readFile, realpath } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
 
 /**
- * Where something is mounted, the newest last. Read from the kernel's list: looking into a mount whose process hangs would
+ * Where something is mounted, the newest last; no path holds a link. Read from the kernel's list: looking into a mount whose process hangs would
  * block a thread of this process for as long.
  */
 export async function mountPoints(): Promise<readonly string[]> {
@@ -13,7 +14,8 @@ export async function mountPoints(): Promise<readonly string[]> {
 }
 
 export async function isMounted(place: string): Promise<boolean> {
-  return (await mountPoints()).includes(place);
+  const folder = await realpath(dirname(place)).catch(() => null);
+  return folder !== null && (await mountPoints()).includes(join(folder, basename(place)));
 }
 
 /** The kernel writes blanks, tabs, newlines and backslashes of a path as octal numbers. */

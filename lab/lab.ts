@@ -1,4 +1,6 @@
 import { randomBytes } from 'node:crypto';
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 
 import { buildFleet, type BuiltVm } from './guests/built-fleet.js';
 import { DATACENTER } from './guests/fleet.js';
@@ -46,7 +48,7 @@ export async function startLab(options: {
 }): Promise<Lab> {
   const built = await buildFleet(options.dir);
   const vms = built.map(labVm);
-  const password = options.vcenterPassword ?? randomBytes(18).toString('base64url');
+  const password = options.vcenterPassword ?? (await keptPassword(options.dir));
   const vcenter = { host: VCENTER_HOST, username: VCENTER_USERNAME, password, datacenter: DATACENTER };
   const server = new AgentServer(new Vcenter(vcenter, built), factsOf({ vcenter, vms }));
   const url = await server.listen(options.port);
@@ -59,6 +61,16 @@ export async function startLab(options: {
     },
     stop: () => server.close(),
   };
+}
+
+/** The same at every start in one folder, so that credentials stored earlier go on working. */
+async function keptPassword(dir: string): Promise<string> {
+  const file = join(dir, 'vcenter-password');
+  const made = `${randomBytes(18).toString('base64url')}\n`;
+  await writeFile(file, made, { mode: 0o600, flag: 'wx' }).catch((error: unknown) => {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+  });
+  return (await readFile(file, 'utf8')).trim();
 }
 
 /** What may be told about a lab: everything but the password. */

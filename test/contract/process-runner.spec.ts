@@ -148,4 +148,13 @@ describe('the process runner', () => {
     expect(await identityOf(pid)).toBeNull();
     parent.kill('SIGKILL');
   });
+
+  it('keeps what a program wrote, however late somebody reads it', async () => {
+    const program = world.runner.pipe({ program: 'printf', args: ['all of it'] });
+    expect((await program.ended).exitCode).toBe(0);
+    await new Promise((resolve) => setImmediate(resolve));
+    const chunks: Buffer[] = [];
+    for await (const chunk of program.stdout) chunks.push(chunk as Buffer);
+    expect(Buffer.concat(chunks).toString()).toBe('all of it');
+  });
 });

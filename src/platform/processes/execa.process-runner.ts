@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { open } from 'node:fs/promises';
-import type { Readable } from 'node:stream';
+import { PassThrough, pipeline, type Readable } from 'node:stream';
 import { setTimeout as pause } from 'node:timers/promises';
 
 import { execa } from 'execa';
@@ -82,7 +82,8 @@ export class ExecaProcessRunner extends ProcessRunner {
     const stderr = collect(child.stderr, KEPT_STDERR_BYTES, () => undefined);
     const ended = child.then(async (result) => ({ exitCode: result.exitCode ?? null, stderr: await stderr }));
     return {
-      stdout: child.stdout,
+      // Node lets the output of an ended child run into the void while nobody happens to read it; this one always reads.
+      stdout: pipeline(child.stdout, new PassThrough(), () => undefined),
       ended,
       kill: () => {
         killGroup(child.pid);

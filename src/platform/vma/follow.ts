@@ -22,7 +22,8 @@ export interface FollowTimes {
 
 export const FOLLOW_TIMES: FollowTimes = { pollMs: 500, awaySeconds: 30, stalledSeconds: 120, nonsenseAnswers: 5 };
 
-const CHANGE_ID = /^[\x21-\x7e]{1,255}$/;
+/** vCenter's have blanks in them: `52 de c0 d9 b9 43 9d 10-61 d5 4c 1b e9 7b 65 63/81`. */
+const CHANGE_ID = /^[\x21-\x7e][\x20-\x7e]{0,254}$/;
 const MS = 1000;
 
 /** Follows one job of an agent until every disk is copied, and believes only what fits. */

@@ -1,5 +1,7 @@
 import type { z } from 'zod';
 
+import { within } from './deadline.js';
+import { without } from './redaction.js';
 import { printable, VmaAway, VmaRefuses, VmaTalksNonsense } from './vma.errors.js';
 import { discoverAnswer, healthAnswer, progressAnswer, startAnswer } from './vma.schemas.js';
 import {
@@ -94,19 +96,19 @@ export class HttpVmaClient extends VmaClient {
   }
 
   private async call({ method, path, body, limits, signal }: Call): Promise<Answer> {
-    const late = AbortSignal.timeout(limits.timeoutMs * this.patience);
-    const either = signal === undefined ? late : AbortSignal.any([signal, late]);
     try {
-      const response = await fetch(`${this.baseUrl}/api/v1${path}`, {
-        method,
-        signal: either,
-        redirect: 'error',
-        ...(body !== undefined && {
-          headers: { 'content-type': 'application/json' },
-          body: JSON.stringify(body),
-        }),
+      return await within(limits.timeoutMs * this.patience, signal, async (either) => {
+        const response = await fetch(`${this.baseUrl}/api/v1${path}`, {
+          method,
+          signal: either,
+          redirect: 'error',
+          ...(body !== undefined && {
+            headers: { 'content-type': 'application/json' },
+            body: JSON.stringify(body),
+          }),
+        });
+        return { status: response.status, text: await limitedText(response, limits.maxBytes, either) };
       });
-      return { status: response.status, text: await limitedText(response, limits.maxBytes) };
     } catch (error) {
       signal?.throwIfAborted();
       if (error instanceof VmaTalksNonsense) throw error;
@@ -138,16 +140,27 @@ function startBody({ jobId, vmName, vmPath, account, disks }: BackupOrder): obje
   };
 }
 
-async function limitedText(response: Response, maxBytes: number): Promise<string> {
+/** Stops reading, and lets go of the connection, at `maxBytes` and when the signal aborts. */
+async function limitedText(response: Response, maxBytes: number, signal: AbortSignal): Promise<string> {
+  if (response.body === null) return '';
+  const reader = response.body.getReader();
+  const letGo = () => {
+    // The connection may be broken already; then there is nothing to let go of.
+    reader.cancel().catch(() => undefined);
+  };
+  signal.addEventListener('abort', letGo, { once: true });
   const parts: Uint8Array[] = [];
   let bytes = 0;
-  for await (const part of response.body ?? []) {
-    const chunk = part as Uint8Array;
-    bytes += chunk.byteLength;
-    if (bytes > maxBytes) throw new VmaTalksNonsense('the answer is too long');
-    parts.push(chunk);
+  for (;;) {
+    const { value } = (await reader.read()) as { readonly value?: Uint8Array };
+    if (value === undefined) return Buffer.concat(parts).toString();
+    bytes += value.byteLength;
+    if (bytes > maxBytes) {
+      letGo();
+      throw new VmaTalksNonsense('the answer is too long');
+    }
+    parts.push(value);
   }
-  return Buffer.concat(parts).toString();
 }
 
 function isSuccess({ status }: Answer): boolean {
@@ -162,7 +175,7 @@ function read<Schema extends z.ZodType>(
   secret?: string,
 ): z.output<Schema> {
   if (!isSuccess(answer)) {
-    throw new VmaRefuses(secret === undefined ? answer.text : answer.text.replaceAll(secret, '***'));
+    throw new VmaRefuses(secret === undefined ? answer.text : without(secret, answer.text));
   }
   let json: unknown;
   try {

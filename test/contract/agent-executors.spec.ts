@@ -1,0 +1,414 @@
+import { inspect } from 'node:util';
+
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+
+import { CredentialInactive, UnknownCredential } from '#domain/credential/credential.errors';
+import type { JsonObject } from '#domain/kernel/event';
+import type { Database } from '#platform/database/database';
+import type { Logger } from '#platform/logging/logger.port';
+import { ExecaProcessRunner } from '#platform/processes/execa.process-runner';
+import { NbdExports } from '#platform/qemu/nbd-exports';
+import { NbdPorts } from '#platform/qemu/nbd-ports';
+import { EffectError, type EffectExecutor } from '#platform/sagas/effect.port';
+import { agentExecutors } from '#platform/vma/agent.executors';
+import { BackupProgress } from '#platform/vma/backup-progress';
+import type { FollowTimes } from '#platform/vma/follow';
+import { HttpVmaClient } from '#platform/vma/http.vma-client';
+import { VcenterCredentials } from '#platform/vma/vcenter-credentials.port';
+import type { VcenterAccount } from '#platform/vma/vma-client.port';
+
+import { freshDatabase } from '../kit/database.js';
+import { effectContext } from '../kit/disk-world.js';
+import { eventually } from '../kit/eventually.js';
+import { dropsConnection, html, json, type Reply, says, ScriptedVma, silence } from '../kit/scripted-vma.js';
+import { silentLog } from '../kit/silent-log.js';
+
+/** Five seconds become 100 ms. */
+const IMPATIENT = 0.02;
+const TIMES: FollowTimes = { pollMs: 5, awaySeconds: 0.4, stalledSeconds: 0.8, nonsenseAnswers: 5 };
+const PASSWORD = 'sw0rdfish';
+const HEALTH = 'GET /health';
+const START = 'POST /backup/start';
+const PROGRESS = 'GET /progress/job-1';
+const STOP = 'POST /backup/stop';
+const FOLLOW_ARGS = {
+  jobId: 'job-1',
+  disks: [
+    { deviceKey: 2000, sizeBytes: 1000 },
+    { deviceKey: 2001, sizeBytes: 2000 },
+  ],
+};
+
+class OneCredential extends VcenterCredentials {
+  open(credentialId: number): Promise<VcenterAccount> {
+    if (credentialId === 2) return Promise.reject(new CredentialInactive(2));
+    if (credentialId !== 1) return Promise.reject(new UnknownCredential(credentialId));
+    return Promise.resolve({ vcenterHost: 'vcenter', username: 'backup', password: PASSWORD, datacenter: 'DC1' });
+  }
+}
+
+/** A disk as the agent tells of it; a change id only when there is one. */
+function disk(device_key: number, bytes_transferred: number, change_id?: string): object {
+  return { device_key, bytes_transferred, total_bytes: 0, ...(change_id !== undefined && { change_id }) };
+}
+
+function says200(status: string, ...disks: readonly object[]): Reply {
+  return json({ status, disk_progresses: disks });
+}
+
+describe('effects on an agent', () => {
+  let agent: ScriptedVma;
+  let database: Database;
+  let drop: () => Promise<void>;
+  let progress: BackupProgress;
+  let ports: NbdPorts;
+  let warnings: unknown[];
+  beforeEach(async () => {
+    agent = await ScriptedVma.listen();
+    ({ database, drop } = await freshDatabase());
+    progress = new BackupProgress(database);
+    ports = new NbdPorts(database, { first: 10_100, last: 10_109 });
+    warnings = [];
+  });
+  afterEach(async () => {
+    await agent.close();
+    await drop();
+  });
+
+  const executor = (kind: string, times: Partial<FollowTimes> = {}): EffectExecutor => {
+    const logger: Logger = {
+      debug: silentLog.debug,
+      info: silentLog.info,
+      warn: (fields, message) => warnings.push({ fields, message }),
+      error: silentLog.error,
+    };
+    const found = agentExecutors({
+      client: new HttpVmaClient(agent.baseUrl, IMPATIENT),
+      credentials: new OneCredential(),
+      nbdExports: new NbdExports(new ExecaProcessRunner(), ports, '/nonexistent'),
+      progress,
+      logger,
+      times: { ...TIMES, ...times },
+    }).find((one) => one.kind === kind);
+    if (found === undefined) throw new Error(`no executor for ${kind}`);
+    return found;
+  };
+  const failureOf = async (work: Promise<unknown>): Promise<EffectError> => {
+    const error = await work.then(
+      () => null,
+      (reason: unknown) => reason,
+    );
+    if (!(error instanceof EffectError)) throw new Error(`not an effect's failure: ${inspect(error)}`);
+    return error;
+  };
+
+  describe('agent.check', () => {
+    const check = () => executor('agent.check').execute({}, effectContext());
+
+    it('leaves nothing behind to look at', async () => {
+      await expect(executor('agent.check').observe({}, effectContext())).resolves.toEqual({ state: 'absent' });
+      expect(agent.asked).toEqual([]);
+    });
+
+    it('is content with a healthy agent', async () => {
+      agent.on(HEALTH, json({ status: 'healthy' }));
+      await expect(check()).resolves.toEqual({});
+    });
+
+    it.each<[string, Reply, string, string]>([
+      ['is away', dropsConnection, 'vma-away', 'transient'],
+      ['is too slow', silence, 'vma-away', 'transient'],
+      ['refuses', says(500, 'not now'), 'vma-refuses', 'permanent'],
+      ['talks nonsense', html, 'vma-talks-nonsense', 'permanent'],
+    ])("fails in the user's words when the agent %s", async (_what, reply, code, certainty) => {
+      agent.on(HEALTH, reply);
+      const error = await failureOf(check());
+      expect(error).toMatchObject({ certainty, failure: { code } });
+      expect(error.failure.message).toContain('agent');
+      expect(error.failure.remedy).toContain('check');
+    });
+  });
+
+  describe('agent.start', () => {
+    const args = (changes: JsonObject = {}): JsonObject => ({
+      jobId: 'job-1',
+      vmName: 'web',
+      vmPath: '/DC1/vm/web',
+      credentialId: 1,
+      disks: [{ deviceKey: 2000, exportId: 'job-1-2000', sizeBytes: 1000 }],
+      ...changes,
+    });
+    const start = (changes?: JsonObject) => executor('agent.start').execute(args(changes), effectContext());
+    const observe = () => executor('agent.start').observe(args(), effectContext());
+
+    it('tells the agent where the exports are and with which account', async () => {
+      const { port, exportName } = await ports.claim('job-1-2000', new Set());
+      agent.on(START, json({ job_id: 'job-1', status: 'started' }));
+      await expect(start()).resolves.toEqual({});
+      const url = `nbd://127.0.0.1:${port}/${exportName}`;
+      expect(agent.asked[0]?.body).toMatchObject({
+        job_id: 'job-1',
+        vcenter_password: PASSWORD,
+        nbd_targets: `2000:${url}`,
+        disks: [{ device_key: 2000, nbd_url: url, size_bytes: 1000 }],
+      });
+    });
+
+    it('was done when the agent knows the job', async () => {
+      agent.on(PROGRESS, json({ status: 'Queued' }));
+      await expect(observe()).resolves.toEqual({ state: 'done', result: {} });
+    });
+
+    it('was not done when the agent does not know the job', async () => {
+      agent.on(PROGRESS, says(404, 'unknown'));
+      await expect(observe()).resolves.toEqual({ state: 'absent' });
+    });
+
+    it('cannot be looked at while the agent is away', async () => {
+      agent.on(PROGRESS, dropsConnection);
+      expect(await failureOf(observe())).toMatchObject({ certainty: 'transient', failure: { code: 'vma-away' } });
+    });
+
+    it('fails for good, and tells nobody a password, when an export is not open', async () => {
+      expect(await failureOf(start())).toMatchObject({ certainty: 'permanent', failure: { code: 'export-gone' } });
+      expect(agent.asked).toEqual([]);
+    });
+
+    it.each([
+      [2, 'credential-inactive'],
+      [3, 'unknown-credential'],
+    ])('fails for good when credential %d cannot be used', async (credentialId, code) => {
+      await ports.claim('job-1-2000', new Set());
+      const error = await failureOf(start({ credentialId }));
+      expect(error).toMatchObject({ certainty: 'permanent', failure: { code } });
+      expect(agent.asked).toEqual([]);
+    });
+
+    it.each<[string, Reply, string, string]>([
+      ['is away', dropsConnection, 'vma-away', 'transient'],
+      ['refuses', says(400, 'vm_path is empty'), 'vma-refuses', 'permanent'],
+      ['talks nonsense', html, 'vma-talks-nonsense', 'permanent'],
+    ])('fails when the agent %s', async (_what, reply, code, certainty) => {
+      await ports.claim('job-1-2000', new Set());
+      agent.on(START, reply);
+      expect(await failureOf(start())).toMatchObject({ certainty, failure: { code } });
+    });
+
+    it('keeps the password out of the failure, its cause included', async () => {
+      await ports.claim('job-1-2000', new Set());
+      agent.on(START, says(500, `exec: mover --password ${PASSWORD}: not found`));
+      const shown = inspect(await failureOf(start()), { depth: 10, showHidden: true });
+      expect(shown).toContain('exec: mover --password ***');
+      expect(shown).not.toContain(PASSWORD);
+    });
+  });
+
+  describe('agent.follow', () => {
+    const follow = (times?: Partial<FollowTimes>, signal?: AbortSignal) =>
+      executor('agent.follow', times).execute(FOLLOW_ARGS, effectContext(signal));
+
+    it('is never done beforehand', async () => {
+      await expect(executor('agent.follow').observe(FOLLOW_ARGS, effectContext())).resolves.toEqual({
+        state: 'absent',
+      });
+    });
+
+    it('ends with what was copied when every disk is whole', async () => {
+      agent.on(
+        PROGRESS,
+        says200('Queued'),
+        says200('in_progress', disk(2000, 400)),
+        says200('in_progress', disk(2000, 1000), disk(2001, 1)),
+        says200(
+          'completed',
+          disk(2001, 2000, '52 de c0 d9 b9 43 9d 10-61 d5 4c 1b e9 7b 65 63/81'),
+          disk(2000, 1000, '52deadbeef/7'),
+        ),
+      );
+      await expect(follow()).resolves.toEqual({
+        disks: [
+          { deviceKey: 2000, bytesTransferred: 1000, changeId: '52deadbeef/7' },
+          { deviceKey: 2001, bytesTransferred: 2000, changeId: '52 de c0 d9 b9 43 9d 10-61 d5 4c 1b e9 7b 65 63/81' },
+        ],
+      });
+    });
+
+    it.each([
+      ['too long', 'x'.repeat(256)],
+      ['with a line break', '52\n/7'],
+      ['not of ASCII', '52ß/7'],
+      ['empty', ''],
+      ['blank', ' '],
+    ])('keeps no change id that is %s', async (_what, changeId) => {
+      agent.on(PROGRESS, says200('completed', disk(2000, 1000, changeId), disk(2001, 2000)));
+      const { disks } = (await follow()) as { disks: readonly { changeId: string | null }[] };
+      expect(disks.map((one) => one.changeId)).toEqual([null, null]);
+    });
+
+    it('writes the newest numbers down while it goes on', async () => {
+      agent.on(PROGRESS, says200('in_progress', disk(2000, 10)), says200('in_progress', disk(2000, 400), disk(9, 5)));
+      const controller = new AbortController();
+      const followed = follow({}, controller.signal).catch((error: unknown) => error);
+      await eventually(async () => {
+        expect((await progress.of(['job-1'])).get('job-1')).toEqual([{ device_key: 2000, bytes_transferred: 400 }]);
+      });
+      controller.abort('cancelled');
+      expect(await followed).not.toBeInstanceOf(EffectError);
+    });
+
+    it('ends as soon as it is cancelled, also while the agent is silent', async () => {
+      agent.on(PROGRESS, silence);
+      const controller = new AbortController();
+      const followed = follow({ awaySeconds: 60 }, controller.signal).catch((error: unknown) => error);
+      await eventually(() => {
+        expect(agent.times(PROGRESS)).toBe(1);
+      });
+      controller.abort('cancelled');
+      expect(await followed).toBe('cancelled');
+      expect(agent.times(PROGRESS)).toBe(1);
+    });
+
+    it('fails with the words of an agent that failed', async () => {
+      agent.on(PROGRESS, json({ status: 'failed', last_error: 'snapshot\u001b[2J refused' }));
+      const error = await failureOf(follow());
+      expect(error).toMatchObject({ certainty: 'permanent', failure: { code: 'agent-failed' } });
+      expect(error.failure.message).toContain('snapshot [2J refused');
+    });
+
+    it('fails also when the agent gives no reason', async () => {
+      agent.on(PROGRESS, json({ status: 'failed' }));
+      expect((await failureOf(follow())).failure.message).toContain('it gave no reason');
+    });
+
+    it('fails when the agent forgot the job', async () => {
+      agent.on(PROGRESS, says200('in_progress', disk(2000, 1)), says(404, 'unknown'));
+      const error = await failureOf(follow());
+      expect(error).toMatchObject({ certainty: 'permanent', failure: { code: 'agent-forgot-job' } });
+    });
+
+    it.each<[string, Reply]>([
+      ['drops every connection', dropsConnection],
+      ['never answers', silence],
+    ])('fails when the agent %s for too long', async (_what, reply) => {
+      agent.on(PROGRESS, says200('in_progress', disk(2000, 1)), reply);
+      const error = await failureOf(follow({ stalledSeconds: 60 }));
+      expect(error).toMatchObject({ certainty: 'permanent', failure: { code: 'vma-away' } });
+      expect(agent.times(PROGRESS)).toBeGreaterThan(1);
+    });
+
+    it('outlives an agent that is away for a short time, however often', async () => {
+      const away = Array.from({ length: 20 }, (_, n) => [
+        dropsConnection,
+        says200('in_progress', disk(2000, n)),
+      ]).flat();
+      agent.on(PROGRESS, ...away, says200('completed', disk(2000, 1000), disk(2001, 2000)));
+      await expect(follow({ awaySeconds: 0.2 })).resolves.toMatchObject({ disks: [{}, {}] });
+    });
+
+    it('fails when no byte moves for too long', async () => {
+      agent.on(PROGRESS, says200('in_progress', disk(2000, 10), disk(2001, 0)));
+      const error = await failureOf(follow());
+      expect(error).toMatchObject({ certainty: 'permanent', failure: { code: 'agent-stalled' } });
+    });
+
+    it('does not take numbers that fall, or of strange disks, for movement', async () => {
+      const falling = Array.from({ length: 1000 }, (_, n) => says200('in_progress', disk(2000, 999 - n), disk(7, n)));
+      agent.on(PROGRESS, ...falling);
+      expect((await failureOf(follow({ stalledSeconds: 0.3 }))).failure.code).toBe('agent-stalled');
+    });
+
+    it('is patient as long as some byte moves', async () => {
+      const creeping = Array.from({ length: 100 }, (_, n) => says200('in_progress', disk(2001, n)));
+      agent.on(PROGRESS, ...creeping, says200('completed', disk(2000, 1000), disk(2001, 2000)));
+      const begun = performance.now();
+      await follow({ stalledSeconds: 0.4 });
+      expect(performance.now() - begun).toBeGreaterThan(400);
+    });
+
+    it.each<[string, Reply]>([
+      ['web pages', html],
+      ['refusals', says(500, 'no')],
+      ['bytes below zero', says200('in_progress', disk(2000, -1))],
+    ])('bears four answers in a row that are %s', async (_what, reply) => {
+      const four = [reply, reply, reply, reply];
+      const whole = says200('completed', disk(2000, 1000), disk(2001, 2000));
+      agent.on(PROGRESS, ...four, says200('in_progress'), ...four, whole);
+      await expect(follow()).resolves.toMatchObject({ disks: [{}, {}] });
+    });
+
+    it('fails at the fifth answer in a row that is nonsense', async () => {
+      agent.on(PROGRESS, html);
+      const error = await failureOf(follow());
+      expect(error).toMatchObject({ certainty: 'permanent', failure: { code: 'agent-talks-nonsense' } });
+      expect(agent.times(PROGRESS)).toBe(5);
+    });
+
+    it.each<[string, Reply]>([
+      ['more bytes than the disk has', says200('in_progress', disk(2000, 1001))],
+      ['the end with bytes missing', says200('completed', disk(2000, 999), disk(2001, 2000))],
+      ['the end without one disk', says200('completed', disk(2000, 1000))],
+      ['the end without any disk', says200('completed')],
+      ['the end with too many bytes', says200('completed', disk(2000, 1000), disk(2001, 2001))],
+    ])('does not believe in %s', async (_what, reply) => {
+      agent.on(PROGRESS, reply);
+      const error = await failureOf(follow());
+      expect(error).toMatchObject({ certainty: 'permanent', failure: { code: 'agent-lied' } });
+      expect(agent.times(PROGRESS)).toBe(1);
+    });
+  });
+
+  describe('agent.stop', () => {
+    const stop = (signal?: AbortSignal) => executor('agent.stop').execute({ jobId: 'job-1' }, effectContext(signal));
+
+    it.each<[string, Reply]>([
+      ['tells the agent', json({ status: 'stopping' })],
+      ['minds no agent that has no such route', says(404, 'no such route')],
+    ])('%s', async (_what, reply) => {
+      agent.on(STOP, reply);
+      await expect(stop()).resolves.toEqual({});
+      expect(agent.asked).toEqual([{ route: STOP, body: { job_id: 'job-1' } }]);
+      expect(warnings).toEqual([]);
+    });
+
+    it.each<[string, Reply]>([
+      ['is away', dropsConnection],
+      ['never answers', silence],
+      ['refuses', says(500, 'no')],
+    ])('goes on, with a warning in the log, when the agent %s', async (_what, reply) => {
+      agent.on(STOP, reply);
+      await expect(stop()).resolves.toEqual({});
+      expect(warnings).toEqual([
+        {
+          fields: expect.objectContaining({ jobId: 'job-1', correlationId: 'correlation' }),
+          message: expect.stringContaining('could not be told'),
+        },
+      ]);
+    });
+
+    it('does not pass for told when it is interrupted', async () => {
+      await expect(stop(AbortSignal.abort('shutting-down'))).rejects.toBe('shutting-down');
+    });
+  });
+
+  describe('the table of progress', () => {
+    it('keeps the greatest number of each disk and tells the jobs apart', async () => {
+      await progress.record('job-1', 2000, 500);
+      await progress.record('job-1', 2000, 300);
+      await progress.record('job-1', 2001, 2 ** 53 - 1);
+      await progress.record('job-2', 2000, 7);
+      await progress.record('job-3', 2000, 9);
+      await expect(progress.of(['job-1', 'job-2', 'job-4'])).resolves.toEqual(
+        new Map([
+          [
+            'job-1',
+            [
+              { device_key: 2000, bytes_transferred: 500 },
+              { device_key: 2001, bytes_transferred: 2 ** 53 - 1 },
+            ],
+          ],
+          ['job-2', [{ device_key: 2000, bytes_transferred: 7 }]],
+        ]),
+      );
+    });
+  });
+});

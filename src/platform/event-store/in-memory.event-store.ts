@@ -1,5 +1,7 @@
 import type { NewEvent, Position, StoredEvent } from '#domain/kernel/event';
 
+import { Sleepers } from '#platform/clock/sleepers';
+
 import { selects, serialise } from './append-rules.js';
 import {
   type Appended,
@@ -19,7 +21,7 @@ export class InMemoryEventStore extends EventStore {
   private readonly log: StoredEvent[] = [];
   private readonly streams = new Map<string, StoredEvent[]>();
   private readonly byId = new Map<string, StoredEvent>();
-  private readonly sleepers = new Set<() => void>();
+  private readonly sleepers = new Sleepers();
 
   append(stream: string, expected: Expected, events: readonly NewEvent[]): Promise<Appended> {
     return new Promise((resolve) => {
@@ -51,7 +53,7 @@ export class InMemoryEventStore extends EventStore {
       this.byId.set(stored.id, stored);
     }
     this.streams.set(stream, own);
-    for (const wake of this.sleepers) wake();
+    this.sleepers.wakeAll();
     return { revision: BigInt(own.length) - 1n, position: this.headNow(), duplicate: false };
   }
 
@@ -117,7 +119,7 @@ export class InMemoryEventStore extends EventStore {
         yield { events: looked.filter((event) => selects(options, event)), upTo, live };
         continue;
       }
-      await this.change(signal);
+      await this.sleepers.sleep(signal);
     }
   }
 
@@ -127,18 +129,6 @@ export class InMemoryEventStore extends EventStore {
 
   private headNow(): Position {
     return this.log.at(-1)?.position ?? '';
-  }
-
-  private change(signal: AbortSignal): Promise<void> {
-    return new Promise((resolve) => {
-      const wake = () => {
-        this.sleepers.delete(wake);
-        signal.removeEventListener('abort', wake);
-        resolve();
-      };
-      this.sleepers.add(wake);
-      signal.addEventListener('abort', wake);
-    });
   }
 }
 

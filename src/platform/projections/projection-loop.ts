@@ -1,4 +1,5 @@
 import type { Position, StoredEvent } from '#domain/kernel/event';
+import { pause } from '#platform/clock/pause';
 import type { Database } from '#platform/database/database';
 import { isTransient } from '#platform/database/transient';
 import type { Batch, EventStore } from '#platform/event-store/event-store.port';
@@ -145,17 +146,4 @@ export class ProjectionLoop {
       return false;
     }
   }
-}
-
-async function pause(ms: number, signal: AbortSignal): Promise<void> {
-  if (signal.aborted) return;
-  await new Promise<void>((resolve) => {
-    const done = () => {
-      clearTimeout(timer);
-      signal.removeEventListener('abort', done);
-      resolve();
-    };
-    const timer = setTimeout(done, ms);
-    signal.addEventListener('abort', done);
-  });
 }

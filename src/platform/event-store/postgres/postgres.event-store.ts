@@ -1,4 +1,5 @@
 import type { NewEvent, Position, StoredEvent } from '#domain/kernel/event';
+import { pause } from '#platform/clock/pause';
 import type { Database } from '#platform/database/database';
 import type { Logger } from '#platform/logging/logger.port';
 
@@ -112,16 +113,4 @@ export class PostgresEventStore extends EventStore {
     }
     return null;
   }
-}
-
-async function pause(ms: number, signal: AbortSignal): Promise<void> {
-  await new Promise<void>((resolve) => {
-    const done = () => {
-      clearTimeout(timer);
-      signal.removeEventListener('abort', done);
-      resolve();
-    };
-    const timer = setTimeout(done, ms);
-    signal.addEventListener('abort', done);
-  });
 }

@@ -1,5 +1,6 @@
 import pg from 'pg';
 
+import { Sleepers } from '#platform/clock/sleepers';
 import type { Logger } from '#platform/logging/logger.port';
 
 const POLL_MS = 1000;
@@ -11,7 +12,7 @@ const MAX_RETRY_MS = 10_000;
  * a hint and never a fact; without any, readers are a second late and lose nothing.
  */
 export class WakeUp {
-  private readonly sleepers = new Set<() => void>();
+  private readonly sleepers = new Sleepers();
   private readonly poll: NodeJS.Timeout;
   private client: pg.Client | null = null;
   private retry: NodeJS.Timeout | undefined;
@@ -53,20 +54,12 @@ export class WakeUp {
 
   /** Resolves when the log may have grown, when `signal` aborts, or when this is closed. */
   sleep(signal: AbortSignal): Promise<void> {
-    if (this.closed || signal.aborted) return Promise.resolve();
-    return new Promise((resolve) => {
-      const wake = () => {
-        this.sleepers.delete(wake);
-        signal.removeEventListener('abort', wake);
-        resolve();
-      };
-      this.sleepers.add(wake);
-      signal.addEventListener('abort', wake);
-    });
+    if (this.closed) return Promise.resolve();
+    return this.sleepers.sleep(signal);
   }
 
   wakeAll(): void {
-    for (const wake of [...this.sleepers]) wake();
+    this.sleepers.wakeAll();
   }
 
   async close(): Promise<void> {

@@ -33,6 +33,7 @@ const PROGRESS = 'GET /progress/job-1';
 const STOP = 'POST /backup/stop';
 const FOLLOW_ARGS = {
   jobId: 'job-1',
+  credentialId: 1,
   disks: [
     { deviceKey: 2000, sizeBytes: 1000 },
     { deviceKey: 2001, sizeBytes: 2000 },
@@ -273,6 +274,13 @@ describe('effects on an agent', () => {
       const error = await failureOf(follow());
       expect(error).toMatchObject({ certainty: 'permanent', failure: { code: 'agent-failed' } });
       expect(error.failure.message).toContain('snapshot [2J refused');
+    });
+
+    it('does not pass on the password in the words of an agent, nor words that can not be checked for it', async () => {
+      agent.on(PROGRESS, json({ status: 'failed', last_error: `no login with ${PASSWORD}` }));
+      expect((await failureOf(follow())).failure.message).toContain('no login with ***');
+      const unknown = executor('agent.follow').execute({ ...FOLLOW_ARGS, credentialId: 99 }, effectContext());
+      expect((await failureOf(unknown)).failure.message).toContain('it gave no reason');
     });
 
     it('fails also when the agent gives no reason', async () => {

@@ -53,6 +53,8 @@ describe('secrets', () => {
     lab.misbehave({ refuse_start: `no login for ${lab.vcenter.password}` });
     const refused = await startBackup(oma.api, vm);
     keep({ body: await endOf(oma.api, refused) });
+    lab.misbehave({ refuse_nbd: `login as administrator with ${lab.vcenter.password} failed` });
+    keep({ body: await endOf(oma.api, await startBackup(oma.api, vm)) });
     lab.misbehave({});
     keep({ body: await endOf(oma.api, await startBackup(oma.api, vm)) });
     keep(await oma.api.get('/vmware-credentials'));

@@ -63,7 +63,12 @@ export type BackupEffects = {
   };
   /** Follows the agent until every disk is copied; fails when it fails, vanishes, stalls or talks nonsense. */
   'agent.follow': {
-    args: { jobId: string; disks: readonly { deviceKey: number; sizeBytes: number }[] };
+    args: {
+      jobId: string;
+      /** Whose password must not stand in what the agent says. */
+      credentialId: number;
+      disks: readonly { deviceKey: number; sizeBytes: number }[];
+    };
     result: { disks: readonly { deviceKey: number; bytesTransferred: number; changeId: string | null }[] };
   };
   /** Tells the agent to give up the job; an agent that can't or doesn't know it is fine. */

@@ -85,6 +85,7 @@ class FollowAgentExecutor implements EffectExecutor<Follow['args']> {
   constructor(
     private readonly client: VmaClient,
     private readonly progress: BackupProgress,
+    private readonly credentials: VcenterCredentials,
     private readonly times: FollowTimes,
   ) {}
 
@@ -93,7 +94,7 @@ class FollowAgentExecutor implements EffectExecutor<Follow['args']> {
   }
 
   execute(args: Follow['args'], { signal }: EffectContext): Promise<Follow['result']> {
-    return new Follower(this.client, this.progress, args, this.times).run(signal);
+    return new Follower(this.client, this.progress, this.credentials, args, this.times).run(signal);
   }
 }
 
@@ -134,7 +135,7 @@ export function agentExecutors(deps: {
   return [
     new CheckAgentExecutor(client),
     new StartAgentExecutor(client, credentials, nbdExports),
-    new FollowAgentExecutor(client, progress, times),
+    new FollowAgentExecutor(client, progress, credentials, times),
     new StopAgentExecutor(client, logger),
   ];
 }

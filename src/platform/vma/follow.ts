@@ -4,6 +4,8 @@ import type { BackupEffects } from '#domain/backup/effects';
 import { EffectError } from '#platform/sagas/effect.port';
 
 import type { BackupProgress } from './backup-progress.js';
+import { without } from './redaction.js';
+import type { VcenterCredentials } from './vcenter-credentials.port.js';
 import { printable, VmaAway } from './vma.errors.js';
 import type { AgentProgress, VmaClient } from './vma-client.port.js';
 
@@ -36,6 +38,7 @@ export class Follower {
   constructor(
     private readonly client: VmaClient,
     private readonly progress: BackupProgress,
+    private readonly credentials: VcenterCredentials,
     private readonly args: Follow['args'],
     private readonly times: FollowTimes,
   ) {
@@ -50,12 +53,19 @@ export class Follower {
       const said = await this.ask(signal);
       if (said !== null) {
         await this.note(said);
-        if (said.status === 'failed') throw agentFailed(said.error);
+        if (said.status === 'failed') throw agentFailed(await this.withoutPassword(said.error));
         if (said.status === 'completed') return this.completed(said);
       }
       this.refuseStandstill();
       await pause(this.times.pollMs, undefined, { signal });
     }
+  }
+
+  /** An agent's words may echo what it was sent; words that can't be checked for it are not passed on. */
+  private async withoutPassword(words: string | null): Promise<string | null> {
+    if (words === null) return null;
+    const account = await this.credentials.open(this.args.credentialId).catch(() => null);
+    return account === null ? null : without(account.password, words);
   }
 
   private async ask(signal: AbortSignal): Promise<AgentProgress | null> {

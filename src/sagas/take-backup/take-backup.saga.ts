@@ -160,7 +160,7 @@ function agentFollow(plan: BackupPlan): Step {
   return {
     effect: effect(
       'agent.follow',
-      { jobId: plan.jobId, disks },
+      { jobId: plan.jobId, credentialId: plan.credentialId, disks },
       {
         step: 'copy',
         title: 'Copy the disks',

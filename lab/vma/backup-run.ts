@@ -1,4 +1,4 @@
-import { randomUUID } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 
 import type { BuiltVm } from '../guests/built-fleet.js';
 import type { OrderedDisk } from './backup-order.js';
@@ -74,7 +74,7 @@ export class BackupRun {
       const turn = await copyDisk(copy, this.misbehaviour, this.ending.signal);
       if (turn !== 'go on') return;
       disk.complete = true;
-      disk.changeId = `${randomUUID()}/1`;
+      disk.changeId = newChangeId();
       jobOffset += sizeBytes;
     }
   }
@@ -82,4 +82,10 @@ export class BackupRun {
 
 function describe(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
+}
+
+/** As vCenter writes them: sixteen bytes in pairs of digits, a hyphen in their middle, and a number that counts up. */
+function newChangeId(): string {
+  const pairs = [...randomBytes(16)].map((byte) => byte.toString(16).padStart(2, '0'));
+  return `${pairs.slice(0, 8).join(' ')}-${pairs.slice(8).join(' ')}/1`;
 }

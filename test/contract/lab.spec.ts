@@ -133,7 +133,7 @@ describe('the lab', () => {
       [2000, 'Completed'],
       [2001, 'Completed'],
     ]);
-    for (const disk of done.disk_progresses) expect(disk.change_id).toMatch(/^[0-9a-f-]{36}\/\d+$/);
+    for (const disk of done.disk_progresses) expect(disk.change_id).toMatch(/^([0-9a-f]{2}[ -]){15}[0-9a-f]{2}\/\d+$/);
     expect(await differences('web-01', targets)).toEqual([]);
   });
 

@@ -243,14 +243,21 @@ describe('the saga machinery', () => {
     // A killed process holds no connection any more, so nothing of it can renew a lease.
     life.onDeath(() => void database.close().catch(() => undefined));
     await engine.start();
-    // Who dies while it is being stopped, or was dead before, must not keep the stop waiting.
+    // Who is dead, or dies while it is being stopped, is waited for by nobody: what it waits for may never come.
     const end = async () => {
       const stopped = engine.stop();
       life.bury();
-      await stopped.catch((error: unknown) => {
-        if (!life.dead) throw error;
+      const death = new Promise<void>((resolve) => {
+        if (life.dead) resolve();
+        else life.onDeath(resolve);
       });
-      if (!life.dead) await database.close();
+      await Promise.race([stopped, death]);
+      if (life.dead) {
+        stopped.catch(() => undefined);
+        engine.worker.stop().catch(() => undefined);
+        return;
+      }
+      await database.close();
     };
     let ended: Promise<void> | undefined;
     const stop = () => (ended ??= end());

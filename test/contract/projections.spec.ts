@@ -167,6 +167,17 @@ describe('the projection runner', () => {
     expect(await runner.waitFor(['counter'], '99999999999999999999', 30)).toBe(false);
   });
 
+  it('tells when some rows show what others show', async () => {
+    const runner = await start();
+    await add('a', 1);
+    await runner.caughtUp(['listing']);
+    expect(await runner.waitForLeader(['counter'], 'listing', 5000)).toBe(true);
+    expect(await sums()).toEqual({ a: 1 });
+    await store.append('c-1', 'any', [anEvent('Poison', { name: 'a' })]);
+    await runner.caughtUp(['listing']);
+    expect(await runner.waitForLeader(['counter'], 'listing', 50)).toBe(false);
+  });
+
   it('says how far behind it is', async () => {
     const runner = await start();
     await add('a', 1);

@@ -49,4 +49,18 @@ describe('backups', () => {
       expect(disk.change_id).toMatch(/^([0-9a-f]{2}[ -]){15}[0-9a-f]{2}\/1$/);
     }
   }, 60_000);
+
+  it('can be followed by the next one as soon as its job is over, and be opened by then', async () => {
+    for (let round = 0; round < 4; round += 1) {
+      const backupId = await startBackup(oma.api, web, { disk_id: 1 });
+      await endOf(oma.api, backupId);
+      expect((await oma.api.get(`/backup/${backupId}`)).body['status']).toBe('completed');
+      const { status, body } = await oma.api.post('/restore/mount', { backup_id: backupId });
+      expect(status).toBe(200);
+      const mountId = String(body['mount_id']);
+      await endOf(oma.api, mountId);
+      expect((await oma.api.get(`/restore/${mountId}/files?path=/`)).status).toBe(200);
+      await oma.api.delete(`/restore/${mountId}`);
+    }
+  }, 60_000);
 });

@@ -51,7 +51,11 @@ export const vmHold: Decider<VmHoldState, VmHoldCommand, VmHoldEvent> = {
 export class VmIsHeld extends DomainError {
   readonly kind = 'conflict';
   readonly code = 'vm-is-held';
-  constructor(operation: HeldFor, jobId: string) {
+  constructor(
+    operation: HeldFor,
+    /** The job that has it. */
+    readonly jobId: string,
+  ) {
     super(`a ${operation} of this VM is under way as job ${jobId}`, 'wait for that job or cancel it', {
       job_id: jobId,
     });

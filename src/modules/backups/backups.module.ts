@@ -1,5 +1,6 @@
 import { Module } from '@nestjs/common';
 
+import { BackupHold } from './backup-hold.js';
 import { BackupTarget } from './backup-target.js';
 import { BackupsController } from './backups.controller.js';
 import { GetBackupHandler } from './get-backup/get-backup.handler.js';
@@ -8,6 +9,6 @@ import { StartBackupHandler } from './start-backup/start-backup.handler.js';
 
 @Module({
   controllers: [BackupsController],
-  providers: [StartBackupHandler, ListBackupsHandler, GetBackupHandler, BackupTarget],
+  providers: [StartBackupHandler, ListBackupsHandler, GetBackupHandler, BackupHold, BackupTarget],
 })
 export class BackupsModule {}

@@ -16,6 +16,8 @@ export interface ProjectionStatus {
 export abstract class ProjectionProgress {
   /** True once all of them have passed the position, false when that takes longer than `timeoutMs`. */
   abstract waitFor(names: readonly string[], position: Position, timeoutMs: number): Promise<boolean>;
+  /** The same for the position that another projection, `leader`, has reached: what its rows show, theirs show too. */
+  abstract waitForLeader(names: readonly string[], leader: string, timeoutMs: number): Promise<boolean>;
   abstract status(): Promise<readonly ProjectionStatus[]>;
   /** Lets a stopped projection try its event again; false when there is no stopped one of that name. */
   abstract retry(name: string): Promise<boolean>;

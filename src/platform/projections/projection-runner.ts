@@ -70,6 +70,11 @@ export class ProjectionRunner extends ProjectionProgress {
     return true;
   }
 
+  async waitForLeader(names: readonly string[], leader: string, timeoutMs: number): Promise<boolean> {
+    await this.look();
+    return this.waitFor(names, this.positions.get(leader) ?? '', timeoutMs);
+  }
+
   async status(): Promise<readonly ProjectionStatus[]> {
     const head = await this.store.head();
     const rows = await this.database.query<{

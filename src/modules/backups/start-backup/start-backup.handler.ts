@@ -2,13 +2,12 @@ import { Command, CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
 import { DataSource } from 'typeorm';
 
 import { IncrementalNotOffered } from '#domain/backup/backup.errors';
-import { vmHold } from '#domain/hold/vm-hold';
 import type { CommandContext } from '#domain/kernel/command-context';
-import { Aggregates } from '#platform/event-store/aggregates';
 import { newId } from '#platform/ids/ids';
 import { ProjectionProgress } from '#platform/projections/projection-progress.port';
 import { VmDirectory } from '#projections/inventory/vm.directory';
 
+import { BackupHold } from '../backup-hold.js';
 import { BackupTarget } from '../backup-target.js';
 import { plannedDisks } from '../planned-disks.js';
 import type { StartBackupRequest } from './start-backup.request.js';
@@ -31,8 +30,8 @@ export class StartBackupHandler implements ICommandHandler<StartBackup> {
   private readonly directory: VmDirectory;
 
   constructor(
-    private readonly aggregates: Aggregates,
     private readonly target: BackupTarget,
+    private readonly hold: BackupHold,
     private readonly progress: ProjectionProgress,
     rows: DataSource,
   ) {
@@ -60,12 +59,7 @@ export class StartBackupHandler implements ICommandHandler<StartBackup> {
       tags: request.tags ?? {},
       disks,
     };
-    const { events, position } = await this.aggregates.handle({
-      decider: vmHold,
-      stream: `vmhold-${contextId}`,
-      command: { type: 'TakeHold', jobId, contextId, operation: 'backup', plan },
-      context,
-    });
+    const { events, position } = await this.hold.take({ jobId, contextId, operation: 'backup', plan }, context);
     const visible = await this.progress.waitFor(['backup', 'job'], position, VISIBLE_WITHIN_MS);
     // The same command sent again finds the job of the first time.
     return { backupId: events[0]?.data.jobId ?? jobId, pending: !visible };

@@ -2,10 +2,15 @@ import { type IQueryHandler, Query, QueryHandler } from '@nestjs/cqrs';
 import { DataSource } from 'typeorm';
 
 import { UnknownJob } from '#domain/jobs/job.errors';
+import { ProjectionProgress } from '#platform/projections/projection-progress.port';
 import { JobRow } from '#projections/jobs/job.entity';
 
 import { CopiedShare } from '../copied-share.js';
 import { type JobDetailsResponse, jobDetailsResponse } from '../job.response.js';
+
+/** Who is told that a job is over finds its backup or mount so, too. */
+const SHOWN_ELSEWHERE = ['backup', 'mount'];
+const VISIBLE_WITHIN_MS = 1500;
 
 export class GetJob extends Query<JobDetailsResponse> {
   constructor(readonly jobId: string) {
@@ -18,11 +23,13 @@ export class GetJobHandler implements IQueryHandler<GetJob> {
   constructor(
     private readonly rows: DataSource,
     private readonly copied: CopiedShare,
+    private readonly progress: ProjectionProgress,
   ) {}
 
   async execute({ jobId }: GetJob): Promise<JobDetailsResponse> {
     const row = await this.rows.getRepository(JobRow).findOneBy({ jobId });
     if (row === null) throw new UnknownJob(jobId);
+    await this.progress.waitForLeader(SHOWN_ELSEWHERE, 'job', VISIBLE_WITHIN_MS);
     return jobDetailsResponse(row, (await this.copied.of([row])).get(jobId) ?? null);
   }
 }

@@ -92,6 +92,34 @@ describe('access', () => {
     expect(answer.body['code']).toBe('malformed-request');
   });
 
+  it.each([
+    '/jobs/%00',
+    '/backup/%00',
+    '/vm-contexts/a%00b',
+    '/restore/%00/files',
+    '/repositories/%00/storage',
+    `/jobs?cursor=${Buffer.from('["yesterday","x"]').toString('base64url')}`,
+    `/backup/list?cursor=${Buffer.from('["2026-13-41T00:00:00.000Z","x"]').toString('base64url')}`,
+    `/audit?cursor=${Buffer.from('[7]').toString('base64url')}`,
+    '/audit?from=2026-13-41T00:00:00Z',
+    '/jobs?limit=1&limit=2',
+    '/jobs?limit=1e3',
+    '/jobs?vm_context_id=%00',
+  ])('refuses %s as malformed', async (path) => {
+    const { status, body } = await oma.api.get(path);
+    expect({ status, code: body['code'] }).toEqual({ status: 400, code: 'malformed-request' });
+  });
+
+  it('refuses text that no database can keep', async () => {
+    for (const username of ['a\\u0000b', 'a\\ud800b']) {
+      const answer = await oma.api.post(
+        '/users',
+        `{"username":"${username}","password":"a-long-password","role":"viewer"}`,
+      );
+      expect({ username, status: answer.status }).toEqual({ username, status: 400 });
+    }
+  });
+
   it('answers what has no route with a problem document', async () => {
     const { status, body } = await oma.api.get('/nowhere');
     expect(status).toBe(404);

@@ -13,12 +13,14 @@ import {
   IsOptional,
   IsString,
   Length,
-  Matches,
   Max,
   Min,
   registerDecorator,
+  ValidateBy,
   ValidateNested,
 } from 'class-validator';
+
+import { isStorable } from './storable.js';
 
 /** Says that a field may be left out, and what stands for it then. */
 interface Common {
@@ -43,11 +45,23 @@ function field(common: Common, schema: ApiPropertyOptions, ...rules: PropertyDec
   return applyDecorators(documented, ...(required ? [] : [IsOptional()]), ...rules);
 }
 
-/** Text of a length between `min` (1) and `max` (1024) characters, without NUL. */
+function storable(each = false): PropertyDecorator {
+  return ValidateBy(
+    {
+      name: 'isStorable',
+      validator: {
+        validate: (value) => typeof value === 'string' && isStorable(value),
+        defaultMessage: () => 'must not contain NUL or half of a surrogate pair',
+      },
+    },
+    { each },
+  );
+}
+
+/** Text of a length between `min` (1) and `max` (1024) characters. */
 export function Text(options: Common & { readonly min?: number; readonly max?: number }): PropertyDecorator {
   const { min = 1, max = MAX_TEXT } = options;
-  const withoutNul = Matches(/^[^\0]*$/, { message: 'must not contain the character NUL' });
-  return field(options, { type: 'string', minLength: min, maxLength: max }, IsString(), Length(min, max), withoutNul);
+  return field(options, { type: 'string', minLength: min, maxLength: max }, IsString(), Length(min, max), storable());
 }
 
 /** A whole number; `inQuery` for query parameters, which arrive as text. */
@@ -90,6 +104,7 @@ export function TextList(options: Common & { readonly min?: number; readonly max
     ArrayMaxSize(max),
     IsString(each),
     Length(1, MAX_TEXT, each),
+    storable(true),
   );
 }
 
@@ -117,7 +132,7 @@ function areTags(value: unknown): boolean {
       ([name, text]) =>
         typeof text === 'string' &&
         Math.max(name.length, text.length) <= MAX_TAG_CHARACTERS &&
-        !`${name}${text}`.includes('\0'),
+        isStorable(`${name} ${text}`),
     )
   );
 }

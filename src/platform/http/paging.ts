@@ -2,6 +2,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 
 import { MalformedRequest } from './edge.errors.js';
 import { Text, Whole } from './fields.js';
+import { isStorable } from './storable.js';
 
 const DEFAULT_LIMIT = 100;
 export const MAX_LIMIT = 1000;
@@ -26,18 +27,32 @@ export function cursorOf(...values: readonly string[]): string {
   return Buffer.from(JSON.stringify(values)).toString('base64url');
 }
 
+/** What a part of a cursor is: a moment as `toISOString` writes it, or any text. */
+export type CursorPart = 'moment' | 'text';
+
 /** What `cursorOf` was given, or null without a cursor. Throws MalformedRequest when it isn't one of this list. */
-export function readCursor(cursor: string | undefined, length: number): readonly string[] | null {
+export function readCursor(cursor: string | undefined, ...parts: readonly CursorPart[]): readonly string[] | null {
   if (cursor === undefined) return null;
   try {
     const values = JSON.parse(Buffer.from(cursor, 'base64url').toString()) as unknown;
-    if (Array.isArray(values) && values.length === length && values.every((value) => typeof value === 'string')) {
-      return values;
+    if (
+      Array.isArray(values) &&
+      values.length === parts.length &&
+      parts.every((part, at) => isPart(part, values[at]))
+    ) {
+      return values as readonly string[];
     }
   } catch {
     // Not JSON: refused below.
   }
   throw new MalformedRequest([{ field: 'cursor', message: 'is not a next_cursor of this list' }]);
+}
+
+const MOMENT = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/;
+
+function isPart(part: CursorPart, value: unknown): boolean {
+  if (typeof value !== 'string') return false;
+  return part === 'text' ? isStorable(value) : MOMENT.test(value) && !Number.isNaN(Date.parse(value));
 }
 
 /** Bare arrays have no room for a cursor: the next page is named by a `Link` header (RFC 8288). */

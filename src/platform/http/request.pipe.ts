@@ -2,6 +2,7 @@ import { type ArgumentMetadata, ValidationPipe } from '@nestjs/common';
 import type { ValidationError } from 'class-validator';
 
 import { type FieldError, MalformedRequest } from './edge.errors.js';
+import { isStorable } from './storable.js';
 
 /** Checks bodies and queries against their request classes; unknown fields and wrong types are named, never dropped. */
 export class RequestPipe extends ValidationPipe {
@@ -19,6 +20,9 @@ export class RequestPipe extends ValidationPipe {
   override async transform(value: unknown, metadata: ArgumentMetadata): Promise<unknown> {
     if (metadata.type === 'body' && (typeof value !== 'object' || value === null || Array.isArray(value))) {
       throw new MalformedRequest([{ field: '(body)', message: 'must be a JSON object' }]);
+    }
+    if (metadata.type === 'param' && typeof value === 'string' && !isStorable(value)) {
+      throw new MalformedRequest([{ field: metadata.data ?? '(path)', message: 'must not contain NUL' }]);
     }
     return super.transform(value, metadata) as Promise<unknown>;
   }

@@ -35,7 +35,7 @@ export class ListAuditHandler implements IQueryHandler<ListAudit> {
   }
 
   private select({ actor, type, stream, correlation, from, to, cursor }: ListAuditRequest) {
-    const after = readCursor(cursor, 1);
+    const after = readCursor(cursor, 'text');
     const select = this.rows.getRepository(AuditRow).createQueryBuilder('one');
     if (actor !== undefined) {
       select.andWhere(

@@ -34,7 +34,7 @@ export class ListBackupsHandler implements IQueryHandler<ListBackups> {
   }
 
   async execute({ request }: ListBackups): Promise<Page> {
-    const after = readCursor(request.cursor, 2);
+    const after = readCursor(request.cursor, 'moment', 'text');
     const select = await this.select(request);
     const total = await select.getCount();
     if (after !== null) {

@@ -26,7 +26,7 @@ export class ListJobsHandler implements IQueryHandler<ListJobs> {
 
   async execute({ request }: ListJobs): Promise<Page> {
     const { limit, job_type: type, status, vm_context_id: contextId } = request;
-    const after = readCursor(request.cursor, 2);
+    const after = readCursor(request.cursor, 'moment', 'text');
     const select = this.rows.getRepository(JobRow).createQueryBuilder('one');
     if (type !== undefined) select.andWhere('one.job_type = :type', { type });
     if (status !== undefined) select.andWhere('one.status = :status', { status });

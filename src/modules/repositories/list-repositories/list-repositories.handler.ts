@@ -26,7 +26,7 @@ export class ListRepositoriesHandler implements IQueryHandler<ListRepositories> 
 
   async execute({ request }: ListRepositories): Promise<Page> {
     const { type, enabled, limit } = request;
-    const after = readCursor(request.cursor, 2);
+    const after = readCursor(request.cursor, 'text', 'text');
     const select = this.rows.getRepository(RepositoryRow).createQueryBuilder('one');
     if (type !== undefined) select.andWhere('one.type = :type', { type });
     if (enabled !== undefined) select.andWhere('one.enabled = :enabled', { enabled });

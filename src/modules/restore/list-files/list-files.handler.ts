@@ -55,7 +55,7 @@ function pageOf(
   entries: readonly GuestEntry[],
   { limit = Infinity, cursor }: ListFilesRequest,
 ): { readonly page: readonly GuestEntry[]; readonly next: string | null } {
-  const [after] = readCursor(cursor, 1) ?? [];
+  const [after] = readCursor(cursor, 'text') ?? [];
   const from = after === undefined ? null : Buffer.from(after, 'base64url');
   const ordered = entries
     .filter((entry) => from === null || Buffer.compare(entry.name, from) > 0)

@@ -3,7 +3,7 @@ import { type Decider, replay } from '#domain/kernel/decider';
 import type { DomainEvent, NewEvent, Position, StoredEvent } from '#domain/kernel/event';
 import { idFor } from '#platform/ids/ids';
 
-import { type EventStore, WrongExpectedRevision } from './event-store.port.js';
+import { EventIdReused, type EventStore, WrongExpectedRevision } from './event-store.port.js';
 
 /**
  * Each round somebody else's append got in between, so the log moves on. A hundred callers on one reservation meet at most
@@ -48,9 +48,15 @@ export class Aggregates {
         );
         return { revision: appended.revision, position: appended.position, events };
       } catch (error) {
-        if (!(error instanceof WrongExpectedRevision) || round >= MAX_ROUNDS) throw error;
+        if (!wasOvertaken(error) || round >= MAX_ROUNDS) throw error;
+        // The ids of these events are in use: unless it was this very command that used them, a repeat is pointless.
+        if (error instanceof EventIdReused && !(await this.carriedOut(stream, context.commandId))) throw error;
       }
     }
+  }
+
+  private async carriedOut(stream: string, commandId: string): Promise<boolean> {
+    return (await this.history(stream)).some((event) => event.metadata.commandId === commandId);
   }
 
   /** The state of a stream as it is now. */
@@ -73,6 +79,11 @@ export class Aggregates {
       ? { revision: -1n, position: await this.store.head() }
       : { revision: last.revision, position: last.position };
   }
+}
+
+/** Somebody else appended first, perhaps the same command in another copy. */
+function wasOvertaken(error: unknown): boolean {
+  return error instanceof WrongExpectedRevision || error instanceof EventIdReused;
 }
 
 function answer<Event extends DomainEvent>(earlier: readonly StoredEvent[]): Decided<Event> {

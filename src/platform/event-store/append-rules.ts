@@ -1,11 +1,13 @@
 import type { NewEvent, StoredEvent } from '#domain/kernel/event';
 
-import { InvalidAppend, type Selection } from './event-store.port.js';
+import { type Expected, InvalidAppend, type Selection } from './event-store.port.js';
 
 export const MAX_EVENTS = 500;
 export const MAX_BYTES = 1024 * 1024;
 
-const STREAM = /^[a-z]+-.+$/;
+const STREAM = /^[a-z]+-[^\p{Cc}\p{Cs}]+$/u;
+const TYPE = /^[^$\p{Cc}\p{Cs}][^\p{Cc}\p{Cs}]*$/u;
+const MAX_NAME = 500;
 /** As JSON.stringify writes them, behind an even number of backslashes. */
 const NUL = /(?<!\\)(?:\\\\)*\\u0000/;
 const HALF_PAIR = /(?<!\\)(?:\\\\)*\\ud[89a-f]/;
@@ -20,8 +22,11 @@ export interface SerialisedEvent {
 }
 
 /** Checks an append against the rules that hold on every adapter, and writes its JSON once. Throws InvalidAppend. */
-export function serialise(stream: string, events: readonly NewEvent[]): readonly SerialisedEvent[] {
-  if (!STREAM.test(stream)) throw new InvalidAppend(`"${stream}" is not a stream name: category-id, category [a-z]+`);
+export function serialise(stream: string, expected: Expected, events: readonly NewEvent[]): readonly SerialisedEvent[] {
+  if (!STREAM.test(stream) || stream.length > MAX_NAME) {
+    throw new InvalidAppend(`"${stream.slice(0, MAX_NAME)}" is not a stream name: category-id, category [a-z]+`);
+  }
+  if (typeof expected === 'bigint' && expected < 0n) throw new InvalidAppend('an exact revision is 0 or more');
   if (events.length === 0) throw new InvalidAppend('an append needs at least one event');
   if (events.length > MAX_EVENTS) throw new InvalidAppend(`an append has at most ${MAX_EVENTS} events`);
   const ids = new Set(events.map((event) => event.id));
@@ -38,7 +43,9 @@ export function serialise(stream: string, events: readonly NewEvent[]): readonly
 
 function serialiseOne(event: NewEvent): SerialisedEvent {
   if (!UUID.test(event.id)) throw new InvalidAppend(`event id "${event.id}" is not a UUID in lower case`);
-  if (event.type === '' || event.type.startsWith('$')) throw new InvalidAppend(`"${event.type}" is not an event type`);
+  if (!TYPE.test(event.type) || event.type.length > MAX_NAME) {
+    throw new InvalidAppend(`"${event.type.slice(0, MAX_NAME)}" is not an event type`);
+  }
   return { id: event.id, type: event.type, data: json(event.data), metadata: json(event.metadata) };
 }
 

@@ -30,7 +30,7 @@ export class InMemoryEventStore extends EventStore {
   }
 
   private appendNow(stream: string, expected: Expected, events: readonly NewEvent[]): Appended {
-    const serialised = serialise(stream, events);
+    const serialised = serialise(stream, expected, events);
     const own = this.streams.get(stream) ?? [];
     const actual = BigInt(own.length) - 1n;
     const earlier = this.earlier(stream, expected, events);
@@ -66,7 +66,8 @@ export class InMemoryEventStore extends EventStore {
     const first = known[0];
     if (!whole || last === undefined || first === undefined) throw new EventIdReused(stream);
     const place = expected === 'no-stream' ? -1n : typeof expected === 'bigint' ? expected : first.revision - 1n;
-    if (first.revision !== place + 1n) throw new EventIdReused(stream);
+    const inOrder = known.every((event, index) => event.revision === first.revision + BigInt(index));
+    if (first.revision !== place + 1n || !inOrder) throw new EventIdReused(stream);
     return { revision: last.revision, position: last.position, duplicate: true };
   }
 

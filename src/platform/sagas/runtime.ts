@@ -1,6 +1,6 @@
 import type { EventMetadata, JsonObject, NewEvent, StoredEvent } from '#domain/kernel/event';
 import type { Saga, SagaEvent, SagaInput } from '#domain/kernel/saga';
-import { type EventStore, WrongExpectedRevision } from '#platform/event-store/event-store.port';
+import { EventIdReused, type EventStore, WrongExpectedRevision } from '#platform/event-store/event-store.port';
 import { idFor } from '#platform/ids/ids';
 
 import { collect, eventsOf, isWanted, readBook, splitStream } from './saga-log.js';
@@ -74,7 +74,9 @@ export class SagaRuntime {
         await this.store.append(stream, last === undefined ? 'no-stream' : last.revision, events);
         return;
       } catch (error) {
-        if (!(error instanceof WrongExpectedRevision) || conflicts >= MAX_CONFLICTS) throw error;
+        // The same input may have been taken by somebody else at another place: the next round sees that it has nothing to say.
+        const overtaken = error instanceof WrongExpectedRevision || error instanceof EventIdReused;
+        if (!overtaken || conflicts >= MAX_CONFLICTS) throw error;
       }
     }
   }

@@ -66,8 +66,10 @@ export const eventStore: Migration = {
           from unnest(p_stream, p_expected) with ordinality u(s, x, o)),
       stored as materialized (
         select q.q req, count(*) n, min(e.revision) first_rev, max(e.revision) last_rev, max(e.position) last_pos,
-               bool_and(e.stream = p_stream[q.q]) same
-          from unnest(p_req, p_id) q(q, i) join es.event e on e.id = q.i group by q.q),
+               bool_and(e.stream = p_stream[q.q]) same,
+               -- Side by side and in the order of the request: then revision and ordinal differ by one number only.
+               max(e.revision - q.o) = min(e.revision - q.o) in_order
+          from unnest(p_req, p_id) with ordinality q(q, i, o) join es.event e on e.id = q.i group by q.q),
       wanted as materialized (select q req, count(*) n from unnest(p_req) q group by q),
       ok as (
         select r.req, r.stream, r.cur from r left join stored s on s.req = r.req
@@ -83,7 +85,7 @@ export const eventStore: Migration = {
       select r.req,
              case
                when d.req is not null then 'ok'
-               when s.same and s.n = w.n and s.last_rev - s.first_rev = s.n - 1
+               when s.same and s.n = w.n and s.in_order
                     and (r.expected < -1 or s.first_rev = r.expected + 1) then 'duplicate'
                when s.req is not null then 'id-reused'
                else 'conflict'

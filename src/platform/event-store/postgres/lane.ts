@@ -1,5 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 
+import type pg from 'pg';
+
 import type { Database } from '#platform/database/database';
 import { isTransient } from '#platform/database/transient';
 
@@ -11,6 +13,8 @@ const MAX_REQUESTS = 256;
 const MAX_BYTES = 1024 * 1024;
 /** So long a database may be away before those who wait are told. */
 const ANSWER_WITHIN_MS = 15_000;
+/** Even who waited long already gets one honest try. */
+const MIN_ANSWER_MS = 250;
 const FIRST_RETRY_MS = 20;
 const MAX_RETRY_MS = 1000;
 
@@ -19,6 +23,8 @@ interface Request {
   readonly expected: Expected;
   readonly events: readonly SerialisedEvent[];
   readonly bytes: number;
+  /** When whoever waits is told that no answer came; on the clock of `performance.now`. */
+  readonly deadline: number;
   readonly resolve: (appended: Appended) => void;
   readonly reject: (error: unknown) => void;
 }
@@ -47,7 +53,8 @@ export class Lane {
   append(stream: string, expected: Expected, events: readonly SerialisedEvent[]): Promise<Appended> {
     const bytes = events.reduce((sum, { data, metadata }) => sum + data.length + metadata.length, 0);
     return new Promise((resolve, reject) => {
-      this.waiting.push({ stream, expected, events, bytes, resolve, reject });
+      const deadline = performance.now() + ANSWER_WITHIN_MS;
+      this.waiting.push({ stream, expected, events, bytes, deadline, resolve, reject });
       if (!this.busy) this.draining = this.drain();
     });
   }
@@ -65,7 +72,8 @@ export class Lane {
       try {
         await this.sendUntilAnswered(batch);
       } catch (error) {
-        await this.sendOneByOne(batch, error);
+        if (isTransient(error)) for (const request of batch) request.reject(error);
+        else await this.sendOneByOne(batch, error);
       }
     }
     this.busy = false;
@@ -106,10 +114,10 @@ export class Lane {
 
   /** A call whose answer was lost may have been stored: sent again with the same ids, it is recognised. */
   private async sendUntilAnswered(batch: readonly Request[]): Promise<void> {
-    const deadline = performance.now() + ANSWER_WITHIN_MS;
+    const deadline = Math.min(...batch.map((request) => request.deadline));
     for (let delayMs = FIRST_RETRY_MS; ; delayMs = Math.min(delayMs * 2, MAX_RETRY_MS)) {
       try {
-        await this.send(batch);
+        await this.send(batch, Math.max(MIN_ANSWER_MS, deadline - performance.now()));
         return;
       } catch (error) {
         if (!isTransient(error) || performance.now() + delayMs > deadline) throw error;
@@ -118,11 +126,13 @@ export class Lane {
     }
   }
 
-  private async send(batch: readonly Request[]): Promise<void> {
+  private async send(batch: readonly Request[], withinMs: number): Promise<void> {
     const flat = batch.flatMap(({ events }, index) => events.map((event) => ({ ...event, req: index + 1 })));
-    const { rows } = await this.database.pool.query<Outcome>({
+    // Not in the types of `pg`, which has it all the same: the connection is given up with the query.
+    const query: pg.QueryConfig & { readonly query_timeout: number } = {
       name: 'es append',
       text: APPEND,
+      query_timeout: Math.ceil(withinMs),
       values: [
         batch.map(({ stream }) => stream),
         batch.map(({ expected }) => expectedNumber(expected)),
@@ -132,7 +142,8 @@ export class Lane {
         flat.map(({ data }) => data),
         flat.map(({ metadata }) => metadata),
       ],
-    });
+    };
+    const { rows } = await this.database.pool.query<Outcome>(query);
     for (const outcome of rows) settle(batch[outcome.req - 1], outcome);
   }
 }

@@ -49,7 +49,7 @@ export class PostgresEventStore extends EventStore {
   }
 
   async append(stream: string, expected: Expected, events: readonly NewEvent[]): Promise<Appended> {
-    const appended = await this.lane.append(stream, expected, serialise(stream, events));
+    const appended = await this.lane.append(stream, expected, serialise(stream, expected, events));
     this.wakeUp.wakeAll();
     return appended;
   }
@@ -81,19 +81,18 @@ export class PostgresEventStore extends EventStore {
     let toldLive = false;
     while (!signal.aborted) {
       // Asleep before the look: what is appended in between wakes this reader all the same.
-      const awake = new AbortController();
-      const change = this.wakeUp.sleep(AbortSignal.any([signal, awake.signal]));
+      const doze = this.wakeUp.doze(signal);
       const page = await this.pageAfter(position, options, maxBatch, signal);
       if (page === null) return;
       const live = page.upTo >= page.head;
       if (page.upTo > position || (live && !toldLive)) {
-        awake.abort();
+        doze.end();
         position = page.upTo;
         toldLive = live;
         yield { events: page.events, upTo: page.upTo, live };
         continue;
       }
-      await change;
+      await doze.over;
     }
   }
 
@@ -105,7 +104,7 @@ export class PostgresEventStore extends EventStore {
   private async pageAfter(position: Position, selection: Selection, limit: number, signal: AbortSignal) {
     for (let delayMs = RETRY_MS; !signal.aborted; delayMs = Math.min(MAX_RETRY_MS, delayMs * 2)) {
       try {
-        return await this.reader.page(position, selection, limit);
+        return await unlessAborted(this.reader.page(position, selection, limit), signal);
       } catch (error) {
         this.logger.warn({ error }, 'the log could not be read; the reader tries again');
         await pause(delayMs, signal);
@@ -113,4 +112,17 @@ export class PostgresEventStore extends EventStore {
     }
     return null;
   }
+}
+
+/** The result, or null as soon as the signal is aborted: a read that hangs must not keep its reader. */
+async function unlessAborted<Result>(work: Promise<Result>, signal: AbortSignal): Promise<Result | null> {
+  return new Promise((resolve, reject) => {
+    const giveUp = () => {
+      resolve(null);
+    };
+    signal.addEventListener('abort', giveUp, { once: true });
+    work.then(resolve, reject).finally(() => {
+      signal.removeEventListener('abort', giveUp);
+    });
+  });
 }

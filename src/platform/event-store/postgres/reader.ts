@@ -79,6 +79,8 @@ export class Reader {
     const rows = await this.select(selection, { after: numberOf(after), before, forward: true, limit });
     const last = rows.at(-1);
     const full = rows.length === limit && last !== undefined;
+    const isWhole = selection.types === undefined && selection.streamPrefixes === undefined;
+    if (isWhole) refuseHoles(rows, numberOf(after), full ? null : numberOf(head));
     return { events: rows.map(storedEvent), upTo: full ? positionOf(last.position) : head, head };
   }
 
@@ -103,5 +105,23 @@ export class Reader {
         order by position ${range.forward ? 'asc' : 'desc'} limit $3`,
       values,
     );
+  }
+}
+
+/** The lane has no gaps: a number that is missing is an event that was lost. */
+function refuseHoles(rows: readonly EventRow[], after: bigint, head: bigint | null): void {
+  let expected = after + 1n;
+  for (const row of rows) {
+    if (BigInt(row.position) !== expected) throw new LogHasHole(expected);
+    expected += 1n;
+  }
+  if (head !== null && expected !== head + 1n) throw new LogHasHole(expected);
+}
+
+/** An event that was stored is not there any more; nothing goes on beyond it. */
+class LogHasHole extends Error {
+  constructor(position: bigint) {
+    super(`the log has no event at position ${position.toString()}, although later ones exist`);
+    this.name = 'LogHasHole';
   }
 }

@@ -1,6 +1,6 @@
 import pg from 'pg';
 
-import { Sleepers } from '#platform/clock/sleepers';
+import { type Doze, Sleepers } from '#platform/clock/sleepers';
 import type { Logger } from '#platform/logging/logger.port';
 
 const POLL_MS = 1000;
@@ -52,10 +52,9 @@ export class WakeUp {
     }
   }
 
-  /** Resolves when the log may have grown, when `signal` aborts, or when this is closed. */
-  sleep(signal: AbortSignal): Promise<void> {
-    if (this.closed) return Promise.resolve();
-    return this.sleepers.sleep(signal);
+  /** Over when the log may have grown, when `signal` aborts, or when it is ended. */
+  doze(signal: AbortSignal): Doze {
+    return this.sleepers.doze(signal);
   }
 
   wakeAll(): void {

@@ -1,0 +1,235 @@
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+
+import type { CommandContext } from '#domain/kernel/command-context';
+import { type ReservationEvent, reservation } from '#domain/kernel/reservation';
+import { Database } from '#platform/database/database';
+import { Aggregates } from '#platform/event-store/aggregates';
+import { EventIdReused, type EventStore, InvalidAppend } from '#platform/event-store/event-store.port';
+import { PostgresEventStore } from '#platform/event-store/postgres/postgres.event-store';
+import { newId } from '#platform/ids/ids';
+
+import { freshDatabase } from '../kit/database.js';
+import { anEvent, EVENT_STORES } from '../kit/event-stores.js';
+import { eventually } from '../kit/eventually.js';
+import { silentLog } from '../kit/silent-log.js';
+
+const outcomeWithin = async (work: Promise<unknown>, ms: number): Promise<string> => {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<string>((resolve) => {
+    timer = setTimeout(() => {
+      resolve('late');
+    }, ms);
+  });
+  const answer = work.then(
+    () => 'fulfilled',
+    () => 'rejected',
+  );
+  return Promise.race([answer, late]).finally(() => {
+    clearTimeout(timer);
+  });
+};
+
+describe.each(EVENT_STORES)('an event store $name', ({ open }) => {
+  let store: EventStore;
+  let clear: () => Promise<void>;
+
+  beforeEach(async () => {
+    ({ store, clear } = await open());
+  });
+
+  afterEach(async () => {
+    await clear();
+  });
+
+  it.each([-2n, -3n, -4n])('never takes the revision %s for a named situation', async (expected) => {
+    await store.append('a-1', 'no-stream', [anEvent()]);
+    await expect(store.append('a-1', expected, [anEvent()])).rejects.toThrow();
+  });
+
+  it('does not take the same events in another order for the same append', async () => {
+    const [one, two] = [anEvent(), anEvent()];
+    await store.append('a-1', 'no-stream', [one, two]);
+    await expect(store.append('a-1', 'no-stream', [two, one])).rejects.toBeInstanceOf(EventIdReused);
+    await expect(store.append('a-1', 'any', [two, one])).rejects.toBeInstanceOf(EventIdReused);
+  });
+
+  it('does not take events that others lie between for one append', async () => {
+    const [one, two] = [anEvent(), anEvent()];
+    await store.append('a-1', 'no-stream', [one, anEvent(), two]);
+    await expect(store.append('a-1', 'any', [one, two])).rejects.toBeInstanceOf(EventIdReused);
+  });
+
+  it.each([
+    ['the NUL character in a stream', 'a-\0', 'Happened'],
+    ['half a surrogate pair in a stream', 'a-\ud800', 'Happened'],
+    ['a stream of 20000 characters', `a-${Array.from({ length: 600 }, newId).join('')}`, 'Happened'],
+    ['the NUL character in a type', 'a-1', 'Happ\0ened'],
+    ['half a surrogate pair in a type', 'a-1', 'Happened\ud800'],
+    ['a type of 20000 characters', 'a-1', `H${Array.from({ length: 600 }, newId).join('')}`],
+  ])('refuses %s as an invalid append', async (_what, stream, type) => {
+    await expect(store.append(stream, 'no-stream', [anEvent(type)])).rejects.toBeInstanceOf(InvalidAppend);
+  });
+
+  it('answers a command that comes twice at once also when somebody else appends in between', async () => {
+    const commandId = newId();
+    const context: CommandContext = {
+      actor: { kind: 'user', id: 'somebody' },
+      correlationId: newId(),
+      causationId: commandId,
+      commandId,
+    };
+    const call = {
+      decider: reservation,
+      stream: 'name-x',
+      command: { type: 'Reserve', by: 'me', label: 'x', creates: { category: 'thing', command: {} } },
+      context,
+    } as const;
+    const earlier: ReservationEvent = { type: 'ReservationReleased', data: { by: 'x' } };
+    const first = new Aggregates(store);
+    // The second copy has read the stream; before it appends, somebody else does, and then the first copy.
+    let before: (() => Promise<void>) | undefined = async () => {
+      await store.append('name-x', 'no-stream', [anEvent(earlier.type, earlier.data)]);
+      await first.handle(call);
+    };
+    const append: EventStore['append'] = async (...values) => {
+      const meanwhile = before;
+      before = undefined;
+      await meanwhile?.();
+      return store.append(...values);
+    };
+    const overtaken = new Proxy(store, {
+      get: (target, key) => {
+        if (key === 'append') return append;
+        const value: unknown = Reflect.get(target, key);
+        return typeof value === 'function' ? (value.bind(target) as unknown) : value;
+      },
+    });
+    const answer = await new Aggregates(overtaken).handle(call);
+    expect(answer).toMatchObject({ revision: 1n, events: [{ type: 'Reserved' }] });
+  });
+
+  it('keeps nothing of the turns a subscriber has slept through', async () => {
+    const life = new AbortController();
+    const turns = store.subscribe({ after: '', signal: life.signal })[Symbol.asyncIterator]();
+    await turns.next();
+    for (let index = 0; index < 200; index += 1) {
+      await store.append('a-1', 'any', [anEvent()]);
+      await turns.next();
+    }
+    const dependants = Object.getOwnPropertySymbols(life.signal)
+      .filter((symbol) => symbol.description === 'kDependantSignals')
+      .map((symbol) => (life.signal as unknown as Record<symbol, Set<unknown>>)[symbol]?.size ?? 0);
+    life.abort();
+    await turns.return?.();
+    expect(Math.max(0, ...dependants)).toBeLessThan(50);
+  });
+});
+
+describe('the log in PostgreSQL', () => {
+  let fresh: Awaited<ReturnType<typeof freshDatabase>>;
+  let store: PostgresEventStore;
+
+  beforeEach(async () => {
+    fresh = await freshDatabase();
+    store = new PostgresEventStore(fresh.database, silentLog);
+    await store.start();
+  });
+
+  afterEach(async () => {
+    await store.close();
+    await fresh.drop();
+  });
+
+  it.each(['abort', 'close'] as const)(
+    'ends a subscription promptly on %s while the database does not answer',
+    async (how) => {
+      const other = new Database(fresh.url);
+      const holder = await other.pool.connect();
+      await holder.query('begin; lock table es.event, es.head in access exclusive mode');
+      const life = new AbortController();
+      const reading = (async () => {
+        for await (const batch of store.subscribe({ after: '', signal: life.signal })) expect(batch.live).toBe(true);
+      })();
+      const asked = () => fresh.database.pool.totalCount > fresh.database.pool.idleCount;
+      while (!asked()) await new Promise((resolve) => setImmediate(resolve));
+      const closing = how === 'abort' ? undefined : store.close();
+      if (how === 'abort') life.abort();
+      const outcome = await outcomeWithin(reading, 2000);
+      await holder.query('rollback');
+      holder.release();
+      await Promise.all([reading, closing]);
+      await other.close();
+      expect(outcome).toBe('fulfilled');
+    },
+  );
+
+  it('does not pass a hole in the log over in silence', async () => {
+    for (let index = 0; index < 5; index += 1) await store.append(`a-${index}`, 'no-stream', [anEvent()]);
+    await fresh.database.query(
+      `alter table es.event disable trigger event_immutable; delete from es.event where position = 3`,
+    );
+    const life = new AbortController();
+    const passed: string[] = [];
+    const reading = (async () => {
+      for await (const batch of store.subscribe({ after: '', signal: life.signal, maxBatch: 2 })) {
+        passed.push(...batch.events.map((event) => event.stream));
+        if (batch.live) return;
+      }
+    })();
+    await outcomeWithin(reading, 2000);
+    life.abort();
+    await reading.catch(() => undefined);
+    expect(passed).not.toContain('a-3');
+  });
+
+  it('tells all who wait within the promised time that the database is away', async () => {
+    const away = new Database('postgres://nobody@127.0.0.1:1/none');
+    const other = new PostgresEventStore(away, silentLog);
+    const begun = performance.now();
+    const waits = await Promise.all(
+      [1, 2, 3, 4].map(async (index) => {
+        const outcome = await outcomeWithin(other.append(`a-${index}`, 'no-stream', [anEvent()]), 40_000);
+        return `${outcome} ${performance.now() - begun < 20_000 ? 'in time' : `after ${Math.round(performance.now() - begun)} ms`}`;
+      }),
+    );
+    expect(waits).toEqual(Array.from({ length: 4 }, () => 'rejected in time'));
+  }, 60_000);
+
+  it('tells who appends within the promised time that the database does not answer', async () => {
+    const holder = await new Database(fresh.url).pool.connect();
+    await holder.query('begin; select from es.head for update');
+    const appending = store.append('a-1', 'no-stream', [anEvent()]);
+    const outcome = await outcomeWithin(appending, 20_000);
+    await holder.query('rollback');
+    holder.release(true);
+    await appending.catch(() => undefined);
+    expect(outcome).toBe('rejected');
+  }, 60_000);
+
+  it('is told by the database what another process appends, long before it would have asked', async () => {
+    const elsewhere = new Database(fresh.url);
+    const other = new PostgresEventStore(elsewhere, silentLog);
+    const life = new AbortController();
+    const arrived = new Map<string, number>();
+    const reading = (async () => {
+      for await (const batch of store.subscribe({ after: '', signal: life.signal })) {
+        for (const event of batch.events) arrived.set(event.id, performance.now());
+      }
+    })();
+    const delays: number[] = [];
+    for (let index = 0; index < 5; index += 1) {
+      const event = anEvent();
+      await other.append(`a-${index}`, 'no-stream', [event]);
+      const begun = performance.now();
+      await eventually(() => {
+        expect(arrived.has(event.id)).toBe(true);
+      });
+      delays.push((arrived.get(event.id) ?? Infinity) - begun);
+    }
+    life.abort();
+    await reading;
+    await other.close();
+    await elsewhere.close();
+    expect(Math.max(...delays)).toBeLessThan(600);
+  });
+});

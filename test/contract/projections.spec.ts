@@ -159,6 +159,31 @@ describe('the projection runner', () => {
     expect(await next.retry('counter')).toBe(false);
   });
 
+  it('is set going again in every instance, whichever is told', async () => {
+    const [first, second] = [await start(), await start()];
+    await store.append('c-1', 'any', [anEvent('Poison', { name: 'a', by: 4 })]);
+    await eventually(async () => {
+      expect((await statusOf(first, 'counter'))?.status).toBe('stopped');
+    });
+    counting.cured = true;
+    expect(await first.retry('counter')).toBe(true);
+    await first.caughtUp();
+    await first.stop();
+    const { position } = await add('a', 1);
+    expect(await second.waitFor(['counter'], position, 5000)).toBe(true);
+    expect(await sums()).toEqual({ a: 5 });
+  });
+
+  it('does not take how far an earlier version was for how far this one is', async () => {
+    const { position } = await store.append('c-1', 'any', [anEvent('Poison', { name: 'a' })]);
+    await fresh.database.query(
+      `insert into projection (name, version, position, status) values ('counter', 0, $1, 'running')`,
+      [position],
+    );
+    const runner = await start();
+    expect(await runner.waitFor(['counter'], position, 300)).toBe(false);
+  });
+
   it('tells when the rows have passed a position', async () => {
     const runner = await start();
     const { position } = await add('a', 1);

@@ -45,6 +45,18 @@ function processOf(options: { stay?: boolean } = {}) {
   return new Run(saga, endings);
 }
 
+/** What one check of a sequence that stays writes into its stream. */
+function checkNumber(number: number): readonly SagaEvent[] {
+  const timer = { timerId: `timer ${number}`, step: `stay:${number}` };
+  const ref = { effectId: `check ${number}`, step: `check:${number}` };
+  return [
+    { type: 'TimerSet', data: { ...timer, seconds: 60 } },
+    { type: 'TimerFired', data: timer },
+    { type: 'EffectRequested', data: { ...effect(ref.step), ...ref, endsEffects: [] } },
+    { type: 'EffectSucceeded', data: { ...ref, attempt: 1, result: {} } },
+  ];
+}
+
 type Trial = ReturnType<typeof sequence<{ readonly id: string }>>;
 
 /** Folds and asks as the runtime does, and notes what was asked for. */
@@ -154,6 +166,25 @@ describe('a sequence', () => {
   it('grows with what an earlier step found', () => {
     const run = processOf().event('Begin').succeeds('a', { more: true }).succeeds('b1').succeeds('b2');
     expect(run.open).toEqual(['c', 'd']);
+  });
+
+  it('remembers no more of itself however often it checked', () => {
+    const saga = sequence<object>({
+      name: 'trial',
+      version: 1,
+      listensTo: [],
+      correlate: () => null,
+      start: () => ({}),
+      stop: () => null,
+      groups: () => [[step('a')]],
+      stay: { checkSeconds: () => 60, check: () => effect('idle'), closes: () => null },
+      conclude: () => [],
+    });
+    const sizeAfter = (checks: number) => {
+      const events = Array.from({ length: checks }, (_, index) => checkNumber(index + 1)).flat();
+      return JSON.stringify(events.reduce((state, event) => saga.evolve(state, event), saga.initial())).length;
+    };
+    expect(sizeAfter(99)).toBe(sizeAfter(10));
   });
 
   it('announces its steps at the start', () => {

@@ -47,11 +47,12 @@ export interface SequenceState<Start> {
   readonly start: Start | null;
   readonly ending: Ending | null;
   readonly ended: boolean;
-  /** Every requested step in order, with what became of it. */
+  /** Every requested step in order, with what became of it; of the checks only the open one. */
   readonly steps: Readonly<Record<string, 'open' | 'succeeded' | 'failed' | 'cancelled'>>;
   readonly cancelling: readonly string[];
   readonly results: Results;
-  readonly timers: Readonly<Record<string, 'set' | 'fired'>>;
+  /** How many timers were ever set, and whether the last of them is still to fire. */
+  readonly timers: { readonly count: number; readonly pending: boolean };
 }
 
 const UNDO = 'undo:';
@@ -73,7 +74,7 @@ export function sequence<Start>(definition: Sequence<Start>): Saga<SequenceState
       steps: {},
       cancelling: [],
       results: {},
-      timers: {},
+      timers: { count: 0, pending: false },
     }),
     evolve: (state, event) => evolve(definition, state, event),
     react: (state, input) => react(definition, state, input),
@@ -119,7 +120,7 @@ function evolve<Start>(
     case 'EffectFailed':
       return failed(state, event.data.step, event.data.failure);
     case 'EffectCancelled':
-      return { ...state, steps: { ...state.steps, [event.data.step]: 'cancelled' } };
+      return { ...state, steps: settledSteps(state, event.data.step, 'cancelled') };
     case 'WatchEnded': {
       const failure = { code: 'ended-by-itself', message: event.data.detail };
       return endBy(state, {
@@ -129,9 +130,9 @@ function evolve<Start>(
       });
     }
     case 'TimerSet':
-      return { ...state, timers: { ...state.timers, [event.data.step]: 'set' } };
+      return { ...state, timers: { count: state.timers.count + 1, pending: true } };
     case 'TimerFired':
-      return { ...state, timers: { ...state.timers, [event.data.step]: 'fired' } };
+      return { ...state, timers: { ...state.timers, pending: false } };
     case 'SagaEnded':
       return { ...state, ended: true };
   }
@@ -142,6 +143,16 @@ function endBy<Start>(state: SequenceState<Start>, ending: Omit<Ending, 'leftove
   return state.ending === null ? { ...state, ending: { ...ending, leftovers: [] } } : state;
 }
 
+/** Settled checks are dropped: a sequence that stays checks for weeks, and its state must not grow with every check. */
+function settledSteps<Start>(
+  { steps }: SequenceState<Start>,
+  step: string,
+  became: 'succeeded' | 'failed' | 'cancelled',
+): SequenceState<Start>['steps'] {
+  if (!step.startsWith(CHECK)) return { ...steps, [step]: became };
+  return Object.fromEntries(Object.entries(steps).filter(([name]) => name !== step));
+}
+
 function succeeded<Start>(
   definition: Sequence<Start>,
   before: SequenceState<Start>,
@@ -150,7 +161,7 @@ function succeeded<Start>(
 ): SequenceState<Start> {
   const state = {
     ...before,
-    steps: { ...before.steps, [step]: 'succeeded' as const },
+    steps: settledSteps(before, step, 'succeeded'),
     results: step.startsWith(CHECK) ? before.results : { ...before.results, [step]: result },
   };
   if (state.ending !== null || state.start === null) return state;
@@ -163,7 +174,7 @@ function succeeded<Start>(
 }
 
 function failed<Start>(before: SequenceState<Start>, step: string, failure: Failure): SequenceState<Start> {
-  const state = { ...before, steps: { ...before.steps, [step]: 'failed' as const } };
+  const state = { ...before, steps: settledSteps(before, step, 'failed') };
   if (step.startsWith(CHECK)) return state;
   if (state.ending === null) return endBy(state, { outcome: 'failed', step, failure });
   if (!step.startsWith(UNDO)) return state;
@@ -200,11 +211,11 @@ function goOn<Start>(
       .map((step) => ({ do: 'effect', effect: step.effect }));
   }
   if (definition.stay === undefined) return [];
-  const checks = Object.keys(state.timers).length;
+  const checks = state.timers.count;
   if (input.type === 'TimerFired') {
     return [{ do: 'effect', effect: { ...definition.stay.check(start, checks), step: `${CHECK}${checks}` } }];
   }
-  if (Object.values(state.timers).includes('set') || isOpen(state, CHECK)) return [];
+  if (state.timers.pending || isOpen(state, CHECK)) return [];
   return [{ do: 'timer', step: `stay:${checks + 1}`, seconds: definition.stay.checkSeconds(start) }];
 }
 

@@ -11,6 +11,8 @@ import { writeBatch } from './writer.js';
 const BATCH = 2000;
 const RETRY_MS = 250;
 const MAX_RETRY_MS = 5000;
+/** A stopped projection may be set going again through another instance; only its row tells. */
+const STOPPED_LOOK_MS = 500;
 
 /** The checkpoint isn't where this batch begins: somebody else was here. */
 class Moved extends Error {}
@@ -53,13 +55,16 @@ export class ProjectionLoop {
     while (!signal.aborted) {
       try {
         const checkpoint = await this.checkpoint();
-        if (checkpoint.status === 'stopped') return;
+        if (checkpoint.status === 'stopped') {
+          await pause(STOPPED_LOOK_MS, signal);
+          continue;
+        }
         await this.follow(checkpoint.position, signal, () => {
           delayMs = RETRY_MS;
         });
       } catch (error) {
         if (error instanceof Poison) {
-          if (await this.halt(error)) return;
+          if (await this.halt(error)) continue;
         } else if (!(error instanceof Moved)) {
           this.logger.warn({ error, projection: this.projection.name }, 'a projection could not go on; it tries again');
         }

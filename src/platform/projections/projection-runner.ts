@@ -118,8 +118,10 @@ export class ProjectionRunner extends ProjectionProgress {
 
   /** What the tables say, for projections that another instance moves. */
   private async look(): Promise<void> {
+    // Rows of earlier versions stay in the registry; how far those were says nothing about the tables of today.
     for (const row of await this.database.query<{ name: string; position: string }>(
-      'select name, max(position) as position from projection group by name',
+      `select name, position from projection where (name, version) in (select * from unnest($1::text[], $2::integer[]))`,
+      [this.projections.map(({ name }) => name), this.projections.map(({ version }) => version)],
     )) {
       const known = this.positions.get(row.name) ?? '';
       if (row.position > known) this.positions.set(row.name, row.position);

@@ -39,6 +39,8 @@ export async function attempt(
     const found = await executor.observe(effect.args, context);
     if (found.state === 'done') return { is: 'succeeded', result: found.result };
     if (effect.state === 'cancelling') return { is: 'cancelled' };
+    // Who is told to stop while it looks must not begin: an executor may wait for an abort that has been already.
+    controller.signal.throwIfAborted();
     return { is: 'succeeded', result: await executor.execute(effect.args, context) };
   } catch (error) {
     return judge(error, effect, controller.signal);

@@ -69,7 +69,7 @@ export class EffectWorker {
     await this.passOnCancels();
     const room = MAX_RUNNING - this.running.size;
     if (room <= 0) return;
-    for (const effect of await this.leases.take(room)) this.begin(effect);
+    for (const effect of await this.leases.take(room, [...this.running.keys()])) this.begin(effect);
   }
 
   private async passOnCancels(): Promise<void> {

@@ -52,7 +52,7 @@ export const effectsProjection: Projection<EffectRow> = {
       requested_event_id: 'text',
       requested_at: 'timestamptz',
     },
-    indexes: [['state', 'requested_at'], ['stream']],
+    indexes: [['state', 'requested_at'], ['stream'], ['watched']],
   },
   handles: ['EffectRequested', 'EffectCancelRequested', ...SETTLED, 'WatchEnded', 'SagaEnded'],
   keysOf: (event) => effectIdsOf(event as unknown as SagaEvent),

@@ -42,11 +42,14 @@ export class Leases {
     private readonly database: Database,
     /** Random per process start, so that a restarted process is somebody else. */
     readonly owner: string,
-    private readonly leaseSeconds: number,
+    readonly leaseSeconds: number,
   ) {}
 
-  /** Takes up to `limit` due effects, oldest first; at most one per resource. */
-  async take(limit: number): Promise<readonly LeasedEffect[]> {
+  /**
+   * Takes up to `limit` due effects, oldest first; at most one per resource. `busy` are those still under way here: their
+   * leases may have run out while the database was away, and yet nobody here may begin them again.
+   */
+  async take(limit: number, busy: readonly string[] = []): Promise<readonly LeasedEffect[]> {
     const due = await this.database.query<DueRow>(
       `select e.effect_id, e.stream, e.step, e.kind, e.args, e.timeout_seconds, e.retry, e.correlation_id,
               e.requested_event_id, e.state, e.resource
@@ -54,16 +57,17 @@ export class Leases {
         where e.state in ('pending', 'cancelling')
           and (l.effect_id is null
                or (l.state = 'waiting' and (l.run_after <= now() or e.state = 'cancelling'))
-               or (l.state <> 'waiting' and l.leased_until < now()))
+               or (l.state = 'running' and l.leased_until < now()))
+          and e.effect_id <> all($2::uuid[])
           and not exists (select 1 from effect_lease o where o.resource = e.resource and o.effect_id <> e.effect_id)
         order by e.requested_at, e.effect_id
         limit $1`,
-      [limit],
+      [limit, busy],
     );
     const taken: LeasedEffect[] = [];
     for (const row of due) {
       const lease = await this.takeOne(row);
-      if (lease !== null) taken.push(leased(row, lease));
+      if (lease !== null && (await this.isStillDue(row.effect_id))) taken.push(leased(row, lease));
     }
     return taken;
   }
@@ -76,7 +80,7 @@ export class Leases {
          on conflict (effect_id) do update
             set owner = $3, state = 'running', attempt = l.attempt + 1, run_after = null,
                 leased_until = now() + make_interval(secs => $4)
-          where l.state = 'waiting' or l.leased_until < now()
+          where l.state = 'waiting' or (l.state = 'running' and l.leased_until < now())
          returning attempt, failures`,
         [row.effect_id, row.resource, this.owner, this.leaseSeconds],
       );
@@ -86,6 +90,20 @@ export class Leases {
       if ((error as { code?: string }).code === UNIQUE_VIOLATION) return null;
       throw error;
     }
+  }
+
+  /**
+   * Between the look and the lease somebody else may have brought the effect to its end, and its undoing too. Asked with
+   * the lease in hand: from here on the answer can't change.
+   */
+  private async isStillDue(effectId: string): Promise<boolean> {
+    const ended = await this.database.query(
+      `delete from effect_lease l using effect e
+        where l.effect_id = $1 and e.effect_id = l.effect_id and e.state not in ('pending', 'cancelling')
+        returning l.effect_id`,
+      [effectId],
+    );
+    return ended.length === 0;
   }
 
   /** Extends the leases of what runs here; answers those that are still ours. */
@@ -119,7 +137,7 @@ export class Leases {
 
   /**
    * The outcome is in the log. The row stays until the projection has seen the outcome, so that nobody begins again in
-   * between; where the projection was faster, the row is nobody's any more and goes here.
+   * between, however late it is; where the projection was faster, the row is nobody's any more and goes here.
    */
   async settle(effectId: string): Promise<void> {
     await this.database.query(`update effect_lease set state = 'settled' where effect_id = $1 and owner = $2`, [
@@ -146,7 +164,7 @@ export class Leases {
     const dead = rows.map((row) => row.owner).filter(isDead);
     const ended = await this.database.query(
       `update effect_lease set leased_until = now() - interval '1 second'
-        where owner = any($1::text[]) and state <> 'waiting' returning effect_id`,
+        where owner = any($1::text[]) and state = 'running' returning effect_id`,
       [dead],
     );
     return ended.length;

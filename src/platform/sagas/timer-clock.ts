@@ -19,7 +19,7 @@ export class TimerClock {
   constructor(
     private readonly database: Database,
     private readonly runtime: SagaRuntime,
-    logger: Logger,
+    private readonly logger: Logger,
     pollMs: number,
   ) {
     this.ticker = new Ticker(
@@ -44,11 +44,17 @@ export class TimerClock {
       `select timer_id, stream, step, set_event_id from timer where due_at <= now() order by due_at limit 100`,
     );
     for (const timer of due) {
-      await this.runtime.deliver(timer.stream, {
-        input: { type: 'TimerFired', data: { timerId: timer.timer_id, step: timer.step } },
-        eventId: idFor(timer.timer_id, 'fired'),
-        causationId: timer.set_event_id,
+      await this.fire(timer).catch((error: unknown) => {
+        this.logger.warn({ error, stream: timer.stream }, 'a timer could not be fired; it is tried again');
       });
     }
+  }
+
+  private fire(timer: DueTimer): Promise<void> {
+    return this.runtime.deliver(timer.stream, {
+      input: { type: 'TimerFired', data: { timerId: timer.timer_id, step: timer.step } },
+      eventId: idFor(timer.timer_id, 'fired'),
+      causationId: timer.set_event_id,
+    });
   }
 }

@@ -26,7 +26,7 @@ export class Watcher {
     private readonly database: Database,
     private readonly runtime: SagaRuntime,
     executors: readonly EffectExecutor[],
-    logger: Logger,
+    private readonly logger: Logger,
     pollMs: number,
   ) {
     this.executors = new Map(executors.map((executor) => [executor.kind, executor]));
@@ -53,13 +53,20 @@ export class Watcher {
         where watched and state = 'succeeded'`,
     );
     for (const row of watched) {
-      const detail = (await this.executors.get(row.kind)?.ended?.(row.args, row.result)) ?? null;
-      if (detail === null) continue;
-      await this.runtime.deliver(row.stream, {
-        input: { type: 'WatchEnded', data: { effectId: row.effect_id, step: row.step, detail } },
-        eventId: idFor(row.effect_id, 'ended'),
-        causationId: row.requested_event_id,
+      await this.lookAt(row).catch((error: unknown) => {
+        const { stream, step } = row;
+        this.logger.warn({ error, stream, step }, 'what was started could not be looked at; it is tried again');
       });
     }
+  }
+
+  private async lookAt(row: WatchedRow): Promise<void> {
+    const detail = (await this.executors.get(row.kind)?.ended?.(row.args, row.result)) ?? null;
+    if (detail === null) return;
+    await this.runtime.deliver(row.stream, {
+      input: { type: 'WatchEnded', data: { effectId: row.effect_id, step: row.step, detail } },
+      eventId: idFor(row.effect_id, 'ended'),
+      causationId: row.requested_event_id,
+    });
   }
 }

@@ -1,0 +1,288 @@
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+
+import type { StoredEvent } from '#domain/kernel/event';
+import type { EffectRequest } from '#domain/kernel/saga';
+import { sequence, type Step } from '#domain/kernel/sequence';
+import { Database } from '#platform/database/database';
+import { InMemoryEventStore } from '#platform/event-store/in-memory.event-store';
+import { newId } from '#platform/ids/ids';
+import { ProjectionRunner } from '#platform/projections/projection-runner';
+import type { AnyProjection } from '#platform/projections/tables';
+import type { EffectContext, EffectExecutor } from '#platform/sagas/effect.port';
+import { effectsProjection } from '#platform/sagas/effects.projection';
+import { Leases } from '#platform/sagas/leases';
+import type { AnySaga } from '#platform/sagas/runtime';
+import { type EngineTimes, SagaEngine } from '#platform/sagas/saga-engine';
+import { timersProjection } from '#platform/sagas/timers.projection';
+
+import { freshDatabase } from '../kit/database.js';
+import { anEvent } from '../kit/event-stores.js';
+import { eventually } from '../kit/eventually.js';
+import { silentLog } from '../kit/silent-log.js';
+
+/** A door that work waits at until the test opens it. */
+class Gate {
+  private opener: () => void = () => undefined;
+  readonly opened = new Promise<void>((resolve) => (this.opener = resolve));
+  open(): void {
+    this.opener();
+  }
+}
+
+/** A database that can be slow at one kind of statement. */
+class SlowDatabase extends Database {
+  readonly asked: string[] = [];
+  slow: { readonly at: string; readonly gate: Gate } | null = null;
+
+  override async query<Row extends object>(sql: string, values: readonly unknown[] = []): Promise<Row[]> {
+    this.asked.push(sql);
+    if (this.slow !== null && sql.includes(this.slow.at)) await this.slow.gate.opened;
+    return super.query<Row>(sql, values);
+  }
+}
+
+const TIMES: EngineTimes = {
+  leaseSeconds: 30,
+  heartbeatMs: 20,
+  effectPollMs: 10,
+  timerPollMs: 20,
+  watchPollMs: 20,
+};
+
+const effect = (kind: string, more: Partial<EffectRequest> = {}): EffectRequest => ({
+  step: kind,
+  title: kind,
+  kind,
+  args: {},
+  resource: newId(),
+  timeoutSeconds: 1000,
+  retry: { attempts: 3, baseMs: 5, maxMs: 10 },
+  ...more,
+});
+
+const trial = (groups: (id: string) => readonly (readonly Step[])[]): AnySaga =>
+  sequence<{ id: string }>({
+    name: 'trial',
+    version: 1,
+    listensTo: ['TrialAsked', 'TrialStopped'],
+    correlate: (event) => ({ id: event.stream.slice('ask-'.length), starts: event.type === 'TrialAsked' }),
+    start: (_type, data) => ({ id: data['id'] as string }),
+    stop: (type) => (type === 'TrialStopped' ? { code: 'stopped', message: 'stopped' } : null),
+    groups: ({ id }) => groups(id),
+    conclude: () => [],
+  });
+
+const executor = (
+  kind: string,
+  execute: (context: EffectContext) => Promise<unknown>,
+  more: Partial<EffectExecutor> = {},
+): EffectExecutor => ({
+  kind,
+  observe: () => Promise.resolve({ state: 'absent' }),
+  execute: async (_args, context) => {
+    await execute(context);
+    return {};
+  },
+  ...more,
+});
+
+const untilAborted = ({ signal }: EffectContext) =>
+  new Promise<void>((_resolve, reject) => {
+    signal.addEventListener('abort', () => {
+      reject(new Error('told to stop'));
+    });
+  });
+
+describe('the saga machinery under races', () => {
+  let fresh: Awaited<ReturnType<typeof freshDatabase>>;
+  let store: InMemoryEventStore;
+  let runner: ProjectionRunner;
+  let database: SlowDatabase;
+  let engine: SagaEngine | null;
+
+  beforeEach(async () => {
+    fresh = await freshDatabase();
+    store = new InMemoryEventStore();
+    database = new SlowDatabase(fresh.url);
+    engine = null;
+    const projections = [effectsProjection, timersProjection] as unknown as AnyProjection[];
+    runner = new ProjectionRunner(fresh.database, store, projections, silentLog);
+    await runner.start();
+  });
+
+  afterEach(async () => {
+    await engine?.stop();
+    await database.close();
+    await runner.stop();
+    await fresh.drop();
+  });
+
+  const run = async (saga: AnySaga, executors: readonly EffectExecutor[], times: Partial<EngineTimes> = {}) => {
+    engine = new SagaEngine({
+      database,
+      store,
+      sagas: [saga],
+      executors,
+      logger: silentLog,
+      times: { ...TIMES, ...times },
+      caughtUp: () => runner.caughtUp(),
+    });
+    await engine.start();
+  };
+  const say = (type: string, id: string) => store.append(`ask-${id}`, 'any', [anEvent(type, { id })]);
+  const logOf = async (id: string) => {
+    const events: StoredEvent[] = [];
+    for await (const event of store.readStream(`trial-${id}`)) events.push(event);
+    return events;
+  };
+  const ended = (id: string) =>
+    eventually(async () => {
+      const last = (await logOf(id)).at(-1);
+      if (last?.type !== 'SagaEnded') throw new Error(`the saga is at ${last?.type ?? 'nothing'}`);
+      return (last.data as { outcome: string }).outcome;
+    }, 5);
+
+  it('never begins again what it is doing, even when its own lease ran out meanwhile', async () => {
+    const gate = new Gate();
+    let begun = 0;
+    const long = executor('long', () => {
+      begun += 1;
+      return gate.opened;
+    });
+    const quick = executor('quick', () => Promise.resolve());
+    await run(
+      trial((id) => [[{ effect: effect(id) }]]),
+      [long, quick],
+      { heartbeatMs: 60_000 },
+    );
+    await say('TrialAsked', 'long');
+    await eventually(() => {
+      expect(begun).toBe(1);
+    });
+    await fresh.database.query(`update effect_lease set leased_until = now() - interval '1 second'`);
+    await say('TrialAsked', 'quick');
+    await ended('quick');
+    gate.open();
+    expect(await ended('long')).toBe('completed');
+    expect(begun).toBe(1);
+  });
+
+  it('does not begin an effect that was cancelled while it looked', async () => {
+    const gate = new Gate();
+    let executed = 0;
+    const signals: AbortSignal[] = [];
+    const looking = executor(
+      'looking',
+      (context) => {
+        executed += 1;
+        return context.signal.aborted ? Promise.resolve() : untilAborted(context);
+      },
+      {
+        observe: async (_args, context) => {
+          signals.push(context.signal);
+          await gate.opened;
+          return { state: 'absent' };
+        },
+      },
+    );
+    await run(
+      trial(() => [[{ effect: effect('looking') }]]),
+      [looking],
+    );
+    await say('TrialAsked', 'x');
+    await eventually(() => {
+      expect(signals).toHaveLength(1);
+    });
+    await say('TrialStopped', 'x');
+    await eventually(() => {
+      expect(signals[0]?.aborted).toBe(true);
+    });
+    gate.open();
+    expect(await ended('x')).toBe('cancelled');
+    expect(executed).toBe(0);
+  });
+
+  it('notices what ended by itself though something else can not be looked at', async () => {
+    let gone = false;
+    const started = (kind: string, look: () => Promise<string | null>) =>
+      executor(kind, () => Promise.resolve(), { ended: look });
+    const blind = started('blind', () => Promise.reject(new Error('not reachable')));
+    const seen = started('seen', () => Promise.resolve(gone ? 'it is gone' : null));
+    const wait = executor('wait', untilAborted);
+    const saga = trial((id) => [[{ effect: effect(id, { watched: true }) }], [{ effect: effect('wait') }]]);
+    await run(saga, [blind, seen, wait]);
+    await say('TrialAsked', 'blind');
+    await eventually(async () => {
+      expect(await logOf('blind')).toHaveLength(4);
+    });
+    await say('TrialAsked', 'seen');
+    await eventually(async () => {
+      expect(await logOf('seen')).toHaveLength(4);
+    });
+    gone = true;
+    expect(await ended('seen')).toBe('failed');
+  });
+
+  it('fires timers though another one can not be delivered', async () => {
+    const metadata = anEvent('x', {}).metadata;
+    const timerId = newId();
+    const timer = { id: newId(), type: 'TimerSet', data: { timerId, step: 'stay:1', seconds: 0 }, metadata };
+    await store.append('retired-x', 'any', [timer]);
+    const staying = sequence<object>({
+      name: 'trial',
+      version: 1,
+      listensTo: ['TrialAsked'],
+      correlate: () => ({ id: 'x', starts: true }),
+      start: () => ({}),
+      stop: () => null,
+      groups: () => [[{ effect: effect('quick') }]],
+      stay: {
+        checkSeconds: () => 0.1,
+        check: () => effect('quick'),
+        closes: () => ({ code: 'idle', message: 'idle' }),
+      },
+      conclude: () => [],
+    }) as AnySaga;
+    await run(staying, [executor('quick', () => Promise.resolve())]);
+    await say('TrialAsked', 'x');
+    expect(await ended('x')).toBe('closed');
+  });
+
+  describe('leases', () => {
+    const request = async () => {
+      const data = { ...effect('make'), effectId: newId(), endsEffects: [] };
+      await store.append('trial-x', 'any', [anEvent('EffectRequested', data)]);
+      await runner.caughtUp();
+      return data;
+    };
+
+    it('are not given for an effect that came to its end since the look', async () => {
+      const { effectId } = await request();
+      const gate = new Gate();
+      database.slow = { at: 'insert into effect_lease', gate };
+      const late = new Leases(database, 'late', 30).take(64);
+      await eventually(() => {
+        expect(database.asked.some((sql) => sql.includes('insert into effect_lease'))).toBe(true);
+      });
+      const early = new Leases(fresh.database, 'early', 30);
+      expect(await early.take(64)).toHaveLength(1);
+      const outcome = anEvent('EffectFailed', { effectId, step: 'make', attempt: 1, failure: {} });
+      await store.append('trial-x', 'any', [outcome]);
+      await early.settle(effectId);
+      await runner.caughtUp();
+      gate.open();
+      expect(await late).toEqual([]);
+      expect(await fresh.database.query('select effect_id from effect_lease')).toEqual([]);
+    });
+
+    it('are never taken over once the log has the outcome, however late the table is', async () => {
+      const { effectId } = await request();
+      const early = new Leases(fresh.database, 'early', 0);
+      await early.take(64);
+      await early.settle(effectId);
+      const late = new Leases(database, 'late', 30);
+      await late.expire(() => true);
+      expect(await late.take(64)).toEqual([]);
+    });
+  });
+});

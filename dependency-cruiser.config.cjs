@@ -54,7 +54,7 @@ module.exports = {
     {
       name: 'no-test-code-in-production',
       severity: 'error',
-      from: { path: '^(src|lab)/', pathNot: '\\.spec\\.ts$' },
+      from: { path: '^(src|lab|bench)/', pathNot: '\\.spec\\.ts$' },
       to: { path: '^test/' },
     },
     {
@@ -62,6 +62,12 @@ module.exports = {
       severity: 'error',
       from: { path: '^src/', pathNot: '^src/main\\.ts$' },
       to: { path: '^lab/' },
+    },
+    {
+      name: 'nothing-needs-the-benches',
+      severity: 'error',
+      from: { path: '^(src|lab|test)/' },
+      to: { path: '^bench/' },
     },
     { name: 'no-cycles', severity: 'error', from: {}, to: { circular: true } },
   ],

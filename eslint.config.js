@@ -38,7 +38,7 @@ export default tseslint.config(
       '@typescript-eslint/no-non-null-assertion': 'off',
     },
   },
-  { files: ['lab/**/*.ts', 'scripts/**/*.mjs'], rules: { 'no-console': 'off' } },
+  { files: ['lab/**/*.ts', 'bench/**/*.ts', 'scripts/**/*.mjs'], rules: { 'no-console': 'off' } },
   {
     files: ['**/*.mjs', '*.js', '**/*.cjs'],
     languageOptions: {

@@ -18,7 +18,7 @@ export default {
   // A shared machine may be slow; what is slow by nature says so itself.
   testTimeout: 30_000,
   projects: [
-    project('unit', ['<rootDir>/src/**/*.spec.ts', '<rootDir>/lab/**/*.spec.ts']),
+    project('unit', ['<rootDir>/src/**/*.spec.ts', '<rootDir>/lab/**/*.spec.ts', '<rootDir>/bench/**/*.spec.ts']),
     project('architecture', ['<rootDir>/test/architecture/**/*.spec.ts']),
     project('contract', ['<rootDir>/test/contract/**/*.spec.ts'], postgres),
     project('e2e', ['<rootDir>/test/e2e/**/*.spec.ts'], postgres),

@@ -3,7 +3,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import { buildFleet, type BuiltVm } from './guests/built-fleet.js';
-import { DATACENTER } from './guests/fleet.js';
+import { DATACENTER, FLEET, type GuestVm } from './guests/fleet.js';
 import { AgentServer } from './vma/agent-server.js';
 import type { MisbehaviourSettings } from './vma/misbehaviour.js';
 import { Vcenter } from './vma/vcenter.js';
@@ -45,8 +45,10 @@ export async function startLab(options: {
   readonly dir: string;
   readonly port: number;
   readonly vcenterPassword?: string;
+  /** The VMs of the vCenter; `FLEET` unless told. */
+  readonly vms?: readonly GuestVm[];
 }): Promise<Lab> {
-  const built = await buildFleet(options.dir);
+  const built = await buildFleet(options.dir, options.vms ?? FLEET);
   const vms = built.map(labVm);
   const password = options.vcenterPassword ?? (await keptPassword(options.dir));
   const vcenter = { host: VCENTER_HOST, username: VCENTER_USERNAME, password, datacenter: DATACENTER };

@@ -17,6 +17,16 @@ interface Running {
   readonly ready: Readonly<Record<string, unknown>>;
 }
 
+/** What is different from a demonstration's stage. */
+export interface StageSettings {
+  /** How the path of the stage's folder begins. Sockets lie deep in it, and their paths have little room. */
+  readonly dirPrefix?: string;
+  /** The folder of the lab's disks, which stays when the stage is left. */
+  readonly labDir?: string;
+  /** The lab's program and its first arguments. */
+  readonly labProgram?: readonly string[];
+}
+
 /** The whole small world of one demonstration: a folder, the lab, OMA; `leave` takes all of it away again. */
 export class Stage {
   private constructor(
@@ -27,19 +37,21 @@ export class Stage {
     private readonly oma: Running,
   ) {}
 
-  static async enter(): Promise<Stage> {
-    const dir = await mkdtemp(join(tmpdir(), 'oma-demo-'));
+  static async enter(settings: StageSettings = {}): Promise<Stage> {
+    const dir = await mkdtemp(settings.dirPrefix ?? join(tmpdir(), 'oma-demo-'));
+    const labProgram = settings.labProgram ?? ['dist/lab/main.js'];
+    const labDir = settings.labDir ?? join(dir, 'lab');
     const password = randomBytes(18).toString('base64url');
     const vcenterPassword = randomBytes(18).toString('base64url');
     const started: Running[] = [];
     try {
-      const lab = await start(['dist/lab/main.js', '--dir', join(dir, 'lab'), '--port', '0'], {
+      const lab = await start([...labProgram, '--dir', labDir, '--port', '0'], {
         LAB_VCENTER_PASSWORD: vcenterPassword,
       });
       started.push(lab);
       const oma = await start(['dist/src/main.js', '--ready-line'], {
         OMA_PORT: '0',
-        OMA_DATA_DIR: join(dir, 'oma'),
+        OMA_DATA_DIR: dataDirIn(dir),
         OMA_ADMIN_PASSWORD: password,
         OMA_VMA_URL: String(lab.ready['url']),
         OMA_LOG_LEVEL: 'warn',
@@ -60,6 +72,15 @@ export class Stage {
     return String(this.oma.ready['url']);
   }
 
+  /** OMA's own process; its database and the programs it starts are others. */
+  get omaPid(): number {
+    return this.oma.child.pid ?? 0;
+  }
+
+  get omaDataDir(): string {
+    return dataDirIn(this.dir);
+  }
+
   /** Ends both programs, removes the folder, and answers what is left all the same: that should be nothing. */
   async leave(): Promise<readonly string[]> {
     await stop(this.oma.child);
@@ -68,6 +89,10 @@ export class Stage {
     if (left.length === 0) await rm(this.dir, { recursive: true, force: true });
     return left;
   }
+}
+
+function dataDirIn(dir: string): string {
+  return join(dir, 'oma');
 }
 
 async function start(args: readonly string[], environment: Readonly<Record<string, string>>): Promise<Running> {

@@ -3,7 +3,7 @@ import { mkdir, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import { makeDisk } from './disk-image.js';
-import { FLEET, type GuestDisk, type GuestVm } from './fleet.js';
+import type { GuestDisk, GuestVm } from './fleet.js';
 
 const MIB = 1024 * 1024;
 /** Goes up when the disks' content changes, so that disks of another time aren't taken for today's. */
@@ -21,11 +21,11 @@ export interface BuiltDisk {
   readonly manifestFile: string;
 }
 
-/** Builds the disks of the fleet in `dir`; those that are there already are kept. */
-export async function buildFleet(dir: string): Promise<readonly BuiltVm[]> {
+/** Builds the disks of the VMs in `dir`; those that are there already are kept. */
+export async function buildFleet(dir: string, vms: readonly GuestVm[]): Promise<readonly BuiltVm[]> {
   await mkdir(dir, { recursive: true, mode: 0o700 });
   const built: BuiltVm[] = [];
-  for (const vm of FLEET) {
+  for (const vm of vms) {
     const disks: BuiltDisk[] = [];
     for (const disk of vm.disks) disks.push(await buildDisk(dir, vm, disk));
     built.push({ ...vm, disks });

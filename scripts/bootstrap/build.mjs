@@ -7,7 +7,7 @@ import { quietly, step } from './quiet.mjs';
 
 const stamp = 'dist/.oma-built';
 
-/** Compiles src and lab into dist, unless that was done from exactly these files. */
+/** Compiles src, lab and bench into dist, unless that was done from exactly these files. */
 export async function buildIfStale() {
   const files = sourceFiles();
   const wanted = { files, key: keyOf(files) };
@@ -34,7 +34,7 @@ function sourceFiles() {
           .map((entry) => join(entry.parentPath, entry.name))
       : [];
   const settings = ['tsconfig.json', 'tsconfig.build.json', 'package.json', 'package-lock.json'];
-  return [...inFolder('src'), ...inFolder('lab'), ...settings].sort();
+  return [...inFolder('src'), ...inFolder('lab'), ...inFolder('bench'), ...settings].sort();
 }
 
 function keyOf(files) {

@@ -22,6 +22,9 @@ const needed = {
 /** Those that make the lab's disks (`npm start -- --lab`, the demo, the tests). */
 const neededByTheLab = { mke2fs: 'e2fsprogs', debugfs: 'e2fsprogs' };
 
+/** Those that the benches compare with. */
+const neededByTheBenches = { openssl: 'openssl', tar: 'tar', gzip: 'gzip' };
+
 /** A plain user's PATH often lacks the folders of the administrator's programs, where several of ours are. */
 export function findAdministratorsPrograms() {
   const folders = (process.env.PATH ?? '').split(delimiter).filter(Boolean);
@@ -32,7 +35,11 @@ export function findAdministratorsPrograms() {
 /** Installs the missing programs when this user may, else fails with the one command that does. */
 export async function ensurePrograms(command) {
   const lab = command !== 'start' || process.argv.includes('--lab');
-  const wanted = lab ? { ...needed, ...neededByTheLab } : needed;
+  const wanted = {
+    ...needed,
+    ...(lab && neededByTheLab),
+    ...(command === 'bench' && neededByTheBenches),
+  };
   let missing = missingOf(wanted);
   if (missing.length > 0 && process.getuid?.() === 0 && onPath('apt-get')) {
     await install(packagesOf(wanted, missing));

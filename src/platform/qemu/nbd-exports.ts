@@ -9,6 +9,9 @@ import { imageNode } from './node-graph.js';
 
 const READY_SECONDS = 15;
 
+/** How every export treats its image: until it is ended, four clients at most, and what is zero is a hole. */
+export const EXPORT_BEHAVIOUR = ['--persistent', '--shared=4', '--discard=unmap', '--detect-zeroes=unmap'];
+
 export interface RunningExport {
   readonly port: number;
   readonly daemon: DaemonIdentity;
@@ -89,11 +92,10 @@ export class NbdExports {
     file: string,
     address: { readonly port: number; readonly exportName: string },
   ): Promise<DaemonIdentity> {
-    const behaviour = ['--persistent', '--shared=4', '--discard=unmap', '--detect-zeroes=unmap'];
     const place = ['--bind=127.0.0.1', `--port=${address.port}`, `--export-name=${address.exportName}`];
     return this.runner.spawnDaemon({
       program: 'qemu-nbd',
-      args: [...behaviour, ...place, this.pidFileArgument(exportId), imageNode(file)],
+      args: [...EXPORT_BEHAVIOUR, ...place, this.pidFileArgument(exportId), imageNode(file)],
       logFile: join(this.folder(exportId), 'qemu-nbd.log'),
     });
   }

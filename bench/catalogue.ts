@@ -1,0 +1,6 @@
+import { backup } from './benches/backup.js';
+import { mount } from './benches/mount.js';
+import type { Bench } from './harness/bench.js';
+
+/** All benches, in the order in which they run. */
+export const BENCHES: readonly Bench[] = [backup, mount];

@@ -1,0 +1,69 @@
+import { DATACENTER, type GuestVm } from '#lab/guests/fleet';
+import type { GuestTree } from '#lab/guests/guest-tree';
+import { seededBytes } from '#lab/guests/seeded-bytes';
+
+const MIB = 1024 * 1024;
+const FILE_MIB = 16;
+/** Room for a partition table before the filesystem and after it. */
+const AROUND_PARTITION_MIB = 4;
+
+/** A VM with one disk: an ext4 filesystem with a tree of files. Sizes are those of the goals, multiplied by `scale`. */
+export interface BenchGuest {
+  readonly name: string;
+  readonly sizeMib: number;
+  plant(tree: GuestTree, scale: number): void;
+}
+
+/** The disk that the goals speak of: 2 GiB, 1 GiB of it data. */
+export const FULL_DISK: BenchGuest = {
+  name: 'two-gib',
+  sizeMib: 2048,
+  plant: (tree, scale) => {
+    plantData(tree, 1024 * scale);
+  },
+};
+
+export const GUESTS: readonly BenchGuest[] = [FULL_DISK];
+
+/** The guest as a VM of the lab's vCenter. */
+export function asVm(guest: BenchGuest, scale: number): GuestVm {
+  const sizeMib = Math.ceil(guest.sizeMib * scale);
+  const number = String(GUESTS.indexOf(guest)).padStart(12, '0');
+  return {
+    id: `564d7a10-0000-4000-8001-${number}`,
+    name: guest.name,
+    path: `/${DATACENTER}/vm/Bench/${guest.name}`,
+    powerState: 'poweredOn',
+    guestOs: 'linux',
+    memoryMb: 1024,
+    cpuCount: 1,
+    disks: [
+      {
+        deviceKey: 2000,
+        sizeMib,
+        partitions: [
+          {
+            kind: 'ext4',
+            sizeMib: sizeMib - AROUND_PARTITION_MIB,
+            plant: (tree) => {
+              guest.plant(tree, scale);
+            },
+          },
+        ],
+      },
+    ],
+  };
+}
+
+/** Files of 16 MiB: one of random bytes, one of their hexadecimal digits, which compress to half, and so on. */
+export function plantData(tree: GuestTree, sizeMib: number): void {
+  tree.folder('data');
+  const files = Math.ceil(sizeMib / FILE_MIB);
+  for (let index = 0; index < files; index++) {
+    const seed = `data ${index}`;
+    const bytes = FILE_MIB * MIB;
+    const content =
+      index % 2 === 0 ? seededBytes(seed, bytes) : Buffer.from(seededBytes(seed, bytes / 2).toString('hex'), 'latin1');
+    tree.file(`data/${String(index).padStart(3, '0')}`, content);
+  }
+}

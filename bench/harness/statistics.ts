@@ -1,0 +1,18 @@
+/** The middle of the values, or the mean of the two in the middle. Throws without any value. */
+export function median(values: readonly number[]): number {
+  const sorted = values.toSorted((one, other) => one - other);
+  const upper = sorted[Math.floor(sorted.length / 2)];
+  const lower = sorted[Math.floor((sorted.length - 1) / 2)];
+  if (upper === undefined || lower === undefined) throw new Error('there is no median of no values');
+  return (lower + upper) / 2;
+}
+
+/** The smallest and the largest of the values: their whole spread, nothing left out. */
+export function spread(values: readonly number[]): { readonly low: number; readonly high: number } {
+  return { low: Math.min(...values), high: Math.max(...values) };
+}
+
+/** Rounded to so many digits that count, so that tables and documents don't claim more than was measured. */
+export function rounded(value: number, digits = 4): number {
+  return Number(value.toPrecision(digits));
+}

@@ -4,6 +4,9 @@ import { join } from 'node:path';
 
 import { buildFleet, type BuiltVm } from './guests/built-fleet.js';
 import { DATACENTER, FLEET, type GuestVm } from './guests/fleet.js';
+import { type Guest, guestOf } from './guests/guest.js';
+import type { TrackedDisk } from './guests/tracked-disk.js';
+import type { AgentKind } from './vma/agent.js';
 import { AgentServer } from './vma/agent-server.js';
 import type { MisbehaviourSettings } from './vma/misbehaviour.js';
 import { Vcenter } from './vma/vcenter.js';
@@ -21,7 +24,10 @@ export interface Lab {
     readonly password: string;
     readonly datacenter: string;
   };
+  /** As they are now: a disk may have been resized. */
   readonly vms: readonly LabVm[];
+  /** Throws when there is no such disk. */
+  guest(vmPath: string, deviceKey: number): Guest;
   /** Replaces the agent's misbehaviour; `{}` ends it. */
   misbehave(settings: MisbehaviourSettings): void;
   /** Ends all copies and connections; the disks stay. */
@@ -45,24 +51,37 @@ export async function startLab(options: {
   readonly dir: string;
   readonly port: number;
   readonly vcenterPassword?: string;
-  /** The VMs of the vCenter; `FLEET` unless told. */
+  /** The VMs instead of the lab's own. */
   readonly vms?: readonly GuestVm[];
+  /** `modern` when nothing is said. */
+  readonly agentKind?: AgentKind;
 }): Promise<Lab> {
   const built = await buildFleet(options.dir, options.vms ?? FLEET);
-  const vms = built.map(labVm);
+  const vms = () => built.map(labVm);
   const password = options.vcenterPassword ?? (await keptPassword(options.dir));
   const vcenter = { host: VCENTER_HOST, username: VCENTER_USERNAME, password, datacenter: DATACENTER };
-  const server = new AgentServer(new Vcenter(vcenter, built), factsOf({ vcenter, vms }));
+  const contacts = { askBase: () => Promise.resolve(null), completed: () => Promise.resolve() };
+  const facts = () => factsOf({ vcenter, vms: vms() });
+  const server = new AgentServer(options.agentKind ?? 'modern', new Vcenter(vcenter, built), contacts, facts);
   const url = await server.listen(options.port);
   return {
     url,
     vcenter,
-    vms,
+    get vms() {
+      return vms();
+    },
+    guest: (vmPath, deviceKey) => guestOf(diskOf(built, vmPath, deviceKey)),
     misbehave: (settings) => {
       server.misbehaviour.replace(settings);
     },
     stop: () => server.close(),
   };
+}
+
+function diskOf(vms: readonly BuiltVm[], vmPath: string, deviceKey: number): TrackedDisk {
+  const disk = vms.find(({ path }) => path === vmPath)?.disks.find((one) => one.deviceKey === deviceKey);
+  if (disk === undefined) throw new Error(`there is no disk ${deviceKey} of ${vmPath}`);
+  return disk;
 }
 
 /** The same at every start in one folder, so that credentials stored earlier go on working. */
@@ -88,5 +107,10 @@ export function factsOf({ vcenter, vms }: Pick<Lab, 'vcenter' | 'vms'>): LabFact
 }
 
 function labVm({ id, name, path, disks }: BuiltVm): LabVm {
-  return { id, name, path, disks };
+  return {
+    id,
+    name,
+    path,
+    disks: disks.map(({ deviceKey, file, sizeBytes, manifestFile }) => ({ deviceKey, file, sizeBytes, manifestFile })),
+  };
 }

@@ -1,18 +1,16 @@
-import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { mkdir, open, rm } from 'node:fs/promises';
 import { basename } from 'node:path';
-import { promisify } from 'node:util';
 
 import type { GuestDisk, GuestPartition } from './fleet.js';
 import { GuestTree } from './guest-tree.js';
 import type { DiskManifest } from './manifest.js';
+import { runProgram } from './program.js';
 import { seededBytes } from './seeded-bytes.js';
 
 const MIB = 1024 * 1024;
 const SECTORS_PER_MIB = 2048;
 const FIRST_PARTITION_MIB = 1;
-const PROGRAM_LIMIT_MS = 60_000;
 
 interface PlacedPartition {
   readonly partition: GuestPartition;
@@ -21,18 +19,19 @@ interface PlacedPartition {
 }
 
 /**
- * Makes a raw, sparse disk with a GUID partition table at `file` and answers what is on it. `scratch` is a folder of its
- * own that is made and removed. Nothing is mounted, so no privilege is needed.
+ * Makes a raw, sparse disk at `file`, with a GUID partition table if it has partitions, and answers what is on it.
+ * `scratch` is a folder of its own that is made and removed. Nothing is mounted, so no privilege is needed.
  */
 export async function makeDisk(disk: GuestDisk, file: string, scratch: string): Promise<DiskManifest> {
   const image = await open(file, 'w', 0o600);
   try {
     await image.truncate(disk.sizeMib * MIB);
+    if (disk.seed !== undefined) await image.write(seededBytes(disk.seed, disk.sizeMib * MIB), 0);
   } finally {
     await image.close();
   }
   const placed = place(disk.partitions);
-  await writePartitionTable(file, placed);
+  if (placed.length > 0) await writePartitionTable(file, placed);
   let manifest: DiskManifest = { partition: null, files: [], others: [] };
   for (const { partition, number, startMib } of placed) {
     if (partition.kind === 'unreadable') {
@@ -67,7 +66,7 @@ async function writePartitionTable(file: string, placed: readonly PlacedPartitio
     ({ partition, number, startMib }) =>
       `start=${startMib * SECTORS_PER_MIB}, size=${partition.sizeMib * SECTORS_PER_MIB}, type=linux, uuid=${seededUuid(`${basename(file)} partition ${number}`)}`,
   );
-  await run(
+  await runProgram(
     'sfdisk',
     ['--quiet', file],
     ['label: gpt', `label-id: ${seededUuid(`${basename(file)} table`)}`, ...lines, ''].join('\n'),
@@ -77,7 +76,7 @@ async function writePartitionTable(file: string, placed: readonly PlacedPartitio
 async function writeExt4(file: string, folder: string, startMib: number, sizeMib: number): Promise<void> {
   const extended = `offset=${startMib * MIB},hash_seed=${seededUuid('hash seed')},lazy_itable_init=1,nodiscard`;
   const uuid = seededUuid(`${basename(file)} filesystem`);
-  await run('mke2fs', ['-q', '-F', '-t', 'ext4', '-d', folder, '-E', extended, '-U', uuid, file, `${sizeMib}M`]);
+  await runProgram('mke2fs', ['-q', '-F', '-t', 'ext4', '-d', folder, '-E', extended, '-U', uuid, file, `${sizeMib}M`]);
 }
 
 /** Bytes that begin as XFS does and mean nothing after that. */
@@ -95,14 +94,4 @@ async function writeUnreadable(file: string, startMib: number, sizeMib: number):
 function seededUuid(seed: string): string {
   const hex = createHash('sha256').update(seed).digest('hex');
   return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-4${hex.slice(13, 16)}-8${hex.slice(17, 20)}-${hex.slice(20, 32)}`;
-}
-
-/** The standard input carries sfdisk's script; programs of the system's administrator may not be on a user's path. */
-async function run(program: string, args: readonly string[], input = ''): Promise<void> {
-  const running = promisify(execFile)(program, args, {
-    timeout: PROGRAM_LIMIT_MS,
-    env: { ...process.env, PATH: `${process.env['PATH'] ?? ''}:/usr/sbin:/sbin` },
-  });
-  running.child.stdin?.on('error', () => undefined).end(input);
-  await running;
 }

@@ -17,7 +17,10 @@ export interface GuestVm {
 export interface GuestDisk {
   readonly deviceKey: number;
   readonly sizeMib: number;
+  /** None at all: the disk has no partition table either. */
   readonly partitions: readonly GuestPartition[];
+  /** A disk without partitions is full of the bytes of this seed; without one it is empty. */
+  readonly seed?: string;
 }
 
 /** `ext4` partitions hold a tree, `unreadable` ones bytes that look like a filesystem at first glance and are none. */

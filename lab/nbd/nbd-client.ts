@@ -62,7 +62,10 @@ export class NbdClient {
     return this.request(CMD_WRITE, offset, data.length, data);
   }
 
-  /** Leaves a hole where the image can have one; a server that doesn't know the request is sent zeros. */
+  /**
+   * The bytes read as zeros afterwards, also above a backing file, and take no room where the image can do without; a
+   * server that doesn't know the request is sent zeros.
+   */
   writeZeroes(offset: number, length: number): Promise<void> {
     if (!this.facts.canWriteZeroes) return this.write(offset, Buffer.alloc(length));
     return this.request(CMD_WRITE_ZEROES, offset, length);
@@ -92,8 +95,11 @@ export class NbdClient {
       }
       const cookie = ++this.lastCookie;
       this.pending.set(cookie, { resolve, reject });
+      // Corked, both go to the system in one call, and the data isn't copied for it.
+      this.socket.cork();
       this.socket.write(header(type, cookie, offset, length));
       if (data !== undefined) this.socket.write(data);
+      this.socket.uncork();
     });
   }
 

@@ -2,29 +2,36 @@ import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
-import { Agent, understood } from './agent.js';
+import { Agent, type AgentKind, understood } from './agent.js';
+import type { RunContacts } from './backup-run.js';
 import { Misbehaviour, misbehaviourSettings } from './misbehaviour.js';
 import { nonsense } from './nonsense.js';
 import { Refusal } from './refusal.js';
 import type { Vcenter } from './vcenter.js';
 
 const MAX_BODY_BYTES = 1024 * 1024;
-const PROGRESS = '/api/v1/progress/';
+const PROGRESS = /^GET \/api\/v1\/progress\/([^/]+)$/;
+const HASHES = /^GET \/api\/v1\/backup\/([^/]+)\/hashes\/([^/]+)$/;
+/** What an agent of old has never heard of. */
+const MODERN = /^POST \/api\/v1\/backup\/(stop|preflight)$|\/hashes\//;
 
 /** The agent's HTTP interface on the loopback, with the lab's own door (`/lab/…`) beside it. */
 export class AgentServer {
-  readonly misbehaviour = new Misbehaviour(() => {
-    this.vanish();
+  readonly misbehaviour = new Misbehaviour((jobs) => {
+    if (jobs === 'forget jobs') void this.agent.forgetAll();
+    this.server.closeAllConnections();
   });
   private readonly agent: Agent;
   private readonly server: Server;
 
-  /** @param facts what `GET /lab/facts` answers beside the address; no secrets. */
+  /** @param facts answers what `GET /lab/facts` tells beside the address; no secrets. */
   constructor(
+    kind: AgentKind,
     vcenter: Vcenter,
-    private readonly facts: object,
+    contacts: RunContacts,
+    private readonly facts: () => object,
   ) {
-    this.agent = new Agent(vcenter, this.misbehaviour);
+    this.agent = new Agent(kind, vcenter, this.misbehaviour, contacts);
     this.server = createServer((request, response) => void this.serve(request, response));
   }
 
@@ -47,11 +54,6 @@ export class AgentServer {
     await this.agent.forgetAll();
   }
 
-  private vanish(): void {
-    void this.agent.forgetAll();
-    this.server.closeAllConnections();
-  }
-
   private async serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const path = (request.url ?? '/').split('?')[0] ?? '/';
     const ofLab = path.startsWith('/lab/');
@@ -64,7 +66,7 @@ export class AgentServer {
       }
       const route = `${request.method ?? ''} ${path}`;
       if (ofLab) sendJson(response, this.answerLab(route, body));
-      else this.sendAnswer(response, this.answer(route, body));
+      else this.sendAnswer(response, await this.answer(route, body));
     } catch (error) {
       // Anything else is the agent's own trouble, or a caller that left in the middle of its question.
       const refusal = error instanceof Refusal ? error : new Refusal(500, String(error));
@@ -72,13 +74,19 @@ export class AgentServer {
     }
   }
 
-  private answer(route: string, body: unknown): object {
-    if (route.startsWith(`GET ${PROGRESS}`)) return this.agent.progress(decoded(route.slice(`GET ${PROGRESS}`.length)));
+  private answer(route: string, body: unknown): object | string | Promise<object> {
+    if (this.agent.kind === 'legacy' && MODERN.test(route)) throw new Refusal(404, '404 page not found');
+    const [, job] = PROGRESS.exec(route) ?? [];
+    if (job !== undefined) return this.agent.progress(decoded(job));
+    const [, hashedJob, diskKey = ''] = HASHES.exec(route) ?? [];
+    if (hashedJob !== undefined) return this.agent.hashes(decoded(hashedJob), decoded(diskKey));
     switch (route) {
       case 'GET /api/v1/health':
         return this.agent.health();
       case 'POST /api/v1/discover':
         return this.agent.discover(body);
+      case 'POST /api/v1/backup/preflight':
+        return this.agent.preflight(body);
       case 'POST /api/v1/backup/start':
         return this.agent.startBackup(body);
       case 'POST /api/v1/backup/stop':
@@ -91,7 +99,7 @@ export class AgentServer {
   private answerLab(route: string, body: unknown): object {
     switch (route) {
       case 'GET /lab/facts':
-        return { url: this.url, ...this.facts };
+        return { url: this.url, ...this.facts() };
       case 'POST /lab/misbehave':
         this.misbehaviour.replace(understood(misbehaviourSettings, body));
         return this.misbehaviour.settings;
@@ -103,14 +111,17 @@ export class AgentServer {
     }
   }
 
-  private sendAnswer(response: ServerResponse, answer: object): void {
+  /** @param answer lines of JSON when it is text. */
+  private sendAnswer(response: ServerResponse, answer: object | string): void {
     const kind = this.misbehaviour.settings.nonsense;
-    if (kind === undefined) {
+    if (kind !== undefined) {
+      const { contentType, text } = nonsense(kind, typeof answer === 'string' ? { lines: answer } : answer);
+      response.writeHead(200, { 'content-type': contentType }).end(text);
+    } else if (typeof answer === 'string') {
+      response.writeHead(200, { 'content-type': 'application/x-ndjson' }).end(answer);
+    } else {
       sendJson(response, answer);
-      return;
     }
-    const { contentType, text } = nonsense(kind, answer);
-    response.writeHead(200, { 'content-type': contentType }).end(text);
   }
 }
 

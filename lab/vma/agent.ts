@@ -1,11 +1,15 @@
 import { z } from 'zod';
 
-import { backupOrder, orderedDisks } from './backup-order.js';
-import { BackupRun } from './backup-run.js';
+import type { HashedRange } from '../copy/hashed-ranges.js';
+import { legacyOrders, modernOrders, vmAccess } from './backup-order.js';
+import { BackupRun, type RunContacts } from './backup-run.js';
 import type { Misbehaviour } from './misbehaviour.js';
-import { progressOf } from './progress.js';
+import { legacyProgressOf, progressOf } from './progress.js';
 import { Refusal } from './refusal.js';
 import type { Vcenter } from './vcenter.js';
+
+/** `modern` does what it is told; `legacy` is told of exports only, and asks OMA from which change on to copy. */
+export type AgentKind = 'modern' | 'legacy';
 
 const discovery = z.object({
   vcenter: z.string().default(''),
@@ -13,6 +17,9 @@ const discovery = z.object({
   password: z.string().default(''),
   datacenter: z.string().default(''),
   filter: z.string().nullish(),
+});
+const preflightQuestion = vmAccess.extend({
+  disks: z.array(z.object({ device_key: z.int(), base_change_id: z.string().nullable() })).min(1, 'must name a disk'),
 });
 const stopOrder = z.object({ job_id: z.string().min(1, 'is required') });
 
@@ -22,12 +29,20 @@ export class Agent {
   private readonly startedAt = Date.now();
 
   constructor(
+    readonly kind: AgentKind,
     private readonly vcenter: Vcenter,
     private readonly misbehaviour: Misbehaviour,
+    private readonly contacts: RunContacts,
   ) {}
 
   health(): object {
-    return { status: 'healthy', timestamp: new Date().toISOString(), uptime: `${Date.now() - this.startedAt}ms` };
+    const capabilities = ['disks', 'stop', 'preflight', ...(this.offersHashes ? ['hashes'] : [])];
+    return {
+      status: 'healthy',
+      timestamp: new Date().toISOString(),
+      uptime: `${Date.now() - this.startedAt}ms`,
+      ...(this.kind === 'modern' && { capabilities }),
+    };
   }
 
   discover(body: unknown): object {
@@ -36,16 +51,31 @@ export class Agent {
     return { vcenter: { host, datacenter }, vms: this.vcenter.describe(datacenter, filter ?? '') };
   }
 
-  startBackup(body: unknown): object {
-    const order = understood(backupOrder, body);
+  preflight(body: unknown): object {
+    const question = understood(preflightQuestion, body);
+    this.signIn(question);
+    const vm = this.vcenter.find(question.vm_path);
+    const disks = question.disks.flatMap(({ device_key, base_change_id }) => {
+      const disk = vm.disks.find(({ deviceKey }) => deviceKey === device_key);
+      if (disk === undefined) return [];
+      return [{ device_key, size_bytes: disk.sizeBytes, change_tracking: disk.trackingState(base_change_id) }];
+    });
+    return { disks };
+  }
+
+  /** Answers when the snapshots are there: what a guest writes afterwards is no part of the backup. */
+  async startBackup(body: unknown): Promise<object> {
+    const orders = this.kind === 'modern' ? modernOrders : legacyOrders;
+    const order = understood(orders.schema, body);
     const { refuse_start } = this.misbehaviour.settings;
     if (refuse_start !== undefined) throw new Refusal(500, refuse_start);
     if (this.runs.has(order.job_id)) throw new Refusal(409, `job ${order.job_id} is known already`);
-    const { vcenter_host: host, vcenter_user: username, vcenter_password: password } = order;
-    this.vcenter.signIn({ host, username, password });
+    this.signIn(order);
     const vm = this.vcenter.find(order.vm_path);
-    const run = new BackupRun(order.job_id, vm, orderedDisks(order, vm), this.misbehaviour);
-    this.runs.set(order.job_id, { run, ended: run.run() });
+    const run = new BackupRun(order.job_id, vm, orders.disks(body, vm), this.misbehaviour, this.contacts);
+    const prepared = run.prepare();
+    this.runs.set(order.job_id, { run, ended: prepared.then(() => run.run()) });
+    await prepared;
     return {
       job_id: order.job_id,
       status: 'started',
@@ -56,7 +86,19 @@ export class Agent {
   }
 
   progress(jobId: string): object {
-    return progressOf(this.known(jobId));
+    const run = this.known(jobId);
+    return this.kind === 'modern' ? progressOf(run, this.misbehaviour.settings.lie_about_bytes) : legacyProgressOf(run);
+  }
+
+  /** What was read of a disk, in lines of JSON. */
+  hashes(jobId: string, deviceKey: string): string {
+    const disk = this.known(jobId).disks.find(({ ordered }) => String(ordered.disk.deviceKey) === deviceKey);
+    if (disk?.complete !== true || !this.offersHashes) {
+      throw new Refusal(404, `no hashes of disk ${deviceKey} of job ${jobId}`);
+    }
+    const wrong = this.misbehaviour.settings.wrong_hashes === true;
+    const lines: object[] = disk.hashes.map((range) => hashLine(range, wrong));
+    return [...lines, { end: true, ranges: lines.length }].map((line) => `${JSON.stringify(line)}\n`).join('');
   }
 
   stopBackup(body: unknown): object {
@@ -70,7 +112,19 @@ export class Agent {
     const runs = [...this.runs.values()];
     this.runs.clear();
     for (const { run } of runs) run.stop('the agent ended');
-    await Promise.all(runs.map(({ ended }) => ended));
+    await Promise.allSettled(runs.map(({ ended }) => ended));
+  }
+
+  private get offersHashes(): boolean {
+    return this.misbehaviour.settings.no_hashes !== true;
+  }
+
+  private signIn({
+    vcenter_host: host,
+    vcenter_user: username,
+    vcenter_password: password,
+  }: z.infer<typeof vmAccess>): void {
+    this.vcenter.signIn({ host, username, password });
   }
 
   private known(jobId: string): BackupRun {
@@ -78,6 +132,11 @@ export class Agent {
     if (found === undefined) throw new Refusal(404, `job ${jobId} not found`);
     return found.run;
   }
+}
+
+function hashLine({ offset, length, sha256 }: HashedRange, wrong: boolean): object {
+  if (sha256 === null) return { offset, length, zero: true };
+  return { offset, length, sha256: wrong ? Buffer.from(sha256, 'hex').reverse().toString('hex') : sha256 };
 }
 
 /** Reads a question. Throws the refusal that names every field that is wrong; it repeats no values. */

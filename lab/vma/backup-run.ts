@@ -1,8 +1,10 @@
-import { randomBytes } from 'node:crypto';
-
+import { DiskMover } from '../copy/disk-mover.js';
+import type { HashedRange } from '../copy/hashed-ranges.js';
 import type { BuiltVm } from '../guests/built-fleet.js';
+import type { DiskSnapshot } from '../guests/disk-snapshot.js';
+import { bytesOf } from '../tracking/extents.js';
 import type { OrderedDisk } from './backup-order.js';
-import { copyDisk } from './data-mover.js';
+import { type AskBase, type CopyPlan, planOf } from './copy-plan.js';
 import type { Misbehaviour } from './misbehaviour.js';
 import { diskLabel } from './vcenter.js';
 
@@ -10,38 +12,61 @@ import { diskLabel } from './vcenter.js';
 export interface DiskRun {
   readonly ordered: OrderedDisk;
   readonly label: string;
+  plan: CopyPlan | null;
+  /** What is to be copied; the disk's size as long as there is no plan. */
+  totalBytes: number;
   bytesTransferred: number;
   changeId: string | null;
   complete: boolean;
+  hashes: readonly HashedRange[];
 }
 
-/** One backup: its disks are copied one after another. */
+/** What a run needs of OMA. */
+export interface RunContacts {
+  readonly askBase: AskBase;
+  /** A disk is complete; the run ends when this resolves. */
+  completed(run: BackupRun, disk: DiskRun): Promise<void>;
+}
+
+/** One backup: all its disks as they were when it was prepared, copied one after another. */
 export class BackupRun {
   readonly startedAt = new Date();
   readonly disks: readonly DiskRun[];
-  readonly totalBytes: number;
   status: 'Queued' | 'Streaming' | 'completed' | 'failed' = 'Queued';
   error: string | null = null;
   private readonly ending = new AbortController();
+  private snapshots: readonly DiskSnapshot[] = [];
 
   constructor(
     readonly jobId: string,
     readonly vm: BuiltVm,
     ordered: readonly OrderedDisk[],
     private readonly misbehaviour: Misbehaviour,
+    private readonly contacts: RunContacts,
   ) {
     this.disks = ordered.map((one) => ({
       ordered: one,
       label: diskLabel(one.index),
+      plan: null,
+      totalBytes: one.disk.sizeBytes,
       bytesTransferred: 0,
       changeId: null,
       complete: false,
+      hashes: [],
     }));
-    this.totalBytes = ordered.reduce((sum, { disk }) => sum + disk.sizeBytes, 0);
   }
 
   get bytesTransferred(): number {
     return this.disks.reduce((sum, disk) => sum + disk.bytesTransferred, 0);
+  }
+
+  get totalBytes(): number {
+    return this.disks.reduce((sum, disk) => sum + disk.totalBytes, 0);
+  }
+
+  /** Takes the snapshots: what the guest writes afterwards is no part of the backup. */
+  async prepare(): Promise<void> {
+    this.snapshots = await Promise.all(this.disks.map(({ ordered }) => ordered.disk.snapshot()));
   }
 
   /** Resolves when the run ended, however it ended. */
@@ -52,6 +77,8 @@ export class BackupRun {
     } catch (error) {
       this.status = 'failed';
       this.error = this.ending.signal.aborted ? String(this.ending.signal.reason) : describe(error);
+    } finally {
+      await Promise.all(this.snapshots.map((snapshot) => snapshot.release()));
     }
   }
 
@@ -63,29 +90,41 @@ export class BackupRun {
   private async copy(): Promise<void> {
     const { refuse_nbd } = this.misbehaviour.settings;
     if (refuse_nbd !== undefined) throw new Error(refuse_nbd);
+    const pairs = this.disks.flatMap((disk, index) => {
+      const snapshot = this.snapshots[index];
+      return snapshot === undefined ? [] : [{ disk, snapshot }];
+    });
+    // All plans before the first byte: an increment that can't be made leaves every export as it is.
+    for (const { disk, snapshot } of pairs) {
+      disk.plan = await planOf(disk.ordered, snapshot, this.misbehaviour, this.contacts.askBase);
+      disk.totalBytes = bytesOf(disk.plan.extents);
+    }
     this.status = 'Streaming';
     let jobOffset = 0;
-    for (const disk of this.disks) {
-      const { file, sizeBytes } = disk.ordered.disk;
-      const copied = (bytes: number) => {
-        disk.bytesTransferred += bytes;
-      };
-      const copy = { file, sizeBytes, target: disk.ordered.target, jobOffset, jobBytes: this.totalBytes, copied };
-      const turn = await copyDisk(copy, this.misbehaviour, this.ending.signal);
-      if (turn !== 'go on') return;
-      disk.complete = true;
-      disk.changeId = newChangeId();
-      jobOffset += sizeBytes;
+    for (const { disk, snapshot } of pairs) {
+      if (!(await this.copyOne(disk, snapshot, jobOffset))) return;
+      jobOffset += disk.totalBytes;
     }
+  }
+
+  /** Answers whether the run goes on. */
+  private async copyOne(disk: DiskRun, snapshot: DiskSnapshot, jobOffset: number): Promise<boolean> {
+    const { extents = [], isIncrement = false } = disk.plan ?? {};
+    const copied = (bytes: number) => {
+      disk.bytesTransferred += bytes;
+    };
+    const jobBytes = this.totalBytes;
+    const copy = { snapshot, extents, isIncrement, target: disk.ordered.target, jobOffset, jobBytes, copied };
+    const { turn, hashes } = await new DiskMover(copy, this.misbehaviour, this.ending.signal).run();
+    if (turn !== 'go on') return false;
+    disk.complete = true;
+    disk.hashes = hashes;
+    disk.changeId = snapshot.moment.changeId;
+    await this.contacts.completed(this, disk);
+    return true;
   }
 }
 
 function describe(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
-}
-
-/** As vCenter writes them: sixteen bytes in pairs of digits, a hyphen in their middle, and a number that counts up. */
-function newChangeId(): string {
-  const pairs = [...randomBytes(16)].map((byte) => byte.toString(16).padStart(2, '0'));
-  return `${pairs.slice(0, 8).join(' ')}-${pairs.slice(8).join(' ')}/1`;
 }

@@ -24,33 +24,69 @@ export const misbehaviourSettings = z.strictObject({
   flip_byte_at: position.optional(),
   /** Reports the job as completed when only half of its bytes are written. */
   early_complete: z.boolean().optional(),
+  /** Every disk claims to have had so many bytes, and to have copied them; its last window isn't written. */
+  lie_about_bytes: position.optional(),
+  /** Tells hashes of other data. */
+  wrong_hashes: z.boolean().optional(),
+  /** Offers no hashes and has none. */
+  no_hashes: z.boolean().optional(),
+  /** Writes behind the end of every export, and fails with the server's answer, or doesn't care for it. */
+  write_outside: z.enum(['report', 'ignore']).optional(),
+  /** Copies everything where an increment was ordered, and says so, or says it copied the increment. */
+  wrong_mode: z.enum(['say so', 'lie']).optional(),
+  /** Copies what changed since its own snapshot, which is nothing, and names that as base, or the ordered base. */
+  wrong_base: z.enum(['say so', 'lie']).optional(),
+  /** Tells OMA a change id that is none, or another one than it tells who asks. */
+  wrong_change_id: z.enum(['malformed', 'another']).optional(),
+  /** Doesn't write the first extent of an increment; counts and hashes it all the same. */
+  skip_changed: z.boolean().optional(),
+  /** Doesn't write the zeros of an increment; counts and hashes them all the same. */
+  skip_zeros: z.boolean().optional(),
+  /** Tells OMA that the disk with the next key is complete. */
+  complete_wrong_disk: z.boolean().optional(),
+  /** Tells OMA twice that a disk is complete, the second time with the same change id or another one. */
+  complete_twice: z.enum(['same', 'otherwise']).optional(),
+  /** Its telemetry counts down. */
+  telemetry_backwards: z.boolean().optional(),
+  /** All connections drop there; after so long the agent is back with its jobs, and they go on where they were. */
+  die_and_return: z.strictObject({ at_byte: position, away_ms: position }).optional(),
 });
 
 export type MisbehaviourSettings = z.infer<typeof misbehaviourSettings>;
 
 /** What a copy does at a position. */
-export type Turn = 'go on' | 'end early' | 'vanish';
+export type Turn = 'go on' | 'end early' | 'vanish' | 'die';
+
+/** A piece that is about to be written. */
+interface Piece {
+  readonly isIncrement: boolean;
+  readonly isZero: boolean;
+  readonly isFirstExtent: boolean;
+  readonly isLastWindow: boolean;
+}
 
 /** The settings in force; they may change while jobs run. */
 export class Misbehaviour {
   private current: MisbehaviourSettings = {};
   private vanished = false;
+  private away: 'not yet' | 'away' | 'back' = 'not yet';
   private change = new AbortController();
 
-  /** @param onVanish called when the agent has to be gone: whoever serves drops all connections and forgets all jobs. */
-  constructor(private readonly onVanish: () => void) {}
+  /** @param onGone called when the agent has to be gone: whoever serves drops all connections, and may have to forget all jobs. */
+  constructor(private readonly onGone: (jobs: 'forget jobs' | 'keep jobs') => void) {}
 
   get settings(): MisbehaviourSettings {
     return this.current;
   }
 
   get isGone(): boolean {
-    return this.vanished;
+    return this.vanished || this.away === 'away';
   }
 
   replace(settings: MisbehaviourSettings): void {
     this.current = settings;
     this.vanished = false;
+    this.away = 'not yet';
     const change = this.change;
     this.change = new AbortController();
     change.abort();
@@ -61,10 +97,15 @@ export class Misbehaviour {
   async turn(at: number, total: number, signal: AbortSignal): Promise<Turn> {
     for (;;) {
       signal.throwIfAborted();
-      const { vanish_at_byte, fail_at_byte, hang_at_byte, early_complete } = this.current;
+      const { vanish_at_byte, die_and_return, fail_at_byte, hang_at_byte, early_complete } = this.current;
       if (reached(at, vanish_at_byte)) {
         this.vanish();
         return 'vanish';
+      }
+      if (this.away === 'not yet' && reached(at, die_and_return?.at_byte)) {
+        this.away = 'away';
+        this.onGone('keep jobs');
+        return 'die';
       }
       if (reached(at, fail_at_byte)) throw new Error(`reading the disk failed at byte ${at}`);
       if (early_complete === true && at >= half(total)) return 'end early';
@@ -75,8 +116,10 @@ export class Misbehaviour {
 
   /** How many of `wanted` bytes may be copied at once from `at`, so that every position is met exactly. */
   stride(at: number, wanted: number, total: number): number {
-    const { vanish_at_byte, fail_at_byte, hang_at_byte, early_complete, bytes_per_second } = this.current;
-    const marks = [vanish_at_byte, fail_at_byte, hang_at_byte, early_complete === true ? half(total) : undefined];
+    const { vanish_at_byte, die_and_return, fail_at_byte, hang_at_byte, early_complete, bytes_per_second } =
+      this.current;
+    const middle = early_complete === true ? half(total) : undefined;
+    const marks = [vanish_at_byte, die_and_return?.at_byte, fail_at_byte, hang_at_byte, middle];
     const distances = marks.flatMap((mark) => (mark !== undefined && mark > at ? [mark - at] : []));
     const tenthOfSecond = bytes_per_second === undefined ? wanted : Math.max(1, Math.floor(bytes_per_second / 10));
     return Math.min(wanted, tenthOfSecond, ...distances);
@@ -94,15 +137,31 @@ export class Misbehaviour {
     if (slow_answer_ms !== undefined) await pause(slow_answer_ms, [this.change.signal]);
   }
 
-  /** Turns a bit of the byte at the position that was asked for, if `bytes` from `at` hold it. */
-  spoil(bytes: Buffer, at: number): void {
+  /** `bytes` from `at`; a copy with a bit turned, if they hold the position that was asked for. */
+  spoiled(bytes: Buffer, at: number): Buffer {
     const index = (this.current.flip_byte_at ?? -1) - at;
-    if (index >= 0 && index < bytes.length) bytes.writeUInt8(bytes.readUInt8(index) ^ 1, index);
+    if (index < 0 || index >= bytes.length) return bytes;
+    const spoiled = Buffer.from(bytes);
+    spoiled.writeUInt8(spoiled.readUInt8(index) ^ 1, index);
+    return spoiled;
+  }
+
+  /** Whether a piece isn't written, though the agent behaves as if it were. */
+  omits({ isIncrement, isZero, isFirstExtent, isLastWindow }: Piece): boolean {
+    const { lie_about_bytes, skip_changed, skip_zeros } = this.current;
+    if (lie_about_bytes !== undefined && isLastWindow) return true;
+    return isIncrement && ((skip_changed === true && isFirstExtent) || (skip_zeros === true && isZero));
+  }
+
+  /** Resolves when an agent that died is back; also when that setting ends. */
+  async untilBack(signal: AbortSignal): Promise<void> {
+    await pause(this.current.die_and_return?.away_ms ?? 0, [signal, this.change.signal]);
+    if (this.away === 'away') this.away = 'back';
   }
 
   private vanish(): void {
     this.vanished = true;
-    this.onVanish();
+    this.onGone('forget jobs');
   }
 }
 

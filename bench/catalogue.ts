@@ -1,6 +1,7 @@
 import { backup } from './benches/backup.js';
+import { memory } from './benches/memory.js';
 import { mount } from './benches/mount.js';
 import type { Bench } from './harness/bench.js';
 
 /** All benches, in the order in which they run. */
-export const BENCHES: readonly Bench[] = [backup, mount];
+export const BENCHES: readonly Bench[] = [backup, memory, mount];

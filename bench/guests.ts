@@ -4,6 +4,8 @@ import { seededBytes } from '#lab/guests/seeded-bytes';
 
 const MIB = 1024 * 1024;
 const FILE_MIB = 16;
+/** Less than this would not hold a filesystem with its journal and a few files. */
+const SMALLEST_MIB = 64;
 /** Room for a partition table before the filesystem and after it. */
 const AROUND_PARTITION_MIB = 4;
 
@@ -23,11 +25,36 @@ export const FULL_DISK: BenchGuest = {
   },
 };
 
-export const GUESTS: readonly BenchGuest[] = [FULL_DISK];
+/** Four of them, backed up at once. */
+export const FOUR: readonly BenchGuest[] = ['four-1', 'four-2', 'four-3', 'four-4'].map((name) => ({
+  name,
+  sizeMib: 1024,
+  plant: (tree, scale) => {
+    plantData(tree, 512 * scale);
+  },
+}));
+
+const SMALL_FILES = 1000;
+const SMALL_FILE_BYTES = 4000;
+
+/** With a folder of large and of many small files, to be taken away as an archive. */
+export const FOLDER: BenchGuest = {
+  name: 'folder',
+  sizeMib: 256,
+  plant: (tree, scale) => {
+    plantData(tree, 96 * scale);
+    tree.folder('data/small');
+    for (let index = 0; index < SMALL_FILES * scale; index++) {
+      tree.file(`data/small/${index}.txt`, seededBytes(`small ${index}`, SMALL_FILE_BYTES / 2).toString('hex'));
+    }
+  },
+};
+
+export const GUESTS: readonly BenchGuest[] = [FULL_DISK, ...FOUR, FOLDER];
 
 /** The guest as a VM of the lab's vCenter. */
 export function asVm(guest: BenchGuest, scale: number): GuestVm {
-  const sizeMib = Math.ceil(guest.sizeMib * scale);
+  const sizeMib = Math.max(SMALLEST_MIB, Math.ceil(guest.sizeMib * scale));
   const number = String(GUESTS.indexOf(guest)).padStart(12, '0');
   return {
     id: `564d7a10-0000-4000-8001-${number}`,
@@ -56,7 +83,7 @@ export function asVm(guest: BenchGuest, scale: number): GuestVm {
 }
 
 /** Files of 16 MiB: one of random bytes, one of their hexadecimal digits, which compress to half, and so on. */
-export function plantData(tree: GuestTree, sizeMib: number): void {
+function plantData(tree: GuestTree, sizeMib: number): void {
   tree.folder('data');
   const files = Math.ceil(sizeMib / FILE_MIB);
   for (let index = 0; index < files; index++) {

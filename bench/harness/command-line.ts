@@ -6,8 +6,7 @@ export const USAGE = 'usage: npm run bench -- [NAME …] [--json] [--pairs N] [-
 
 const DEFAULT_PAIRS = '10';
 const MOST_PAIRS = 1000;
-/** Smaller disks would not hold their own filesystems. */
-const SMALLEST_SCALE = 0.02;
+const SMALLEST_SCALE = 0.01;
 
 export interface Order {
   readonly benches: readonly Bench[];

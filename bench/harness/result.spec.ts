@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 
-import { type BenchCase, judge, speed } from './result.js';
+import { type BenchCase, growth, judge, speed } from './result.js';
 
 const copying: BenchCase = {
   ...speed,
@@ -9,13 +9,10 @@ const copying: BenchCase = {
   goal: { is: 'at least', value: 0.9 },
 };
 const growing: BenchCase = {
+  ...growth,
   name: 'growing',
   baseline: 'idle',
-  unit: 'MB',
-  compared: ({ ours, baseline }) => ours - baseline,
-  comparedIs: 'ours - baseline',
   goal: { is: 'at most', value: 60 },
-  worstCounts: true,
 };
 
 describe('the judgement of a bench', () => {

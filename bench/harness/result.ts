@@ -45,6 +45,14 @@ export const speed = {
   compared: ({ ours, baseline }: Pair) => baseline / ours,
 } as const;
 
+/** How much more memory than the baseline, in MB; the goal speaks of the peak, so the worst pair counts. */
+export const growth = {
+  unit: 'MB',
+  comparedIs: 'ours - baseline (MB)',
+  compared: ({ ours, baseline }: Pair) => ours - baseline,
+  worstCounts: true,
+} as const;
+
 /** Judges the pairs of a case. Where they don't count, because the sizes were not those of the goal, nothing is met. */
 export function judge(bench: string, one: BenchCase, pairs: readonly Pair[], counts: boolean): Result {
   const compared = pairs.map((pair) => one.compared(pair));

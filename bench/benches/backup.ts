@@ -1,14 +1,9 @@
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 
-import { ExecaProcessRunner } from '#platform/processes/execa.process-runner';
-import { EXPORT_BEHAVIOUR } from '#platform/qemu/nbd-exports';
-import { imageNode } from '#platform/qemu/node-graph';
-import { QemuImg } from '#platform/qemu/qemu-img';
-
 import { FULL_DISK } from '../guests.js';
 import type { Bench, BenchContext } from '../harness/bench.js';
-import { freePort, nbdAnswers, serve } from '../harness/nbd-server.js';
+import { createImage, serveForWriting } from '../harness/image-export.js';
 import { interleaved } from '../harness/pairs.js';
 import { run, secondsOf } from '../harness/programs.js';
 import { speed } from '../harness/result.js';
@@ -80,17 +75,14 @@ function timesOf(job: Job): Times {
 }
 
 async function copyByHand(
-  { leftovers, signal }: BenchContext,
+  context: BenchContext,
   source: { readonly file: string; readonly sizeBytes: number },
   target: string,
 ): Promise<Times> {
-  await new QemuImg(new ExecaProcessRunner()).create(target, source.sizeBytes, signal);
-  const port = await freePort();
-  const uri = `nbd://127.0.0.1:${port}/bench`;
-  const place = ['--bind=127.0.0.1', `--port=${port}`, '--export-name=bench'];
-  const args = [...EXPORT_BEHAVIOUR, ...place, imageNode(target)];
-  const server = await serve('qemu-nbd', args, () => nbdAnswers(uri), leftovers);
-  const copySeconds = await secondsOf(() => run('nbdcopy', ['--flush', source.file, uri], signal));
+  const { signal } = context;
+  await createImage(target, source.sizeBytes, null);
+  const server = await serveForWriting(context, { file: target, beneath: [] });
+  const copySeconds = await secondsOf(() => run('nbdcopy', ['--flush', source.file, server.uri], signal));
   const digestSeconds = await secondsOf(() => run('openssl', ['dgst', '-sha256', target], signal));
   await server.end();
   return { copySeconds, wholeSeconds: copySeconds + digestSeconds };

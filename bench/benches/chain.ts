@@ -14,10 +14,10 @@ const READ = 'reading a disk through a chain of 30 increments';
 const INCREMENTS = 30;
 const MIB = 1024 * 1024;
 const CLUSTER_BYTES = 64 * 1024;
-const DISK_BYTES = 512 * MIB;
-const DATA_BYTES = 256 * MIB;
-const RUNS_PER_INCREMENT = 8;
-const RUN_BYTES = MIB;
+const DISK_BYTES = 1024 * MIB;
+const DATA_BYTES = 512 * MIB;
+const RUNS_PER_INCREMENT = 128;
+const RUN_BYTES = 128 * 1024;
 
 /** Where an increment changes the disk, and to what. */
 interface Change {
@@ -28,7 +28,7 @@ interface Change {
 /** A chain opened as OMA's mounts open it, read from beginning to end, against one image of the same content. */
 export const chain: Bench = {
   name: 'chain',
-  about: `a disk of 512 MiB with 256 MiB of data, and ${INCREMENTS} increments that change 8 runs of 1 MiB each at seeded places`,
+  about: `a disk of 1 GiB with 512 MiB of data, and ${INCREMENTS} increments that change 128 runs of 128 KiB each at seeded places`,
   cases: [
     {
       ...speed,

@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, rmdir } from 'node:fs/promises';
 import { cpus, loadavg, tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 
@@ -12,6 +12,8 @@ import { catalogueLines, resultLines } from './harness/table.js';
 /** With more than this from others, what is measured says little about us. */
 const QUIET_LOAD = 0.5;
 const INTERRUPTED = 130;
+/** The folder of all guests' disks. */
+const DISKS = 'disks';
 
 /** How it goes is for the person who waits; standard output belongs to the result. */
 function tell(line: string): void {
@@ -32,7 +34,10 @@ async function measure(order: Order, signal: AbortSignal): Promise<readonly Resu
     for (const bench of order.benches) results.push(...(await measureOne(bench, order, dir, signal)));
     return results;
   } finally {
-    await rm(dir, { recursive: true, force: true });
+    await rm(join(dir, DISKS), { recursive: true, force: true });
+    await rmdir(dir).catch(() => {
+      tell(`${dir} is kept, since something is left in it`);
+    });
   }
 }
 
@@ -42,7 +47,7 @@ async function measureOne(bench: Bench, order: Order, dir: string, signal: Abort
   await mkdir(place, { mode: 0o700 });
   const leftovers = new Leftovers();
   const context = {
-    ...{ pairs, scale, dir: place, disksDir: join(dir, 'disks'), leftovers, signal },
+    ...{ pairs, scale, dir: place, disksDir: join(dir, DISKS), leftovers, signal },
     tell: (line: string) => {
       tell(`${bench.name}: ${line}`);
     },
@@ -51,8 +56,10 @@ async function measureOne(bench: Bench, order: Order, dir: string, signal: Abort
     const measured = await Promise.race([bench.run(context), aborted(signal)]);
     return bench.cases.map((one) => judge(bench.name, one, measured.get(one.name) ?? [], scale === 1));
   } finally {
-    for (const problem of await leftovers.clear()) tell(`${bench.name}: ${problem}`);
-    await rm(place, { recursive: true, force: true });
+    const problems = await leftovers.clear();
+    for (const problem of problems) tell(`${bench.name}: ${problem}`);
+    // What still lives keeps its folder, so that somebody can look at it.
+    if (problems.length === 0) await rm(place, { recursive: true, force: true });
   }
 }
 

@@ -6,6 +6,10 @@ import { buildFleet, type BuiltVm } from './guests/built-fleet.js';
 import { DATACENTER, FLEET, type GuestVm } from './guests/fleet.js';
 import { type Guest, guestOf } from './guests/guest.js';
 import type { TrackedDisk } from './guests/tracked-disk.js';
+import { answerLabDoor } from './lab-door.js';
+import { LegacyContacts } from './oma/legacy-contacts.js';
+import { ModernContacts } from './oma/modern-contacts.js';
+import { OmaDoor } from './oma/oma-door.js';
 import type { AgentKind } from './vma/agent.js';
 import { AgentServer } from './vma/agent-server.js';
 import type { MisbehaviourSettings } from './vma/misbehaviour.js';
@@ -28,6 +32,10 @@ export interface Lab {
   readonly vms: readonly LabVm[];
   /** Throws when there is no such disk. */
   guest(vmPath: string, deviceKey: number): Guest;
+  /** By which OMA knows the agent; the same at every start in one folder, unless one was given. */
+  readonly agentToken: string;
+  /** From now on the agent tells OMA what it does; the URL is the one without `/api/v1`, the token the agent's own unless given. */
+  connect(omaUrl: string, agentToken?: string): void;
   /** Replaces the agent's misbehaviour; `{}` ends it. */
   misbehave(settings: MisbehaviourSettings): void;
   /** Ends all copies and connections; the disks stay. */
@@ -55,14 +63,30 @@ export async function startLab(options: {
   readonly vms?: readonly GuestVm[];
   /** `modern` when nothing is said. */
   readonly agentKind?: AgentKind;
+  /** Where OMA serves, without `/api/v1`; the agent tells nobody anything before it knows. */
+  readonly omaUrl?: string;
+  readonly agentToken?: string;
 }): Promise<Lab> {
   const built = await buildFleet(options.dir, options.vms ?? FLEET);
   const vms = () => built.map(labVm);
-  const password = options.vcenterPassword ?? (await keptPassword(options.dir));
+  const password = options.vcenterPassword ?? (await keptSecret(options.dir, 'vcenter-password'));
+  const agentToken = options.agentToken ?? (await keptSecret(options.dir, 'agent-token'));
   const vcenter = { host: VCENTER_HOST, username: VCENTER_USERNAME, password, datacenter: DATACENTER };
-  const contacts = { askBase: () => Promise.resolve(null), completed: () => Promise.resolve() };
-  const facts = () => factsOf({ vcenter, vms: vms() });
-  const server = new AgentServer(options.agentKind ?? 'modern', new Vcenter(vcenter, built), contacts, facts);
+  const kind = options.agentKind ?? 'modern';
+  const oma = new OmaDoor(() => server.misbehaviour.isGone);
+  const connect = (omaUrl: string, token = agentToken) => {
+    oma.connect(omaUrl, token);
+  };
+  if (options.omaUrl !== undefined) connect(options.omaUrl);
+  const guest = (vmPath: string, deviceKey: number) => guestOf(diskOf(built, vmPath, deviceKey));
+  const server: AgentServer = new AgentServer(
+    kind,
+    new Vcenter(vcenter, built),
+    (misbehaviour) =>
+      kind === 'modern' ? new ModernContacts(oma, misbehaviour) : new LegacyContacts(oma, misbehaviour),
+    () => factsOf({ vcenter, vms: vms() }),
+    (route, body) => answerLabDoor({ guest, connect }, route, body),
+  );
   const url = await server.listen(options.port);
   return {
     url,
@@ -70,7 +94,9 @@ export async function startLab(options: {
     get vms() {
       return vms();
     },
-    guest: (vmPath, deviceKey) => guestOf(diskOf(built, vmPath, deviceKey)),
+    guest,
+    agentToken,
+    connect,
     misbehave: (settings) => {
       server.misbehaviour.replace(settings);
     },
@@ -84,9 +110,9 @@ function diskOf(vms: readonly BuiltVm[], vmPath: string, deviceKey: number): Tra
   return disk;
 }
 
-/** The same at every start in one folder, so that credentials stored earlier go on working. */
-async function keptPassword(dir: string): Promise<string> {
-  const file = join(dir, 'vcenter-password');
+/** The same at every start in one folder, so that what OMA stored earlier goes on working. */
+async function keptSecret(dir: string, name: string): Promise<string> {
+  const file = join(dir, name);
   const made = `${randomBytes(18).toString('base64url')}\n`;
   await writeFile(file, made, { mode: 0o600, flag: 'wx' }).catch((error: unknown) => {
     if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;

@@ -37,9 +37,8 @@ export async function changeFiles(disk: TrackedDisk, { write = {}, remove = [] }
     for (const [index, { path, content }] of writes.entries()) {
       const source = join(scratch, String(index));
       await writeFile(source, content, { mode: 0o600 });
-      script.push(...known.missingFolders(path).map((folder) => `mkdir "${folder}"`));
-      const at = path.lastIndexOf('/');
-      script.push(`cd "${path.slice(0, at) || '/'}"`, `write "${source}" "${path.slice(at + 1)}"`);
+      script.push(...known.missingFolders(path).flatMap((folder) => within(folder, (name) => `mkdir "${name}"`)));
+      script.push(...within(path, (name) => `write "${source}" "${name}"`));
       known.write(path, content);
     }
     const scriptFile = join(scratch, 'script');
@@ -54,6 +53,12 @@ export async function changeFiles(disk: TrackedDisk, { write = {}, remove = [] }
   } finally {
     await rm(scratch, { recursive: true, force: true });
   }
+}
+
+/** debugfs makes files and folders by their bare names only. */
+function within(path: string, command: (name: string) => string): readonly string[] {
+  const at = path.lastIndexOf('/');
+  return [`cd "${path.slice(0, at) || '/'}"`, command(path.slice(at + 1))];
 }
 
 function absolute(path: string): string {
@@ -71,10 +76,12 @@ async function partitionOffset(file: string, partition: number): Promise<number>
   return found.start * SECTOR_BYTES;
 }
 
-/** debugfs echoes its script and ends well whatever happens: any word of it that is no echo is a complaint. */
+/** debugfs tells its version, echoes its script and ends well whatever happens: any word of it that is no echo is a complaint. */
 async function debug(filesystem: string, scriptFile: string): Promise<void> {
   const said = await runProgram('debugfs', ['-w', '-f', scriptFile, filesystem]);
-  const complaints = said.split('\n').filter((line) => !/^(debugfs: .*|Allocated inode: \d+|)$/.test(line));
+  const complaints = said
+    .split('\n')
+    .filter((line) => !/^(debugfs: .*|debugfs \d.*|Allocated inode: \d+|)$/.test(line));
   if (complaints.length > 0) throw new Error(`debugfs: ${complaints.join('; ')}`);
 }
 

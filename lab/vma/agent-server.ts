@@ -2,11 +2,12 @@ import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
-import { Agent, type AgentKind, understood } from './agent.js';
+import { Agent, type AgentKind } from './agent.js';
 import type { RunContacts } from './backup-run.js';
 import { Misbehaviour, misbehaviourSettings } from './misbehaviour.js';
 import { nonsense } from './nonsense.js';
 import { Refusal } from './refusal.js';
+import { understood } from './understood.js';
 import type { Vcenter } from './vcenter.js';
 
 const MAX_BODY_BYTES = 1024 * 1024;
@@ -24,14 +25,18 @@ export class AgentServer {
   private readonly agent: Agent;
   private readonly server: Server;
 
-  /** @param facts answers what `GET /lab/facts` tells beside the address; no secrets. */
+  /**
+   * @param facts answers what `GET /lab/facts` tells beside the address; no secrets.
+   * @param door answers what else is asked below `/lab/`.
+   */
   constructor(
     kind: AgentKind,
     vcenter: Vcenter,
-    contacts: RunContacts,
+    contactsOf: (misbehaviour: Misbehaviour) => RunContacts,
     private readonly facts: () => object,
+    private readonly door: (route: string, body: unknown) => Promise<object>,
   ) {
-    this.agent = new Agent(kind, vcenter, this.misbehaviour, contacts);
+    this.agent = new Agent(kind, vcenter, this.misbehaviour, contactsOf(this.misbehaviour));
     this.server = createServer((request, response) => void this.serve(request, response));
   }
 
@@ -65,7 +70,7 @@ export class AgentServer {
         return;
       }
       const route = `${request.method ?? ''} ${path}`;
-      if (ofLab) sendJson(response, this.answerLab(route, body));
+      if (ofLab) sendJson(response, await this.answerLab(route, body));
       else this.sendAnswer(response, await this.answer(route, body));
     } catch (error) {
       // Anything else is the agent's own trouble, or a caller that left in the middle of its question.
@@ -96,7 +101,7 @@ export class AgentServer {
     }
   }
 
-  private answerLab(route: string, body: unknown): object {
+  private answerLab(route: string, body: unknown): object | Promise<object> {
     switch (route) {
       case 'GET /lab/facts':
         return { url: this.url, ...this.facts() };
@@ -107,7 +112,7 @@ export class AgentServer {
         this.misbehaviour.replace({});
         return {};
       default:
-        throw new Refusal(404, '404 page not found');
+        return this.door(route, body);
     }
   }
 

@@ -6,6 +6,7 @@ import { BackupRun, type RunContacts } from './backup-run.js';
 import type { Misbehaviour } from './misbehaviour.js';
 import { legacyProgressOf, progressOf } from './progress.js';
 import { Refusal } from './refusal.js';
+import { understood } from './understood.js';
 import type { Vcenter } from './vcenter.js';
 
 /** `modern` does what it is told; `legacy` is told of exports only, and asks OMA from which change on to copy. */
@@ -74,7 +75,7 @@ export class Agent {
     const vm = this.vcenter.find(order.vm_path);
     const run = new BackupRun(order.job_id, vm, orders.disks(body, vm), this.misbehaviour, this.contacts);
     const prepared = run.prepare();
-    this.runs.set(order.job_id, { run, ended: prepared.then(() => run.run()) });
+    this.runs.set(order.job_id, { run, ended: prepared.then(() => this.run(run)) });
     await prepared;
     return {
       job_id: order.job_id,
@@ -112,7 +113,16 @@ export class Agent {
     const runs = [...this.runs.values()];
     this.runs.clear();
     for (const { run } of runs) run.stop('the agent ended');
+    this.contacts.abandon();
     await Promise.allSettled(runs.map(({ ended }) => ended));
+    // Their last words, too.
+    this.contacts.abandon();
+  }
+
+  private async run(run: BackupRun): Promise<void> {
+    const over = this.contacts.follow(run);
+    await run.run();
+    over();
   }
 
   private get offersHashes(): boolean {
@@ -137,14 +147,4 @@ export class Agent {
 function hashLine({ offset, length, sha256 }: HashedRange, wrong: boolean): object {
   if (sha256 === null) return { offset, length, zero: true };
   return { offset, length, sha256: wrong ? Buffer.from(sha256, 'hex').reverse().toString('hex') : sha256 };
-}
-
-/** Reads a question. Throws the refusal that names every field that is wrong; it repeats no values. */
-export function understood<Value>(schema: z.ZodType<Value>, body: unknown): Value {
-  const read = schema.safeParse(body);
-  if (read.success) return read.data;
-  throw new Refusal(
-    400,
-    read.error.issues.map(({ path, message }) => `${path.join('.')} ${message}`.trim()).join('; '),
-  );
 }

@@ -7,7 +7,7 @@ import { Refusal } from './refusal.js';
 
 const NBD_URL = /^nbd:\/\/(127\.0\.0\.1):(\d{1,5})\/([^/?#]+)$/;
 
-export const required = z.string({ error: 'is required' }).min(1, 'is required');
+const required = z.string({ error: 'is required' }).min(1, 'is required');
 
 /** What every question about a VM's disks names. */
 export const vmAccess = z.object({
@@ -75,9 +75,9 @@ export const modernOrders: OrderReader = {
   disks: (body, vm) => modernOrder.parse(body).disks.map((ordered) => modernDisk(ordered, vm)),
 };
 
-/** An agent of old: one disk per job, and of that disk only its key and its export. */
+/** An agent of old: one disk per job, whose id ends with OMA's number of the disk, and of that disk only key and export. */
 export const legacyOrders: OrderReader = {
-  schema: jobOrder,
+  schema: jobOrder.extend({ job_id: z.string().regex(/^backup-.+-disk\d+$/, 'must be backup-<job>-disk<number>') }),
   disks: (body, vm) => {
     const { nbd_targets } = jobOrder.parse(body);
     const [, key = '', url = ''] = /^(\d+):(.+)$/.exec(nbd_targets) ?? [];

@@ -4,7 +4,7 @@ import type { BuiltVm } from '../guests/built-fleet.js';
 import type { DiskSnapshot } from '../guests/disk-snapshot.js';
 import { bytesOf } from '../tracking/extents.js';
 import type { OrderedDisk } from './backup-order.js';
-import { type AskBase, type CopyPlan, planOf } from './copy-plan.js';
+import { type CopyPlan, planOf } from './copy-plan.js';
 import type { Misbehaviour } from './misbehaviour.js';
 import { diskLabel } from './vcenter.js';
 
@@ -21,11 +21,16 @@ export interface DiskRun {
   hashes: readonly HashedRange[];
 }
 
-/** What a run needs of OMA. */
+/** What a run needs of OMA, and what it lets OMA know. */
 export interface RunContacts {
-  readonly askBase: AskBase;
-  /** A disk is complete; the run ends when this resolves. */
+  /** From which change id on a disk is to be copied, when the order doesn't say; null: everything. */
+  askBase(jobId: string, vmName: string): Promise<string | null>;
+  /** Tells how far the run is, again and again, until what it answers is called. */
+  follow(run: BackupRun): () => void;
+  /** A disk is complete; the run goes on when this resolves. */
   completed(run: BackupRun, disk: DiskRun): Promise<void>;
+  /** The agent ends or is gone: whatever is being told isn't told any more. */
+  abandon(): void;
 }
 
 /** One backup: all its disks as they were when it was prepared, copied one after another. */
@@ -95,8 +100,9 @@ export class BackupRun {
       return snapshot === undefined ? [] : [{ disk, snapshot }];
     });
     // All plans before the first byte: an increment that can't be made leaves every export as it is.
+    const askBase = () => this.contacts.askBase(this.jobId, this.vm.name);
     for (const { disk, snapshot } of pairs) {
-      disk.plan = await planOf(disk.ordered, snapshot, this.misbehaviour, this.contacts.askBase);
+      disk.plan = await planOf(disk.ordered, snapshot, this.misbehaviour, askBase);
       disk.totalBytes = bytesOf(disk.plan.extents);
     }
     this.status = 'Streaming';

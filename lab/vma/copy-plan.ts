@@ -11,15 +11,16 @@ export interface CopyPlan {
   readonly said: { readonly mode: 'full' | 'incremental'; readonly baseChangeId: string | null };
 }
 
-/** Tells from which change id on a disk is to be copied; null: everything. */
-export type AskBase = (disk: OrderedDisk) => Promise<string | null>;
-
-/** Plans a disk exactly as it was ordered. Throws when the changes since the ordered base can't be told. */
+/**
+ * Plans a disk exactly as it was ordered. Throws when the changes since the ordered base can't be told.
+ *
+ * @param askBase tells from which change id on to copy when the order doesn't; null: everything.
+ */
 export async function planOf(
   ordered: OrderedDisk,
   snapshot: DiskSnapshot,
   misbehaviour: Misbehaviour,
-  askBase: AskBase,
+  askBase: () => Promise<string | null>,
 ): Promise<CopyPlan> {
   const { mode, baseChangeId, disk } = ordered;
   switch (mode) {
@@ -32,7 +33,7 @@ export async function planOf(
       return misled(plan, snapshot, misbehaviour);
     }
     case 'ask': {
-      const base = await askBase(ordered);
+      const base = await askBase();
       const changed = base === null ? null : snapshot.moment.changedSince(base);
       if (changed === null) return wholeDisk(snapshot);
       return { extents: changed, isIncrement: true, said: { mode: 'incremental', baseChangeId: base } };

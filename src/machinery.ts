@@ -22,6 +22,7 @@ import { PostgresEventStore } from './platform/event-store/postgres/postgres.eve
 import { GuestFiles } from './platform/filesystems/guest-files.port.js';
 import { ProcessGuestFiles } from './platform/filesystems/process.guest-files.js';
 import { RestoreAccess } from './platform/filesystems/restore-access.js';
+import { AgentTokens } from './platform/http/agent-tokens.port.js';
 import { IdempotencyKeys } from './platform/http/idempotency.port.js';
 import { PostgresIdempotencyKeys } from './platform/http/postgres.idempotency-keys.js';
 import { Sessions } from './platform/http/sessions.port.js';
@@ -35,6 +36,8 @@ import { ExecaProcessRunner } from './platform/processes/execa.process-runner.js
 import { ProjectionProgress } from './platform/projections/projection-progress.port.js';
 import { ProjectionRunner } from './platform/projections/projection-runner.js';
 import { qemuExecutors } from './platform/qemu/executors.js';
+import { ImageConditions } from './platform/qemu/image-conditions.port.js';
+import { PosixImageConditions } from './platform/qemu/posix.image-conditions.js';
 import { NbdExports } from './platform/qemu/nbd-exports.js';
 import { NbdPorts } from './platform/qemu/nbd-ports.js';
 import { Orphans } from './platform/recovery/orphans.js';
@@ -48,12 +51,13 @@ import { masterKey } from './platform/secrets/master-key.js';
 import { PostgresVault } from './platform/secrets/postgres.vault.js';
 import { keyFor } from './platform/secrets/sealing.js';
 import { Vault } from './platform/secrets/vault.port.js';
+import { agentSettings } from './platform/vma/agent-settings.js';
+import { Agents } from './platform/vma/agents.js';
 import { agentExecutors } from './platform/vma/agent.executors.js';
 import { BackupProgress } from './platform/vma/backup-progress.js';
 import { FOLLOW_TIMES } from './platform/vma/follow.js';
 import { HttpVmaClient } from './platform/vma/http.vma-client.js';
 import { VcenterCredentials } from './platform/vma/vcenter-credentials.port.js';
-import { VmaClient } from './platform/vma/vma-client.port.js';
 
 /** All parts that touch the world, made and joined; `start` sets them going in order, `stop` ends them in the reverse. */
 export class Machinery {
@@ -92,7 +96,9 @@ export class Machinery {
     const guestFiles = new ProcessGuestFiles(processes, access, ({ mountId, partition }) =>
       new MountFolder(config.runDir, mountId).filesystem(partition),
     );
-    const client = new HttpVmaClient(config.vmaUrl);
+    const agents = new Agents(
+      (await agentSettings(config)).map(({ url, ...agent }) => ({ ...agent, client: new HttpVmaClient(url) })),
+    );
     const credentials = new VaultVcenterCredentials(rows, vault);
     const progress = new BackupProgress(database);
     const { agentAwaySeconds: awaySeconds, agentStalledSeconds: stalledSeconds } = config;
@@ -101,7 +107,7 @@ export class Machinery {
       new CommandEffect(aggregates, deciders),
       ...repositoryExecutors(storage),
       ...qemuExecutors({ runner: processes, nbdExports }),
-      ...agentExecutors({ client, credentials, nbdExports, progress, logger, times }),
+      ...agentExecutors({ agents, credentials, nbdExports, progress, logger, times }),
       ...mountExecutors({ runner: processes, runDir: config.runDir, access, logger }),
     ];
     const engine = new SagaEngine({
@@ -132,7 +138,9 @@ export class Machinery {
       { provide: LoginAttempts, useValue: new LoginAttempts() },
       { provide: IdempotencyKeys, useValue: new PostgresIdempotencyKeys(database, thisWorker(), requestKey) },
       { provide: LocalRepositoryStorage, useValue: storage },
-      { provide: VmaClient, useValue: client },
+      { provide: ImageConditions, useValue: new PosixImageConditions() },
+      { provide: Agents, useValue: agents },
+      { provide: AgentTokens, useValue: agents },
       { provide: VcenterCredentials, useValue: credentials },
       { provide: BackupProgress, useValue: progress },
       { provide: RestoreAccess, useValue: access },

@@ -12,19 +12,23 @@ import { Heartbeat } from './platform/database/heartbeat.port.js';
 import { Aggregates } from './platform/event-store/aggregates.js';
 import { GuestFiles } from './platform/filesystems/guest-files.port.js';
 import { RestoreAccess } from './platform/filesystems/restore-access.js';
+import { AgentTokens } from './platform/http/agent-tokens.port.js';
 import { IdempotencyKeys } from './platform/http/idempotency.port.js';
 import { Sessions } from './platform/http/sessions.port.js';
 import { Numbers } from './platform/ids/numbers.port.js';
 import { pinoLogger } from './platform/logging/pino.logger.js';
+import { ImageConditions } from './platform/qemu/image-conditions.port.js';
 import { ProjectionProgress } from './platform/projections/projection-progress.port.js';
 import { LocalRepositoryStorage } from './platform/repositories/local-repository-storage.port.js';
 import { Vault } from './platform/secrets/vault.port.js';
 import { BackupProgress } from './platform/vma/backup-progress.js';
 import { VcenterCredentials } from './platform/vma/vcenter-credentials.port.js';
-import { VmaClient } from './platform/vma/vma-client.port.js';
+import { Agents } from './platform/vma/agents.js';
 
 /** What the modules ask for. One that is missing here is told by Nest when the application is made. */
 const ASKED_FOR = [
+  AgentTokens,
+  Agents,
   Aggregates,
   BackupProgress,
   Clock,
@@ -34,6 +38,7 @@ const ASKED_FOR = [
   GuestFiles,
   Heartbeat,
   IdempotencyKeys,
+  ImageConditions,
   LocalRepositoryStorage,
   LoginAttempts,
   Numbers,
@@ -43,7 +48,6 @@ const ASKED_FOR = [
   Sessions,
   Vault,
   VcenterCredentials,
-  VmaClient,
 ];
 
 /** The application with nothing behind it: enough to look at its routes, not to call them. */

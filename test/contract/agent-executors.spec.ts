@@ -1,3 +1,4 @@
+import { setTimeout as pause } from 'node:timers/promises';
 import { inspect } from 'node:util';
 
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
@@ -10,6 +11,7 @@ import { ExecaProcessRunner } from '#platform/processes/execa.process-runner';
 import { NbdExports } from '#platform/qemu/nbd-exports';
 import { NbdPorts } from '#platform/qemu/nbd-ports';
 import { EffectError, type EffectExecutor } from '#platform/sagas/effect.port';
+import { Agents } from '#platform/vma/agents';
 import { agentExecutors } from '#platform/vma/agent.executors';
 import { BackupProgress } from '#platform/vma/backup-progress';
 import type { FollowTimes } from '#platform/vma/follow';
@@ -32,13 +34,17 @@ const START = 'POST /backup/start';
 const PROGRESS = 'GET /progress/job-1';
 const STOP = 'POST /backup/stop';
 const FOLLOW_ARGS = {
+  agent: 'one',
+  together: true,
   jobId: 'job-1',
   credentialId: 1,
   disks: [
-    { deviceKey: 2000, sizeBytes: 1000 },
-    { deviceKey: 2001, sizeBytes: 2000 },
+    { diskId: 0, deviceKey: 2000, sizeBytes: 1000, baseChangeId: null },
+    { diskId: 1, deviceKey: 2001, sizeBytes: 2000, baseChangeId: null },
   ],
 };
+const SIZES = new Map(FOLLOW_ARGS.disks.map(({ deviceKey, sizeBytes }) => [deviceKey, sizeBytes]));
+const EPOCH = '52 de c0 d9 b9 43 9d 10-61 d5 4c 1b e9 7b 65 63';
 
 class OneCredential extends VcenterCredentials {
   open(credentialId: number): Promise<VcenterAccount> {
@@ -50,7 +56,9 @@ class OneCredential extends VcenterCredentials {
 
 /** A disk as the agent tells of it; a change id only when there is one. */
 function disk(device_key: number, bytes_transferred: number, change_id?: string): object {
-  return { device_key, bytes_transferred, total_bytes: 0, ...(change_id !== undefined && { change_id }) };
+  const total_bytes = SIZES.get(device_key) ?? 0;
+  const told = { mode: 'full', base_change_id: null, ...(change_id !== undefined && { change_id }) };
+  return { device_key, bytes_transferred, total_bytes, ...told };
 }
 
 function says200(status: string, ...disks: readonly object[]): Reply {
@@ -84,7 +92,9 @@ describe('effects on an agent', () => {
       error: silentLog.error,
     };
     const found = agentExecutors({
-      client: new HttpVmaClient(agent.baseUrl, IMPATIENT),
+      agents: new Agents([
+        { name: 'one', client: new HttpVmaClient(agent.baseUrl, IMPATIENT), token: null, vcenterHosts: [] },
+      ]),
       credentials: new OneCredential(),
       nbdExports: new NbdExports(new ExecaProcessRunner(), ports, '/nonexistent'),
       progress,
@@ -104,16 +114,26 @@ describe('effects on an agent', () => {
   };
 
   describe('agent.check', () => {
-    const check = () => executor('agent.check').execute({}, effectContext());
+    const check = () => executor('agent.check').execute({ agent: 'one' }, effectContext());
 
     it('leaves nothing behind to look at', async () => {
-      await expect(executor('agent.check').observe({}, effectContext())).resolves.toEqual({ state: 'absent' });
+      await expect(executor('agent.check').observe({ agent: 'one' }, effectContext())).resolves.toEqual({
+        state: 'absent',
+      });
       expect(agent.asked).toEqual([]);
     });
 
-    it('is content with a healthy agent', async () => {
-      agent.on(HEALTH, json({ status: 'healthy' }));
-      await expect(check()).resolves.toEqual({});
+    it.each([
+      ['of the first generation', {}, { together: false, hashes: false }],
+      ['of today', { capabilities: ['disks', 'hashes', 'stop', 'song'] }, { together: true, hashes: true }],
+    ])('says what a healthy agent %s can do', async (_what, said, ways) => {
+      agent.on(HEALTH, json({ status: 'healthy', ...said }));
+      await expect(check()).resolves.toEqual(ways);
+    });
+
+    it('fails for good when there is no such agent any more', async () => {
+      const error = await failureOf(executor('agent.check').execute({ agent: 'gone' }, effectContext()));
+      expect(error).toMatchObject({ certainty: 'permanent', failure: { code: 'no-agent' } });
     });
 
     it.each<[string, Reply, string, string]>([
@@ -132,11 +152,13 @@ describe('effects on an agent', () => {
 
   describe('agent.start', () => {
     const args = (changes: JsonObject = {}): JsonObject => ({
+      agent: 'one',
+      together: true,
       jobId: 'job-1',
       vmName: 'web',
       vmPath: '/DC1/vm/web',
       credentialId: 1,
-      disks: [{ deviceKey: 2000, exportId: 'job-1-2000', sizeBytes: 1000 }],
+      disks: [{ diskId: 0, deviceKey: 2000, exportId: 'job-1-2000', sizeBytes: 1000, baseChangeId: null }],
       ...changes,
     });
     const start = (changes?: JsonObject) => executor('agent.start').execute(args(changes), effectContext());
@@ -222,14 +244,19 @@ describe('effects on an agent', () => {
         says200('in_progress', disk(2000, 1000), disk(2001, 1)),
         says200(
           'completed',
-          disk(2001, 2000, '52 de c0 d9 b9 43 9d 10-61 d5 4c 1b e9 7b 65 63/81'),
-          disk(2000, 1000, '52deadbeef/7'),
+          disk(2001, 2000, `${EPOCH}/81`),
+          disk(2000, 1000, '52dec0d9-b943-9d10-61d5-4c1be97b6563/7'),
         ),
       );
       await expect(follow()).resolves.toEqual({
         disks: [
-          { deviceKey: 2000, bytesTransferred: 1000, changeId: '52deadbeef/7' },
-          { deviceKey: 2001, bytesTransferred: 2000, changeId: '52 de c0 d9 b9 43 9d 10-61 d5 4c 1b e9 7b 65 63/81' },
+          {
+            deviceKey: 2000,
+            bytesTransferred: 1000,
+            bytesToCopy: 1000,
+            changeId: '52dec0d9-b943-9d10-61d5-4c1be97b6563/7',
+          },
+          { deviceKey: 2001, bytesTransferred: 2000, bytesToCopy: 2000, changeId: `${EPOCH}/81` },
         ],
       });
     });
@@ -251,7 +278,9 @@ describe('effects on an agent', () => {
       const controller = new AbortController();
       const followed = follow({}, controller.signal).catch((error: unknown) => error);
       await eventually(async () => {
-        expect((await progress.of(['job-1'])).get('job-1')).toEqual([{ device_key: 2000, bytes_transferred: 400 }]);
+        expect((await progress.of(['job-1'])).get('job-1')).toMatchObject([
+          { device_key: 2000, bytes_transferred: 400, bytes_to_copy: 1000 },
+        ]);
       });
       controller.abort('cancelled');
       expect(await followed).not.toBeInstanceOf(EffectError);
@@ -365,8 +394,65 @@ describe('effects on an agent', () => {
     });
   });
 
+  describe('agent.follow of increments and of agents of the first generation', () => {
+    const BASE = `${EPOCH}/3`;
+    const one = { diskId: 0, deviceKey: 2000, sizeBytes: 1000, baseChangeId: BASE };
+    const follow = (changes: object = {}) =>
+      executor('agent.follow').execute({ ...FOLLOW_ARGS, disks: [one], ...changes }, effectContext());
+    const account = (changes: object = {}) => ({
+      device_key: 2000,
+      bytes_transferred: 128,
+      total_bytes: 128,
+      mode: 'incremental',
+      base_change_id: BASE,
+      change_id: `${EPOCH}/9`,
+      ...changes,
+    });
+
+    it.each([0, 128])('ends when what had changed is copied: %d bytes', async (bytes) => {
+      agent.on(PROGRESS, says200('completed', account({ bytes_transferred: bytes, total_bytes: bytes })));
+      await expect(follow()).resolves.toEqual({
+        disks: [{ deviceKey: 2000, bytesTransferred: bytes, bytesToCopy: bytes, changeId: `${EPOCH}/9` }],
+      });
+    });
+
+    it.each<[string, object]>([
+      ['bytes missing', { bytes_transferred: 64 }],
+      ['another mode than it was told', { mode: 'full' }],
+      ['no mode at all', { mode: undefined }],
+      ['another base than it was told', { base_change_id: `${EPOCH}/2` }],
+      ['more than the disk has', { bytes_transferred: 1001, total_bytes: 1001 }],
+    ])('does not believe in an increment with %s', async (_what, changes) => {
+      agent.on(PROGRESS, says200('completed', account(changes)));
+      expect(await failureOf(follow())).toMatchObject({ certainty: 'permanent', failure: { code: 'agent-lied' } });
+    });
+
+    it('says what to do when what changed can not be told any more', async () => {
+      agent.on(PROGRESS, json({ status: 'failed', last_error: 'change tracking was reset: disk 2000' }));
+      const { failure } = await failureOf(follow());
+      expect(failure.code).toBe('change-tracking-reset');
+      expect(failure.remedy).toContain('auto');
+    });
+
+    it('follows a job per disk, and takes none of its numbers for proof', async () => {
+      const ofDisk = (disk: number) => `GET /progress/backup-job-1-disk${disk}`;
+      agent.on(ofDisk(0), json({ status: 'completed', bytes_transferred: 5_000_000_000, total_bytes: 1 }));
+      agent.on(ofDisk(1), json({ status: 'running' }), json({ status: 'completed' }));
+      const { disks } = FOLLOW_ARGS;
+      const nothing = { bytesTransferred: null, bytesToCopy: null, changeId: null };
+      await expect(follow({ together: false, disks })).resolves.toEqual({
+        disks: [
+          { deviceKey: 2000, ...nothing },
+          { deviceKey: 2001, ...nothing },
+        ],
+      });
+      expect((await progress.of(['job-1'])).get('job-1')?.[0]).toMatchObject({ bytes_transferred: 1000 });
+    });
+  });
+
   describe('agent.stop', () => {
-    const stop = (signal?: AbortSignal) => executor('agent.stop').execute({ jobId: 'job-1' }, effectContext(signal));
+    const stop = (signal?: AbortSignal) =>
+      executor('agent.stop').execute({ agent: 'one', jobId: 'job-1', diskIds: [] }, effectContext(signal));
 
     it.each<[string, Reply]>([
       ['tells the agent', json({ status: 'stopping' })],
@@ -400,23 +486,41 @@ describe('effects on an agent', () => {
 
   describe('the table of progress', () => {
     it('keeps the greatest number of each disk and tells the jobs apart', async () => {
-      await progress.record('job-1', 2000, 500);
-      await progress.record('job-1', 2000, 300);
-      await progress.record('job-1', 2001, 2 ** 53 - 1);
-      await progress.record('job-2', 2000, 7);
-      await progress.record('job-3', 2000, 9);
-      await expect(progress.of(['job-1', 'job-2', 'job-4'])).resolves.toEqual(
+      const record = (jobId: string, deviceKey: number, bytesTransferred: number) =>
+        progress.record(jobId, deviceKey, { bytesTransferred, bytesToCopy: null });
+      await record('job-1', 2000, 500);
+      await record('job-1', 2000, 300);
+      await record('job-1', 2001, 2 ** 53 - 1);
+      await record('job-2', 2000, 7);
+      await record('job-3', 2000, 9);
+      await expect(progress.of(['job-1', 'job-2', 'job-4'])).resolves.toMatchObject(
         new Map([
           [
             'job-1',
             [
-              { device_key: 2000, bytes_transferred: 500 },
-              { device_key: 2001, bytes_transferred: 2 ** 53 - 1 },
+              { device_key: 2000, bytes_transferred: 500, ignored_reports: 1 },
+              { device_key: 2001, bytes_transferred: 2 ** 53 - 1, ignored_reports: 0 },
             ],
           ],
           ['job-2', [{ device_key: 2000, bytes_transferred: 7 }]],
         ]),
       );
+    });
+
+    it('tells a rate near the true one, which sinks while nothing comes', async () => {
+      const begun = performance.now();
+      for (let bytes = 0; bytes <= 1_000_000; bytes += 100_000) {
+        await progress.record('job-1', 2000, { bytesTransferred: bytes, bytesToCopy: 2_000_000 });
+        await pause(20);
+      }
+      const trueRate = 1_000_000 / ((performance.now() - begun) / 1000);
+      const rate = async () => (await progress.of(['job-1'])).get('job-1')?.[0]?.bytes_per_second ?? 0;
+      const first = await rate();
+      expect(first / trueRate).toBeGreaterThan(0.5);
+      expect(first / trueRate).toBeLessThan(2);
+      await eventually(async () => {
+        expect(await rate()).toBeLessThan(first * 0.9);
+      });
     });
   });
 });

@@ -60,7 +60,7 @@ describe('images and exports', () => {
   };
   const observe = (kind: string, args: JsonObject) => executor(kind).observe(args, effectContext());
   const execute = (kind: string, args: JsonObject) => executor(kind).execute(args, effectContext());
-  const image = (name = 'vm/disk-2000/point.qcow2') => ({ root: world.root, image: name });
+  const image = (name = 'vm/disk-2000/point.qcow2') => ({ root: world.root, image: name, layers: [] });
   const file = (name?: string) => join(world.root, image(name).image);
   const opened = (exportId: string, name?: string) => ({ exportId, ...image(name) });
   const create = (name?: string) => execute('image.create', { ...image(name), sizeBytes: SIZE });
@@ -95,6 +95,7 @@ describe('images and exports', () => {
       expect(await observe('image.create', args)).toEqual({ state: 'done', result: {} });
       expect(await readQcow2Header(file())).toEqual({
         virtualSizeBytes: SIZE,
+        backingFile: null,
         dirty: false,
         corrupt: false,
         lazyRefcounts: true,

@@ -37,7 +37,7 @@ describe('a mount', () => {
     return image(name);
   };
   const folder = (...names: string[]) => join(world.runDir, 'mounts', ID, ...names);
-  const source = (name = 'disk.qcow2') => ({ mountId: ID, root: world.root, image: name });
+  const source = (name = 'disk.qcow2') => ({ mountId: ID, root: world.root, image: name, layers: [] });
   const closing = ['mount.filesystem.close', 'mount.disk.close', 'mount.export.close', 'mount.overlay.remove'];
   const close = async (partition: number) => {
     for (const kind of closing) await mounting.execute(kind, { mountId: ID, partition });

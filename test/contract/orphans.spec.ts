@@ -7,6 +7,7 @@ import type { Database } from '#platform/database/database';
 import { MountFolder } from '#platform/mounts/mount-folder';
 import { MountParts } from '#platform/mounts/mount-parts';
 import { ExecaProcessRunner } from '#platform/processes/execa.process-runner';
+import { openImage } from '#platform/qemu/layers';
 import { NbdExports } from '#platform/qemu/nbd-exports';
 import { NbdPorts } from '#platform/qemu/nbd-ports';
 import { type Orphan, Orphans } from '#platform/recovery/orphans';
@@ -15,7 +16,7 @@ import { findTraces } from '#platform/recovery/traces';
 import { freshDatabase } from '../kit/database.js';
 import { DiskWorld, kill, run } from '../kit/disk-world.js';
 import { eventually } from '../kit/eventually.js';
-import { asImage, extDisk, hostileTree, MIB } from '../kit/guest-disks.js';
+import { asImage, extDisk, hostileTree } from '../kit/guest-disks.js';
 import { Mounting } from '../kit/mounted.js';
 import { silentLog } from '../kit/silent-log.js';
 
@@ -65,7 +66,13 @@ describe('what no job looks after any more', () => {
     const image = join(world.root, `${exportId}.qcow2`);
     run('qemu-img', 'create', '-q', '-f', 'qcow2', image, '16M');
     const { signal } = new AbortController();
-    expect(await nbdExports.start(exportId, image, 16 * MIB, signal)).not.toBeNull();
+    expect(
+      await nbdExports.start(
+        exportId,
+        await openImage({ root: world.root, image: `${exportId}.qcow2`, layers: [] }),
+        signal,
+      ),
+    ).not.toBeNull();
   };
   /** In no order and without numbers. */
   const told = (orphans: readonly Orphan[]) =>

@@ -37,8 +37,8 @@ const ORDER: BackupOrder = {
   vmPath: '/DC1/vm/web',
   account: ACCOUNT,
   disks: [
-    { deviceKey: 2000, nbdUrl: 'nbd://127.0.0.1:10100/aa', sizeBytes: 1024 },
-    { deviceKey: 2001, nbdUrl: 'nbd://127.0.0.1:10101/bb', sizeBytes: 2048 },
+    { deviceKey: 2000, nbdUrl: 'nbd://127.0.0.1:10100/aa', sizeBytes: 1024, baseChangeId: null },
+    { deviceKey: 2001, nbdUrl: 'nbd://127.0.0.1:10101/bb', sizeBytes: 2048, baseChangeId: null },
   ],
 };
 const HEALTH = 'GET /health';
@@ -354,6 +354,7 @@ describe('the HTTP client of an agent', () => {
     });
 
     it('reads disks by their key or by their id', async () => {
+      const untold = { mode: null, baseChangeId: null };
       const disks = [
         copied({ change_id: '52 ab/7', status: 'Completed' }),
         { disk_id: '2001', bytes_transferred: 0, total_bytes: 2048 },
@@ -361,9 +362,11 @@ describe('the HTTP client of an agent', () => {
       await expect(progress({ status: 'in_progress', disk_progresses: disks })).resolves.toEqual({
         status: 'running',
         error: null,
+        bytesTransferred: null,
+        totalBytes: null,
         disks: [
-          { deviceKey: 2000, bytesTransferred: 512, totalBytes: 1024, changeId: '52 ab/7', complete: true },
-          { deviceKey: 2001, bytesTransferred: 0, totalBytes: 2048, changeId: null, complete: false },
+          { deviceKey: 2000, bytesTransferred: 512, totalBytes: 1024, changeId: '52 ab/7', complete: true, ...untold },
+          { deviceKey: 2001, bytesTransferred: 0, totalBytes: 2048, changeId: null, complete: false, ...untold },
         ],
       });
     });

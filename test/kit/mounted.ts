@@ -37,7 +37,7 @@ export class Mounting {
 
   /** Overlay, export and disk, and what was found on it. */
   async disk(mountId: string, image: string): Promise<readonly FoundPartition[]> {
-    const args = { mountId, root: this.world.root, image };
+    const args = { mountId, root: this.world.root, image, layers: [] };
     await this.execute('mount.overlay', args);
     await this.execute('mount.export', args);
     await this.execute('mount.disk', { mountId });

@@ -19,8 +19,11 @@ export class BackupNotUnderWay extends DomainError {
 export class ProofMissing extends DomainError {
   readonly kind = 'rule-broken';
   readonly code = 'proof-missing';
-  constructor(diskIds: readonly number[]) {
-    super(`it is not proven that disks ${diskIds.join(', ')} were copied whole`, 'start the backup again');
+  constructor(disks: readonly { readonly diskId: number; readonly why: string }[]) {
+    super(
+      `it is not proven that every disk was copied: ${disks.map(({ diskId, why }) => `disk ${diskId}: ${why}`).join('; ')}`,
+      'start the backup again',
+    );
   }
 }
 
@@ -34,11 +37,33 @@ export class UnknownBackup extends DomainError {
   }
 }
 
-export class IncrementalNotOffered extends DomainError {
+export class IncrementalNotPossible extends DomainError {
   readonly kind = 'rule-broken';
-  readonly code = 'incremental-not-offered';
-  constructor() {
-    super('this version takes full backups only; incremental backups do not exist yet', 'ask for backup_type "full"');
+  readonly code = 'incremental-not-possible';
+  constructor(disks: readonly { readonly diskId: number; readonly because: string }[]) {
+    super(
+      `an increment is not possible: ${disks.map(({ diskId, because }) => `disk ${diskId}: ${because}`).join('; ')}`,
+      'ask for backup_type "auto" or "full"',
+      { disks: disks.map(({ diskId, because }) => ({ disk_id: diskId, reason: because })) },
+    );
+  }
+}
+
+/** An agent completes a disk that its job doesn't copy. */
+export class DiskNotInJob extends DomainError {
+  readonly kind = 'not-found';
+  readonly code = 'disk-not-in-job';
+  constructor(jobId: string) {
+    super(`backup ${jobId} does not copy this disk`, 'name the disk by its disk_id or device_key', { job_id: jobId });
+  }
+}
+
+/** An agent tells another bookmark for a disk than before. */
+export class DiskReportedOtherwise extends DomainError {
+  readonly kind = 'conflict';
+  readonly code = 'disk-reported-otherwise';
+  constructor(diskId: number, changeId: string) {
+    super(`disk ${diskId} was completed before, with change id ${changeId}`, undefined, { disk_id: diskId });
   }
 }
 
@@ -90,5 +115,25 @@ export class RepositoryDisabled extends DomainError {
   readonly code = 'repository-disabled';
   constructor(repositoryId: string) {
     super(`repository ${repositoryId} is disabled`, 'choose an enabled repository', { repository_id: repositoryId });
+  }
+}
+
+/** Which restore points there are can't be told now, so no base can be chosen. */
+export class RestorePointsBehind extends DomainError {
+  readonly kind = 'unavailable';
+  readonly code = 'restore-points-behind';
+  constructor() {
+    super('the list of restore points is behind the log', 'try again; GET /api/v1/projections shows what it waits for');
+  }
+}
+
+export class UnknownChain extends DomainError {
+  readonly kind = 'not-found';
+  readonly code = 'unknown-chain';
+  constructor(chainId: string) {
+    super(
+      `this disk has no chain ${chainId}`,
+      'without chain_id the newest one is answered, with the ids of the others',
+    );
   }
 }

@@ -2,16 +2,24 @@ import { describe, expect, it } from '@jest/globals';
 
 import { replay } from '../kernel/decider.js';
 import { backup, type BackupCommand, type BackupEvent } from './backup.js';
-import { BackupIsOver, ProofMissing } from './backup.errors.js';
-import { type BackupPlan, type DiskProof, spaceForFull } from './backup-plan.js';
+import { BackupIsOver, DiskNotInJob, DiskReportedOtherwise, ProofMissing, UnknownBackup } from './backup.errors.js';
+import { type BackupPlan, type DiskProof, type PlannedDisk, spaceFor } from './backup-plan.js';
 
 const disk = (diskId: number, sizeBytes: number) => ({
   diskId,
   deviceKey: 2000 + diskId * 16,
   sizeBytes,
   image: `ctx/disk-${diskId}/job.qcow2`,
+  mode: { is: 'full', because: 'asked-for' } as const,
 });
 
+const increment = (diskId: number, sizeBytes: number): PlannedDisk => ({
+  ...disk(diskId, sizeBytes),
+  mode: {
+    is: 'incremental',
+    parent: { backupId: 'base', changeId: 'a/0', manifestSha256: 'hash', layers: [`ctx/disk-${diskId}/base.qcow2`] },
+  },
+});
 const plan: BackupPlan = {
   jobId: 'job',
   contextId: 'ctx',
@@ -20,7 +28,10 @@ const plan: BackupPlan = {
   credentialId: 1,
   repositoryId: 'repo',
   root: '/srv/backups',
+  agent: 'default',
+  askedFor: 'full',
   backupType: 'full',
+  bandwidth: { jobBytesPerSecond: null, repositoryBytesPerSecond: null },
   policyId: null,
   tags: {},
   disks: [disk(0, 1000), disk(1, 2000)],
@@ -35,7 +46,11 @@ const proof = (diskId: number, changes: Partial<DiskProof> = {}): DiskProof => {
     virtualSizeBytes: planned.sizeBytes,
     fileSizeBytes: 500,
     bytesCopied: planned.sizeBytes,
+    bytesToCopy: planned.sizeBytes,
     changeId: null,
+    manifestSha256: 'hash',
+    dataBytes: 500,
+    comparedWithSource: true,
     ...changes,
   };
 };
@@ -79,6 +94,9 @@ describe('a backup', () => {
     ['an image has another size', [proof(0), proof(1, { virtualSizeBytes: 1999 })]],
     ['not every byte was copied', [proof(0), proof(1, { bytesCopied: 1999 })]],
     ['a size is not known', [proof(0, { virtualSizeBytes: -1 }), proof(1)]],
+    ['less than the whole disk was to be copied', [proof(0, { bytesCopied: 500, bytesToCopy: 500 }), proof(1)]],
+    ['a content manifest is missing', [proof(0, { manifestSha256: null }), proof(1)]],
+    ['an agent told nothing of a disk', [proof(0, { bytesCopied: null, bytesToCopy: null }), proof(1)]],
   ])('does not become a restore point when %s', (_case, disks) => {
     expect(() => decide([started], complete(...disks))).toThrow(ProofMissing);
     expect(() => decide([started], { type: 'ProveBackup', jobId: 'job', contextId: 'ctx', disks })).toThrow(
@@ -108,6 +126,73 @@ describe('a backup', () => {
   });
 
   it('needs room for every block and the tables of the image', () => {
-    expect(spaceForFull([{ sizeBytes: 1024 ** 3 }])).toBe(1024 ** 3 + 2 * 1024 ** 2);
+    expect(spaceFor([disk(0, 1024 ** 3)])).toBe(1024 ** 3 + 2 * 1024 ** 2);
+  });
+
+  it('needs room for the tables alone where only what changed is copied', () => {
+    expect(spaceFor([increment(0, 1024 ** 3)])).toBe(2 * 1024 ** 2);
+  });
+
+  describe('with an increment', () => {
+    const small: BackupEvent = { type: 'BackupStarted', data: { ...plan, disks: [increment(0, 1000)] } };
+
+    it('is proven by as many bytes as had changed, none included', () => {
+      for (const bytes of [0, 300]) {
+        const [completed] = decide([small], complete(proof(0, { bytesCopied: bytes, bytesToCopy: bytes })));
+        expect(completed?.type).toBe('BackupCompleted');
+      }
+    });
+
+    it.each([
+      ['fewer bytes were copied than had changed', { bytesCopied: 200, bytesToCopy: 300 }],
+      ['more was copied than the disk holds', { bytesCopied: 1001, bytesToCopy: 1001 }],
+    ])('is not proven when %s', (_case, changes) => {
+      expect(() => decide([small], complete(proof(0, changes)))).toThrow(ProofMissing);
+    });
+  });
+
+  describe('told of a disk by its agent', () => {
+    const report = (changes: Partial<Extract<BackupCommand, { type: 'ReportDisk' }>> = {}): BackupCommand => ({
+      type: 'ReportDisk',
+      jobId: 'job',
+      agent: 'default',
+      diskId: 1,
+      deviceKey: null,
+      changeId: 'a/1',
+      ...changes,
+    });
+    const reported: BackupEvent = { type: 'DiskReported', data: { jobId: 'job', deviceKey: 2016, changeId: 'a/1' } };
+
+    it('takes it down once, named by number or by key', () => {
+      expect(decide([started], report())).toEqual([reported]);
+      expect(decide([started], report({ diskId: null, deviceKey: 2016 }))).toEqual([reported]);
+      expect(decide([started, reported], report())).toEqual([]);
+    });
+
+    it.each([
+      ['another bookmark than before', report({ changeId: 'a/2' }), DiskReportedOtherwise],
+      ['a disk that it does not copy', report({ diskId: 7 }), DiskNotInJob],
+      ['no disk at all', report({ diskId: null }), DiskNotInJob],
+      ['number and key of two disks', report({ deviceKey: 2000 }), DiskNotInJob],
+      ['a disk by another agent', report({ agent: 'other' }), UnknownBackup],
+    ])('refuses %s', (_case, command, refusal) => {
+      expect(() => decide([started, reported], command)).toThrow(refusal);
+    });
+
+    it('refuses it before it began and after its end', () => {
+      expect(() => decide([], report())).toThrow(UnknownBackup);
+      expect(() => decide([started, ...decide([started], fail)], report())).toThrow(BackupIsOver);
+    });
+
+    it('keeps the bookmark with the restore point, also of an agent that tells nothing else', () => {
+      const silent = proof(1, { bytesCopied: null, bytesToCopy: null });
+      const [completed] = decide([started, reported], complete(proof(0), silent));
+      expect(completed).toMatchObject({ data: { disks: [{ changeId: null }, { changeId: 'a/1' }] } });
+    });
+
+    it('is not proven when the agent told two bookmarks of one disk', () => {
+      const other = proof(1, { changeId: 'a/2' });
+      expect(() => decide([started, reported], complete(proof(0), other))).toThrow(ProofMissing);
+    });
   });
 });

@@ -1,11 +1,24 @@
 import type { Decider } from '../kernel/decider.js';
 import type { DomainEvent } from '../kernel/event.js';
-import { BackupIsOver, BackupNotUnderWay, ProofMissing } from './backup.errors.js';
+import {
+  BackupIsOver,
+  BackupNotUnderWay,
+  DiskNotInJob,
+  DiskReportedOtherwise,
+  ProofMissing,
+  UnknownBackup,
+} from './backup.errors.js';
 import type { BackupPlan, DiskProof } from './backup-plan.js';
+import { doubtIn } from './proof.js';
 
 /** One backup job and, once completed, one restore point. Stream: `backup-<job id>`. */
 export type BackupStarted = DomainEvent<'BackupStarted', BackupPlan>;
 export type BackupCancelRequested = DomainEvent<'BackupCancelRequested', { readonly jobId: string }>;
+/** The agent says that it has copied one disk, and up to which bookmark. */
+export type DiskReported = DomainEvent<
+  'DiskReported',
+  { readonly jobId: string; readonly deviceKey: number; readonly changeId: string }
+>;
 /** The restore point exists from here on: every disk has its proof. */
 export type BackupCompleted = DomainEvent<
   'BackupCompleted',
@@ -13,7 +26,8 @@ export type BackupCompleted = DomainEvent<
 >;
 export type BackupFailed = DomainEvent<'BackupFailed', BackupEnd>;
 export type BackupCancelled = DomainEvent<'BackupCancelled', BackupEnd>;
-export type BackupEvent = BackupStarted | BackupCancelRequested | BackupCompleted | BackupFailed | BackupCancelled;
+export type BackupEvent =
+  BackupStarted | BackupCancelRequested | DiskReported | BackupCompleted | BackupFailed | BackupCancelled;
 
 type BackupEnd = {
   readonly jobId: string;
@@ -30,15 +44,27 @@ type BackupEnd = {
 export type BackupCommand =
   | { readonly type: 'StartBackup'; readonly plan: BackupPlan }
   | { readonly type: 'RequestCancel'; readonly jobId: string }
+  /** From the agent named `agent`; a disk is named by its small number, its device key, or both. */
+  | {
+      readonly type: 'ReportDisk';
+      readonly jobId: string;
+      readonly agent: string;
+      readonly diskId: number | null;
+      readonly deviceKey: number | null;
+      readonly changeId: string;
+    }
   /** Asks whether the proof suffices: refused, or nothing happens. Asked while everything can still be undone. */
   | ({ readonly type: 'ProveBackup' } & BackupCompleted['data'])
   | ({ readonly type: 'CompleteBackup' } & BackupCompleted['data'])
   | ({ readonly type: 'FailBackup' } & BackupEnd)
   | ({ readonly type: 'CancelBackup' } & BackupEnd);
 
+/** Change ids that the agent told with the completion of disks, by device key. */
+export type Reports = Readonly<Record<string, string>>;
+
 export type BackupState =
   | { readonly is: 'planned'; readonly cancelRequested: boolean }
-  | { readonly is: 'running'; readonly plan: BackupPlan; readonly cancelRequested: boolean }
+  | { readonly is: 'running'; readonly plan: BackupPlan; readonly cancelRequested: boolean; readonly reports: Reports }
   | { readonly is: 'over'; readonly as: 'completed' | 'failed' | 'cancelled' };
 
 export const backup: Decider<BackupState, BackupCommand, BackupEvent> = {
@@ -46,9 +72,17 @@ export const backup: Decider<BackupState, BackupCommand, BackupEvent> = {
   evolve: (state, event) => {
     switch (event.type) {
       case 'BackupStarted':
-        return { is: 'running', plan: event.data, cancelRequested: state.is === 'planned' && state.cancelRequested };
+        return {
+          is: 'running',
+          plan: event.data,
+          cancelRequested: state.is === 'planned' && state.cancelRequested,
+          reports: {},
+        };
       case 'BackupCancelRequested':
         return state.is === 'over' ? state : { ...state, cancelRequested: true };
+      case 'DiskReported':
+        if (state.is !== 'running') return state;
+        return { ...state, reports: { ...state.reports, [event.data.deviceKey]: event.data.changeId } };
       case 'BackupCompleted':
         return { is: 'over', as: 'completed' };
       case 'BackupFailed':
@@ -64,16 +98,17 @@ export const backup: Decider<BackupState, BackupCommand, BackupEvent> = {
       case 'RequestCancel':
         if (state.is === 'over') throw new BackupIsOver(command.jobId, state.as);
         return state.cancelRequested ? [] : [{ type: 'BackupCancelRequested', data: { jobId: command.jobId } }];
+      case 'ReportDisk':
+        return report(state, command);
       case 'ProveBackup':
         if (state.is !== 'running') throw new BackupNotUnderWay(command.jobId);
-        prove(state.plan, command.disks);
+        proven(state, command.disks);
         return [];
       case 'CompleteBackup': {
         if (state.is === 'over') return [];
         if (state.is !== 'running') throw new BackupNotUnderWay(command.jobId);
-        prove(state.plan, command.disks);
-        const { jobId, contextId, disks } = command;
-        return [{ type: 'BackupCompleted', data: { jobId, contextId, disks } }];
+        const { jobId, contextId } = command;
+        return [{ type: 'BackupCompleted', data: { jobId, contextId, disks: proven(state, command.disks) } }];
       }
       case 'FailBackup':
         return state.is === 'over' ? [] : [{ type: 'BackupFailed', data: endOf(command) }];
@@ -83,16 +118,37 @@ export const backup: Decider<BackupState, BackupCommand, BackupEvent> = {
   },
 };
 
-/** A restore point needs proof for exactly the planned disks, each of the planned size. */
-function prove(plan: BackupPlan, disks: readonly DiskProof[]): void {
+type Running = Extract<BackupState, { is: 'running' }>;
+
+/** A report counts for exactly one disk of an open job of the agent that makes it; said again it changes nothing. */
+function report(
+  state: BackupState,
+  { jobId, agent, diskId, deviceKey, changeId }: Extract<BackupCommand, { type: 'ReportDisk' }>,
+): readonly BackupEvent[] {
+  if (state.is === 'planned') throw new UnknownBackup(jobId);
+  if (state.is === 'over') throw new BackupIsOver(jobId, state.as);
+  if (state.plan.agent !== agent) throw new UnknownBackup(jobId);
+  const disk = state.plan.disks.find(
+    (one) => (diskId ?? one.diskId) === one.diskId && (deviceKey ?? one.deviceKey) === one.deviceKey,
+  );
+  if (disk === undefined || (diskId === null && deviceKey === null)) throw new DiskNotInJob(jobId);
+  const before = state.reports[disk.deviceKey];
+  if (before === changeId) return [];
+  if (before !== undefined) throw new DiskReportedOtherwise(disk.diskId, before);
+  return [{ type: 'DiskReported', data: { jobId, deviceKey: disk.deviceKey, changeId } }];
+}
+
+/** A restore point needs proof for exactly the planned disks. Answers the proofs with the bookmarks that were reported. */
+function proven({ plan, reports }: Running, disks: readonly DiskProof[]): readonly DiskProof[] {
   const proofs = new Map(disks.map((disk) => [disk.deviceKey, disk]));
-  const unproven = plan.disks.filter((disk) => {
-    const proof = proofs.get(disk.deviceKey);
-    return proof?.virtualSizeBytes !== disk.sizeBytes || proof.bytesCopied !== disk.sizeBytes;
+  const doubts = plan.disks.flatMap((disk) => {
+    const why = doubtIn(disk, proofs.get(disk.deviceKey), reports[disk.deviceKey] ?? null);
+    return why === null ? [] : [{ diskId: disk.diskId, why }];
   });
-  if (unproven.length > 0 || proofs.size !== plan.disks.length) {
-    throw new ProofMissing(unproven.map((disk) => disk.diskId));
+  if (doubts.length > 0 || proofs.size !== plan.disks.length || disks.length !== proofs.size) {
+    throw new ProofMissing(doubts);
   }
+  return disks.map((proof) => ({ ...proof, changeId: proof.changeId ?? reports[proof.deviceKey] ?? null }));
 }
 
 function endOf(command: BackupEnd): BackupEnd {

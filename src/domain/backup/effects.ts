@@ -1,3 +1,8 @@
+import type { Bandwidth } from './backup-plan.js';
+
+/** Where an image is, with the images beneath it in its chain, oldest first. All relative to the repository's directory. */
+export type ImagePlace = { root: string; image: string; layers: readonly string[] };
+
 /**
  * What taking a backup may ask of the world: kinds of effects with their arguments and results. The executors are in
  * `platform/qemu` (images, exports), `platform/repositories` and `platform/vma` (the agent).
@@ -10,19 +15,19 @@ export type BackupEffects = {
     args: { root: string; neededBytes: number };
     result: { availableBytes: number };
   };
-  /** An empty QCOW2 of exactly `sizeBytes`, its folders included. */
+  /** An empty QCOW2 of exactly `sizeBytes`, its folders included; with layers, one that stands on the last of them. */
   'image.create': {
-    args: { root: string; image: string; sizeBytes: number };
+    args: ImagePlace & { sizeBytes: number };
     result: Record<string, never>;
   };
-  /** Removes image, sidecar and the folders that became empty; what isn't there is fine. */
+  /** Removes image, sidecar, manifest and the folders that became empty; what isn't there is fine. */
   'image.remove': {
     args: { root: string; image: string };
     result: Record<string, never>;
   };
   /** A writable NBD export of one image on a loopback port, under a name that can't be guessed. Watched. */
   'export.start': {
-    args: { exportId: string; root: string; image: string };
+    args: ImagePlace & { exportId: string; agent: string; jobId: string; repositoryId: string; bandwidth: Bandwidth };
     result: { port: number; pid: number; startTicks: number };
   };
   /** Ends an export whatever state it is in and releases its port. */
@@ -32,13 +37,26 @@ export type BackupEffects = {
   };
   /** Ends an export and proves that it ended cleanly: asked to stop, gone by itself, image closed and on disk. */
   'export.finish': {
-    args: { exportId: string; root: string; image: string };
+    args: ImagePlace & { exportId: string };
     result: { exitCode: number | null };
   };
-  /** `qemu-img check` and `info`: consistent, closed, no backing file, exactly `sizeBytes`. */
+  /** `qemu-img check` and `info`: consistent, closed, exactly the backing file it was given, exactly `sizeBytes`. */
   'image.check': {
-    args: { root: string; image: string; sizeBytes: number };
+    args: ImagePlace & { sizeBytes: number };
     result: { virtualSizeBytes: number; fileSizeBytes: number };
+  };
+  /** Writes the content manifest of what the layer itself holds, and compares it with what the agent says it read. */
+  'image.prove': {
+    args: ImagePlace & {
+      agent: string;
+      jobId: string;
+      deviceKey: number;
+      sizeBytes: number;
+      parentManifestSha256: string | null;
+      /** Whether the agent offers hashes of what it read. */
+      hashesOffered: boolean;
+    };
+    result: { manifestSha256: string; dataBytes: number; comparedWithSource: boolean };
   };
   /** What a stranger needs to read the image without OMA, as `<image>.json`, whole or not at all. */
   'sidecar.write': {
@@ -47,33 +65,56 @@ export type BackupEffects = {
   };
   /** The agent answers. */
   'agent.check': {
-    args: Record<string, never>;
-    result: Record<string, never>;
+    args: { agent: string };
+    result: AgentWays;
   };
-  /** Tells the agent to copy; `credentialRef` names the vCenter credential whose password is looked up when calling. */
+  /** Tells the agent to copy; `credentialId` names the vCenter credential whose password is looked up when calling. */
   'agent.start': {
     args: {
+      agent: string;
+      /** Whether the agent takes all disks in one job; else it gets a job per disk. */
+      together: boolean;
       jobId: string;
       vmName: string;
       vmPath: string;
       credentialId: number;
-      disks: readonly { deviceKey: number; exportId: string; sizeBytes: number }[];
+      disks: readonly (FollowedDisk & { exportId: string })[];
     };
     result: Record<string, never>;
   };
   /** Follows the agent until every disk is copied; fails when it fails, vanishes, stalls or talks nonsense. */
   'agent.follow': {
     args: {
+      agent: string;
+      together: boolean;
       jobId: string;
       /** Whose password must not stand in what the agent says. */
       credentialId: number;
-      disks: readonly { deviceKey: number; sizeBytes: number }[];
+      disks: readonly FollowedDisk[];
     };
-    result: { disks: readonly { deviceKey: number; bytesTransferred: number; changeId: string | null }[] };
+    result: {
+      disks: readonly {
+        deviceKey: number;
+        bytesTransferred: number | null;
+        bytesToCopy: number | null;
+        changeId: string | null;
+      }[];
+    };
   };
   /** Tells the agent to give up the job; an agent that can't or doesn't know it is fine. */
   'agent.stop': {
-    args: { jobId: string };
+    args: { agent: string; jobId: string; diskIds: readonly number[] };
     result: Record<string, never>;
   };
 };
+
+/** What an agent can do, by its own word. */
+export type AgentWays = {
+  /** Takes all disks of a VM in one job, each with its mode and base. */
+  together: boolean;
+  /** Offers hashes of what it read. */
+  hashes: boolean;
+};
+
+/** A disk as the agent is told it. `baseChangeId` is null for a full copy. */
+export type FollowedDisk = { diskId: number; deviceKey: number; sizeBytes: number; baseChangeId: string | null };

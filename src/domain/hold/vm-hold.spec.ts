@@ -2,10 +2,11 @@ import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 
 import { replay } from '../kernel/decider.js';
-import { vmHold, type VmHoldCommand, type VmHoldEvent, VmIsHeld } from './vm-hold.js';
+import { TurnHasPassed, vmHold, type VmHoldCommand, type VmHoldEvent, VmIsHeld } from './vm-hold.js';
 
-const take = (jobId: string): VmHoldCommand => ({
+const take = (jobId: string, turn = 0): VmHoldCommand => ({
   type: 'TakeHold',
+  turn,
   jobId,
   contextId: 'ctx',
   operation: 'backup',
@@ -25,7 +26,7 @@ describe('the hold of a VM', () => {
   it('is free again once its job releases it', () => {
     const history = [...decide([], take('one'))];
     history.push(...decide(history, release('one')));
-    expect(decide(history, take('two')).map((event) => event.type)).toEqual(['VmHeld']);
+    expect(decide(history, take('two', 1)).map((event) => event.type)).toEqual(['VmHeld']);
   });
 
   it('is not released by another job, and releasing twice says nothing', () => {
@@ -35,9 +36,17 @@ describe('the hold of a VM', () => {
     expect(decide(history, release('one'))).toEqual([]);
   });
 
+  it('does not go to a plan that was made before another operation had the VM', () => {
+    const history = [...decide([], take('one'))];
+    history.push(...decide(history, release('one')));
+    expect(() => decide(history, take('two', 0))).toThrow(TurnHasPassed);
+  });
+
   it('never has two holders, whatever is asked', () => {
     const jobs = fc.constantFrom('one', 'two', 'three');
-    const commands = fc.array(fc.oneof(jobs.map(take), jobs.map(release)));
+    const turns = fc.nat({ max: 3 });
+    const takes = fc.tuple(jobs, turns).map(([job, turn]) => take(job, turn));
+    const commands = fc.array(fc.oneof(takes, jobs.map(release)));
     fc.assert(
       fc.property(commands, (asked) => {
         const history: VmHoldEvent[] = [];
@@ -50,7 +59,7 @@ describe('the hold of a VM', () => {
               history.push(event);
             }
           } catch (error) {
-            expect(error).toBeInstanceOf(VmIsHeld);
+            expect(error instanceof VmIsHeld || error instanceof TurnHasPassed).toBe(true);
           }
         }
       }),

@@ -17,26 +17,30 @@ export type VmReleased = DomainEvent<'VmReleased', { readonly jobId: string; rea
 export type VmHoldEvent = VmHeld | VmReleased;
 
 export type VmHoldCommand =
-  | ({ readonly type: 'TakeHold' } & VmHeld['data'])
+  /** `turn` is the one for which the plan was made: in another one, other operations came in between. */
+  | ({ readonly type: 'TakeHold'; readonly turn: number } & VmHeld['data'])
   | { readonly type: 'ReleaseHold'; readonly jobId: string; readonly contextId: string };
 
+/** `turn` counts the operations that have held the VM before. */
 export type VmHoldState =
-  { readonly is: 'free' } | { readonly is: 'held'; readonly jobId: string; readonly operation: HeldFor };
+  | { readonly is: 'free'; readonly turn: number }
+  | { readonly is: 'held'; readonly turn: number; readonly jobId: string; readonly operation: HeldFor };
 
 export const vmHold: Decider<VmHoldState, VmHoldCommand, VmHoldEvent> = {
-  initial: { is: 'free' },
-  evolve: (_state, event) => {
+  initial: { is: 'free', turn: 0 },
+  evolve: ({ turn }, event) => {
     switch (event.type) {
       case 'VmHeld':
-        return { is: 'held', jobId: event.data.jobId, operation: event.data.operation };
+        return { is: 'held', turn, jobId: event.data.jobId, operation: event.data.operation };
       case 'VmReleased':
-        return { is: 'free' };
+        return { is: 'free', turn: turn + 1 };
     }
   },
   decide: (command, state) => {
     switch (command.type) {
       case 'TakeHold': {
         if (state.is === 'held') throw new VmIsHeld(state.operation, state.jobId);
+        if (state.turn !== command.turn) throw new TurnHasPassed();
         const { jobId, contextId, operation, plan } = command;
         return [{ type: 'VmHeld', data: { jobId, contextId, operation, plan } }];
       }
@@ -47,6 +51,15 @@ export const vmHold: Decider<VmHoldState, VmHoldCommand, VmHoldEvent> = {
     }
   },
 };
+
+/** The plan is of another time. Whoever takes a hold plans again. */
+export class TurnHasPassed extends DomainError {
+  readonly kind = 'conflict';
+  readonly code = 'turn-has-passed';
+  constructor() {
+    super('another operation of this VM came in between', 'try again');
+  }
+}
 
 export class VmIsHeld extends DomainError {
   readonly kind = 'conflict';

@@ -13,6 +13,8 @@ export type RepositoryFacts = {
   readonly enabled: boolean;
   readonly isImmutable: false;
   readonly minRetentionDays: number;
+  /** Of all jobs that write to it together; null, and in the oldest facts missing, is no limit. */
+  readonly bandwidthBytesPerSecond?: number | null;
 };
 
 /** One place for backups. Stream: `repository-<repository id>`. */

@@ -1,3 +1,5 @@
+import type { ImagePlace } from '../backup/effects.js';
+
 /**
  * What browsing a restore point may ask of the world. The executors are in `platform/mounts`. Everything of a mount lives
  * in one folder of the run directory that `mountId` names; the restore point itself is only ever opened for reading.
@@ -5,13 +7,13 @@
 export type RestoreEffects = {
   /** The mount's folder and a throwaway overlay on the image: whatever is written (a journal replay) goes there. */
   'mount.overlay': {
-    args: { mountId: string; root: string; image: string };
+    args: ImagePlace & { mountId: string };
     result: Record<string, never>;
   };
   'mount.overlay.remove': { args: { mountId: string }; result: Record<string, never> };
   /** The overlay as an NBD export on a unix socket. Watched. */
   'mount.export': {
-    args: { mountId: string; root: string; image: string };
+    args: ImagePlace & { mountId: string };
     result: { pid: number; startTicks: number };
   };
   'mount.export.close': { args: { mountId: string }; result: Record<string, never> };

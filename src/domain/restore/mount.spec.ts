@@ -11,6 +11,7 @@ const plan: MountPlan = {
   vmName: 'web-01',
   diskId: 0,
   root: '/srv',
+  layers: [],
   image: 'ctx/disk-0/b.qcow2',
   idleSeconds: 60,
 };

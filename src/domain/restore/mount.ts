@@ -21,6 +21,8 @@ export type MountPlan = {
   readonly diskId: number;
   readonly root: string;
   readonly image: string;
+  /** Images beneath it in its chain, oldest first. */
+  readonly layers: readonly string[];
   /** The mount closes by itself when nobody has read from it for so long. */
   readonly idleSeconds: number;
 };

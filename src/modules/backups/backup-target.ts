@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 
 import { NotEnoughSpace, RepositoryDisabled } from '#domain/backup/backup.errors';
-import { type PlannedDisk, spaceForFull } from '#domain/backup/backup-plan';
+import { type PlannedDisk, spaceFor } from '#domain/backup/backup-plan';
 import { RepositoryAway, UnknownRepository } from '#domain/repository/repository.errors';
 import { LocalRepositoryStorage, RepositoryPathRefused } from '#platform/repositories/local-repository-storage.port';
 import { RepositoryRow } from '#projections/repository/repository.entity';
@@ -15,15 +15,19 @@ export class BackupTarget {
     private readonly storage: LocalRepositoryStorage,
   ) {}
 
-  /** Throws UnknownRepository, RepositoryDisabled, RepositoryAway, or NotEnoughSpace before a byte is written. */
-  async open(repositoryId: string, disks: readonly PlannedDisk[]): Promise<RepositoryRow> {
+  /** Throws UnknownRepository or RepositoryDisabled. */
+  async open(repositoryId: string): Promise<RepositoryRow> {
     const repository = await this.rows.getRepository(RepositoryRow).findOneBy({ repositoryId });
     if (repository === null) throw new UnknownRepository(repositoryId);
     if (!repository.enabled) throw new RepositoryDisabled(repositoryId);
-    const neededBytes = spaceForFull(disks);
+    return repository;
+  }
+
+  /** Throws RepositoryAway, or NotEnoughSpace before a byte is written. */
+  async requireSpace(repository: RepositoryRow, disks: readonly PlannedDisk[]): Promise<void> {
+    const neededBytes = spaceFor(disks);
     const availableBytes = await this.availableBytes(repository);
     if (availableBytes < neededBytes) throw new NotEnoughSpace(neededBytes, availableBytes);
-    return repository;
   }
 
   private async availableBytes({ path, repositoryId }: RepositoryRow): Promise<number> {

@@ -1,4 +1,7 @@
+import { etaSeconds, percentOf, sumOf } from '#projections/backup/copy-progress';
 import type { BackupRow } from '#projections/backup/backup.entity';
+
+import { type DiskProgress, diskResponse, type DiskResponse } from './disk.response.js';
 
 /** The contract's backup object (contract-c 5.2), with the disks beside it. Sizes are bytes. */
 export interface BackupResponse {
@@ -7,13 +10,21 @@ export interface BackupResponse {
   vm_name: string;
   disk_id: number;
   backup_type: string;
+  /** What the caller asked for. */
+  requested_type: string;
   repository_id: string;
   status: string;
   policy_id?: string;
   file_path?: string;
   bytes_transferred: number;
   total_bytes: number;
+  /** The whole disks, or of increments what had changed; what isn't known yet counts as a whole disk. */
+  bytes_to_copy: number;
   progress_percent: number;
+  /** Bytes per second, despite the name; the moving average that docs/operations describes. */
+  transfer_speed_bps: number | null;
+  eta_seconds: number | null;
+  last_telemetry_at?: string;
   change_id?: string;
   error_message?: string;
   error_code?: string;
@@ -24,50 +35,25 @@ export interface BackupResponse {
   disks: readonly DiskResponse[];
 }
 
-export interface DiskResponse {
-  disk_id: number;
-  device_key: number;
-  size_bytes: number;
-  file_path: string;
-  file_size_bytes: number | null;
-  bytes_transferred: number;
-  change_id: string | null;
-}
-
-/** The newest that the agent said of one disk of a running backup. */
-export interface DiskProgress {
-  readonly device_key: number;
-  readonly bytes_transferred: number;
-}
-
 export function backupResponse(row: BackupRow, progress: readonly DiskProgress[]): BackupResponse {
-  const disks = row.disks.map((disk): DiskResponse => {
+  const disks = row.disks.map((disk) => {
     const seen = progress.find((candidate) => candidate.device_key === disk.device_key);
-    return {
-      disk_id: disk.disk_id,
-      device_key: disk.device_key,
-      size_bytes: disk.size_bytes,
-      file_path: disk.image,
-      file_size_bytes: disk.file_size_bytes,
-      bytes_transferred: disk.bytes_copied ?? seen?.bytes_transferred ?? 0,
-      change_id: disk.change_id,
-    };
+    return diskResponse(disk, seen, row.status);
   });
   const [only] = disks;
-  const transferred = disks.reduce((sum, disk) => sum + disk.bytes_transferred, 0);
   return {
     backup_id: row.backupId,
     vm_context_id: row.vmContextId,
     vm_name: row.vmName,
     disk_id: only?.disk_id ?? 0,
     backup_type: row.backupType,
+    requested_type: row.askedFor,
     repository_id: row.repositoryId,
     status: row.status,
     ...present('policy_id', row.policyId),
     ...(disks.length === 1 ? present('file_path', only?.file_path) : {}),
-    bytes_transferred: transferred,
     total_bytes: row.totalBytes,
-    progress_percent: percent(row.status, transferred, row.totalBytes),
+    ...progressOf(row, disks, progress),
     ...(disks.length === 1 ? present('change_id', only?.change_id) : {}),
     ...present('error_message', row.errorMessage),
     ...present('error_code', row.errorCode),
@@ -79,10 +65,26 @@ export function backupResponse(row: BackupRow, progress: readonly DiskProgress[]
   };
 }
 
-/** 100 belongs to completed backups alone. */
-function percent(status: string, transferred: number, total: number): number {
-  if (status === 'completed') return 100;
-  return total === 0 ? 0 : Math.min(99, Math.floor((transferred / total) * 100));
+function progressOf(
+  { status }: BackupRow,
+  disks: readonly DiskResponse[],
+  progress: readonly DiskProgress[],
+): Pick<
+  BackupResponse,
+  'bytes_transferred' | 'bytes_to_copy' | 'progress_percent' | 'transfer_speed_bps' | 'eta_seconds'
+> {
+  const transferred = sumOf(disks, (disk) => disk.bytes_transferred);
+  const toCopy = sumOf(disks, (disk) => disk.bytes_to_copy ?? disk.size_bytes);
+  const speed = sumOf(disks, (disk) => disk.transfer_speed_bps ?? 0);
+  const newest = progress.map(({ updated_at: at }) => at.getTime()).toSorted((one, other) => other - one)[0];
+  return {
+    bytes_transferred: transferred,
+    bytes_to_copy: toCopy,
+    progress_percent: percentOf(status, transferred, toCopy),
+    transfer_speed_bps: speed > 0 ? speed : null,
+    eta_seconds: etaSeconds(toCopy - transferred, speed),
+    ...(newest !== undefined && { last_telemetry_at: new Date(newest).toISOString() }),
+  };
 }
 
 function present<Key extends string, Value>(key: Key, value: Value | null | undefined): Partial<Record<Key, Value>> {

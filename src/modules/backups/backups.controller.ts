@@ -9,6 +9,9 @@ import { Endpoint } from '#platform/http/endpoint';
 import { Asking } from '#platform/http/request-context';
 
 import type { BackupResponse } from './backup.response.js';
+import type { ChainResponse } from './get-chain/chain.response.js';
+import { GetChain } from './get-chain/get-chain.handler.js';
+import { GetChainRequest } from './get-chain/get-chain.request.js';
 import { GetBackup } from './get-backup/get-backup.handler.js';
 import { ListBackups } from './list-backups/list-backups.handler.js';
 import { ListBackupsRequest } from './list-backups/list-backups.request.js';
@@ -31,9 +34,9 @@ export class BackupsController {
     refusals: {
       400: 'malformed-request',
       404: 'unknown-vm, unknown-repository, unknown-disk',
-      409: 'vm-is-held, ambiguous-vm-name',
-      422: 'incremental-not-offered, not-enough-space, repository-disabled, vm-has-no-disks, vm-has-no-credential',
-      503: 'repository-away',
+      409: 'vm-is-held, ambiguous-vm-name, turn-has-passed',
+      422: 'incremental-not-possible, not-enough-space, repository-disabled, vm-has-no-disks, vm-has-no-credential',
+      503: 'repository-away, vma-away, vma-refuses, vma-talks-nonsense, no-agent, restore-points-behind',
     },
     mutates: true,
   })
@@ -58,6 +61,17 @@ export class BackupsController {
     @Query() query: ListBackupsRequest,
   ): Promise<{ backups: readonly BackupResponse[]; total: number; next_cursor: string | null }> {
     return this.queries.execute(new ListBackups(query));
+  }
+
+  @Get('chain')
+  @Endpoint({
+    summary: 'The newest chain of a disk with all its layers, or the one of chain_id',
+    access: 'viewer',
+    answers: { status: 200, about: 'the chain, its layers oldest first, and which other chains there are' },
+    refusals: { 400: 'malformed-request', 404: 'unknown-vm, unknown-chain', 409: 'ambiguous-vm-name' },
+  })
+  async chain(@Query() query: GetChainRequest): Promise<ChainResponse> {
+    return this.queries.execute(new GetChain(query));
   }
 
   @Get(':backup_id')

@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 
-import { type FoundVm, VmaClient } from '#platform/vma/vma-client.port';
+import { Agents } from '#platform/vma/agents';
+import type { FoundVm } from '#platform/vma/vma-client.port';
 import { VcenterCredentials } from '#platform/vma/vcenter-credentials.port';
 
 /** A stored account, or one that is lent for this call and kept nowhere. */
@@ -26,7 +27,7 @@ export interface Discovered {
 export class Discovery {
   constructor(
     private readonly credentials: VcenterCredentials,
-    private readonly agent: VmaClient,
+    private readonly agents: Agents,
   ) {}
 
   /** Throws UnknownCredential, CredentialInactive, or the agent's refusals. */
@@ -34,7 +35,9 @@ export class Discovery {
     const credentialId = 'credentialId' in account ? account.credentialId : null;
     const opened = 'credentialId' in account ? await this.credentials.open(account.credentialId) : account;
     const { vcenterHost, username, password, datacenter } = opened;
-    const vms = await this.agent.discover({ vcenterHost, username, password, datacenter }, filter);
+    const vms = await this.agents
+      .beside(vcenterHost)
+      .client.discover({ vcenterHost, username, password, datacenter }, filter);
     return { vcenterHost, datacenter, credentialId, vms };
   }
 }

@@ -2,6 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { DataSource, In } from 'typeorm';
 
 import { BackupProgress } from '#platform/vma/backup-progress';
+import { sumOf } from '#projections/backup/copy-progress';
 import { BackupRow } from '#projections/backup/backup.entity';
 import type { JobRow } from '#projections/jobs/job.entity';
 
@@ -23,8 +24,13 @@ export class CopiedShare {
     ]);
     return new Map(
       backups.map((backup) => {
-        const copied = (progress.get(backup.backupId) ?? []).reduce((sum, disk) => sum + disk.bytes_transferred, 0);
-        return [backup.backupId, backup.totalBytes === 0 ? 0 : copied / backup.totalBytes];
+        const seen = progress.get(backup.backupId) ?? [];
+        const copied = sumOf(seen, (disk) => disk.bytes_transferred);
+        const toCopy = sumOf(backup.disks, (disk) => {
+          const one = seen.find(({ device_key: key }) => key === disk.device_key);
+          return one?.bytes_to_copy ?? disk.size_bytes;
+        });
+        return [backup.backupId, toCopy === 0 ? 0 : copied / toCopy];
       }),
     );
   }

@@ -21,6 +21,8 @@ export interface RepositoryResponse {
   is_immutable: boolean;
   config: { path: string };
   min_retention_days: number;
+  /** Of all jobs together; null is no limit. */
+  bandwidth_limit_bytes_per_second: number | null;
   storage_info?: StorageInfoResponse;
   created_at: string;
   updated_at: string;
@@ -35,6 +37,7 @@ export function repositoryResponse(row: RepositoryRow, storage: StorageInfoRespo
     is_immutable: row.isImmutable,
     config: { path: row.path },
     min_retention_days: row.minRetentionDays,
+    bandwidth_limit_bytes_per_second: row.bandwidthBytesPerSecond,
     ...(storage !== null && { storage_info: storage }),
     created_at: row.createdAt.toISOString(),
     updated_at: row.updatedAt.toISOString(),

@@ -14,6 +14,8 @@ const environment = z.object({
     .regex(/^[0-9a-f]{64}$/i, '64 hexadecimal digits')
     .optional(),
   OMA_VMA_URL: z.url().default('http://127.0.0.1:9081'),
+  OMA_VMA_TOKEN: z.string().min(32, 'at least 32 characters').optional(),
+  OMA_AGENTS_FILE: z.string().min(1).optional(),
   OMA_AGENT_AWAY_SECONDS: z.coerce.number().positive().default(30),
   OMA_AGENT_STALLED_SECONDS: z.coerce.number().positive().default(120),
   OMA_NBD_PORTS: z
@@ -34,7 +36,10 @@ export class Config {
   readonly databaseUrl: string | undefined;
   readonly adminPassword: string | undefined;
   readonly masterKey: string | undefined;
+  /** The one agent, where no file names several. */
   readonly vmaUrl: string;
+  readonly vmaToken: string | null;
+  readonly agentsFile: string | null;
   /** A backup fails when its agent doesn't answer for so long. */
   readonly agentAwaySeconds: number;
   /** A backup fails when its agent copies nothing for so long. */
@@ -52,6 +57,8 @@ export class Config {
     this.adminPassword = env.OMA_ADMIN_PASSWORD;
     this.masterKey = env.OMA_MASTER_KEY;
     this.vmaUrl = env.OMA_VMA_URL.replace(/\/+$/, '');
+    this.vmaToken = env.OMA_VMA_TOKEN ?? null;
+    this.agentsFile = env.OMA_AGENTS_FILE === undefined ? null : resolve(env.OMA_AGENTS_FILE);
     this.agentAwaySeconds = env.OMA_AGENT_AWAY_SECONDS;
     this.agentStalledSeconds = env.OMA_AGENT_STALLED_SECONDS;
     const [first = 10100, last = 10200] = env.OMA_NBD_PORTS.split('-').map(Number);

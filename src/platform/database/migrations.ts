@@ -6,6 +6,7 @@ import { edge } from './migrations/0004-edge.js';
 import { exportsAndMounts } from './migrations/0005-exports-and-mounts.js';
 import { credentials } from './migrations/0006-credentials.js';
 import { backupProgress } from './migrations/0007-backup-progress.js';
+import { backupRate } from './migrations/0008-backup-rate.js';
 
 /** All steps in order. Tables of projections aren't here: the runner makes them from their shapes. */
 export const migrations: readonly Migration[] = [
@@ -16,4 +17,5 @@ export const migrations: readonly Migration[] = [
   exportsAndMounts,
   credentials,
   backupProgress,
+  backupRate,
 ];

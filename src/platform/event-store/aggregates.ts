@@ -55,8 +55,14 @@ export class Aggregates {
     }
   }
 
+  /** What a command led to when it was carried out before; null when it wasn't, or led to nothing. */
+  async earlier<Event extends DomainEvent>(stream: string, commandId: string): Promise<Decided<Event> | null> {
+    const events = (await this.history(stream)).filter((event) => event.metadata.commandId === commandId);
+    return events.length === 0 ? null : answer<Event>(events);
+  }
+
   private async carriedOut(stream: string, commandId: string): Promise<boolean> {
-    return (await this.history(stream)).some((event) => event.metadata.commandId === commandId);
+    return (await this.earlier(stream, commandId)) !== null;
   }
 
   /** The state of a stream as it is now. */

@@ -2,7 +2,8 @@ import { type CanActivate, type ExecutionContext, Injectable } from '@nestjs/com
 import { Reflector } from '@nestjs/core';
 import type { FastifyRequest } from 'fastify';
 
-import { ACCESS, type Access, suffices } from './access.js';
+import { ACCESS, type Access, type Principal, suffices } from './access.js';
+import { AgentTokens } from './agent-tokens.port.js';
 import { RoleDoesNotSuffice, Unauthenticated } from './edge.errors.js';
 import { Sessions } from './sessions.port.js';
 
@@ -12,6 +13,7 @@ export class AccessGuard implements CanActivate {
   constructor(
     private readonly reflector: Reflector,
     private readonly sessions: Sessions,
+    private readonly agents: AgentTokens,
   ) {}
 
   async canActivate(context: ExecutionContext): Promise<boolean> {
@@ -20,11 +22,15 @@ export class AccessGuard implements CanActivate {
     if (access === 'public') return true;
     const request = context.switchToHttp().getRequest<FastifyRequest>();
     const token = bearerToken(request);
-    const principal = token === null ? null : await this.sessions.principalOf(token);
+    const principal = token === null ? null : await this.principalOf(token);
     if (principal === null) throw new Unauthenticated();
     if (!suffices(principal.role, access)) throw new RoleDoesNotSuffice(principal.role, access);
     request.principal = principal;
     return true;
+  }
+
+  private async principalOf(token: string): Promise<Principal | null> {
+    return this.agents.principalOf(token) ?? (await this.sessions.principalOf(token));
   }
 }
 

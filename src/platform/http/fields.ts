@@ -137,6 +137,16 @@ function areTags(value: unknown): boolean {
   );
 }
 
+/** A list of objects with fields of their own. */
+export function NestedList(
+  type: () => new () => object,
+  options: Common & { readonly max: number },
+): PropertyDecorator {
+  const each = { each: true };
+  const rules = [IsArray(), ArrayMaxSize(options.max), IsObject(each), ValidateNested(each), Type(type)];
+  return field(options, { type, isArray: true, maxItems: options.max }, ...rules);
+}
+
 /** An object with fields of its own. */
 export function Nested(type: () => new () => object, options: Common): PropertyDecorator {
   return field(options, { type }, IsObject(), ValidateNested(), Type(type));

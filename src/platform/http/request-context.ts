@@ -37,7 +37,10 @@ function commandContext(request: FastifyRequest): CommandContext {
   const commandId = key === null ? newId() : idFor('idempotency', principal.userId, key);
   const reason = request.headers['x-reason'];
   return {
-    actor: { kind: 'user', id: principal.userId },
+    actor:
+      principal.role === 'agent'
+        ? { kind: 'appliance', id: principal.username }
+        : { kind: 'user', id: principal.userId },
     correlationId: request.id,
     causationId: commandId,
     commandId,

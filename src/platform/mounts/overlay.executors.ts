@@ -1,14 +1,15 @@
 import { mkdir, rm } from 'node:fs/promises';
 
+import type { ImagePlace } from '#domain/backup/effects';
 import type { RestoreEffects } from '#domain/restore/effects';
 import type { RestoreAccess } from '#platform/filesystems/restore-access';
 import { inUserWords } from '#platform/qemu/failures';
+import { type OpenedImage, openImage } from '#platform/qemu/layers';
 import { daemonReady, nbdAnswers } from '#platform/qemu/nbd-server';
 import { overlayNode } from '#platform/qemu/node-graph';
-import { type Qcow2Header, readQcow2Header } from '#platform/qemu/qcow2-header';
+import { readQcow2Header } from '#platform/qemu/qcow2-header';
 import { QemuImg } from '#platform/qemu/qemu-img';
 import { publish } from '#platform/repositories/durable-file';
-import { pathBeneath } from '#platform/repositories/path-beneath';
 import { EffectError, type EffectContext, type EffectExecutor, type Observation } from '#platform/sagas/effect.port';
 
 import type { MountParts } from './mount-parts.js';
@@ -29,17 +30,17 @@ export class OverlayExecutor implements EffectExecutor<Overlay['args']> {
     private readonly access: RestoreAccess,
   ) {}
 
-  observe({ mountId, root, image }: Overlay['args']): Promise<Observation> {
+  observe({ mountId, ...place }: Overlay['args']): Promise<Observation> {
     return inUserWords(async () => {
       const folder = this.parts.folder(mountId);
       if (!(await folder.exists())) return { state: 'absent' };
-      const { virtualSizeBytes } = await intactHeader(await pathBeneath(root, image));
+      const { virtualSizeBytes } = (await intactImage(place)).header;
       const overlay = await readQcow2Header(folder.overlay).catch(() => null);
       return overlay?.virtualSizeBytes === virtualSizeBytes ? { state: 'done', result: {} } : { state: 'partial' };
     });
   }
 
-  execute({ mountId, root, image }: Overlay['args'], { signal }: EffectContext): Promise<Overlay['result']> {
+  execute({ mountId, ...place }: Overlay['args'], { signal }: EffectContext): Promise<Overlay['result']> {
     return inUserWords(async () => {
       const folder = this.parts.folder(mountId);
       if (!folder.socketPathFits) {
@@ -49,11 +50,11 @@ export class OverlayExecutor implements EffectExecutor<Overlay['args']> {
           remedy: 'set OMA_DATA_DIR to a shorter path',
         });
       }
-      const { virtualSizeBytes } = await intactHeader(await pathBeneath(root, image));
+      const { virtualSizeBytes } = (await intactImage(place)).header;
       await mkdir(folder.path, { recursive: true, mode: 0o700 });
       const partial = `${folder.overlay}.part`;
       await rm(partial, { force: true });
-      await new QemuImg(this.parts.runner).create(partial, virtualSizeBytes, signal);
+      await new QemuImg(this.parts.runner).create(partial, virtualSizeBytes, null, signal);
       await publish(partial, folder.overlay);
       await this.access.begin(mountId);
       return {};
@@ -99,22 +100,21 @@ export class MountExportExecutor implements EffectExecutor<Export['args']> {
     return answers ? { state: 'done', result: { ...daemon } } : { state: 'partial' };
   }
 
-  execute({ mountId, root, image }: Export['args'], { signal }: EffectContext): Promise<Export['result']> {
+  execute({ mountId, ...place }: Export['args'], { signal }: EffectContext): Promise<Export['result']> {
     return inUserWords(async () => {
       const folder = this.parts.folder(mountId);
       await this.parts.closeExport(folder);
-      const file = await pathBeneath(root, image);
-      const { virtualSizeBytes } = await intactHeader(file);
+      const { file, beneath, header } = await intactImage(place);
       await readQcow2Header(folder.overlay);
       const daemon = await this.parts.runner.spawnDaemon({
         program: 'qemu-nbd',
         args: [
           ...['--persistent', '--shared=16', '--export-name=disk', `--socket=${folder.socket}`],
-          overlayNode(folder.overlay, file),
+          overlayNode(folder.overlay, file, beneath),
         ],
         logFile: folder.log('qemu-nbd'),
       });
-      const answers = () => nbdAnswers(this.parts.runner, folder.uri, virtualSizeBytes, signal);
+      const answers = () => nbdAnswers(this.parts.runner, folder.uri, header.virtualSizeBytes, signal);
       if (await daemonReady(this.parts.runner, daemon, answers, { seconds: READY_SECONDS, signal })) {
         return { pid: daemon.pid, startTicks: daemon.startTicks };
       }
@@ -149,9 +149,9 @@ export class CloseMountExportExecutor implements EffectExecutor<CloseExport['arg
   }
 }
 
-async function intactHeader(file: string): Promise<Qcow2Header> {
-  const header = await readQcow2Header(file);
-  if (!header.dirty && !header.corrupt) return header;
+async function intactImage(place: ImagePlace): Promise<OpenedImage> {
+  const opened = await openImage(place);
+  if (!opened.header.dirty && !opened.header.corrupt) return opened;
   const failure = { code: 'image-not-closed', message: 'the image of the restore point is not intact' };
   throw new EffectError('permanent', failure);
 }

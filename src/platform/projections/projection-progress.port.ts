@@ -18,6 +18,8 @@ export abstract class ProjectionProgress {
   abstract waitFor(names: readonly string[], position: Position, timeoutMs: number): Promise<boolean>;
   /** The same for the position that another projection, `leader`, has reached: what its rows show, theirs show too. */
   abstract waitForLeader(names: readonly string[], leader: string, timeoutMs: number): Promise<boolean>;
+  /** The same for everything that is in the log now. */
+  abstract waitForHead(names: readonly string[], timeoutMs: number): Promise<boolean>;
   abstract status(): Promise<readonly ProjectionStatus[]>;
   /** Lets a stopped projection try its event again; false when there is no stopped one of that name. */
   abstract retry(name: string): Promise<boolean>;

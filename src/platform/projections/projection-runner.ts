@@ -75,6 +75,10 @@ export class ProjectionRunner extends ProjectionProgress {
     return this.waitFor(names, this.positions.get(leader) ?? '', timeoutMs);
   }
 
+  async waitForHead(names: readonly string[], timeoutMs: number): Promise<boolean> {
+    return this.waitFor(names, await this.store.head(), timeoutMs);
+  }
+
   async status(): Promise<readonly ProjectionStatus[]> {
     const head = await this.store.head();
     const rows = await this.database.query<{

@@ -1,14 +1,13 @@
 import { dirname } from 'node:path';
 
-import type { BackupEffects } from '#domain/backup/effects';
+import type { BackupEffects, ImagePlace } from '#domain/backup/effects';
 import { fsyncPath } from '#platform/repositories/durable-file';
-import { pathBeneath } from '#platform/repositories/path-beneath';
 import { EffectError, type EffectContext, type EffectExecutor, type Observation } from '#platform/sagas/effect.port';
 
 import { inUserWords } from './failures.js';
+import { openImage } from './layers.js';
 import type { NbdExports } from './nbd-exports.js';
 import { NoFreePort } from './nbd-ports.js';
-import { readQcow2Header } from './qcow2-header.js';
 import type { QemuImg } from './qemu-img.js';
 
 type Start = BackupEffects['export.start'];
@@ -29,28 +28,27 @@ export class StartExportExecutor implements EffectExecutor<Start['args']> {
     private readonly qemuImg: QemuImg,
   ) {}
 
-  observe({ exportId, root, image }: Start['args'], { signal }: EffectContext): Promise<Observation> {
+  observe({ exportId, ...place }: Start['args'], { signal }: EffectContext): Promise<Observation> {
     return inUserWords(async () => {
-      const file = await pathBeneath(root, image);
       if ((await this.nbdExports.process(exportId)) === null) return { state: 'absent' };
-      const { virtualSizeBytes } = await readQcow2Header(file);
-      const running = await this.nbdExports.running(exportId, virtualSizeBytes, signal);
+      const { header } = await openImage(place);
+      const running = await this.nbdExports.running(exportId, header.virtualSizeBytes, signal);
       return running === null ? { state: 'partial' } : { state: 'done', result: resultOf(running) };
     });
   }
 
-  execute({ exportId, root, image }: Start['args'], { signal }: EffectContext): Promise<Start['result']> {
+  execute({ exportId, ...place }: Start['args'], { signal }: EffectContext): Promise<Start['result']> {
     return inUserWords(async () => {
-      const file = await pathBeneath(root, image);
       const mute = await this.nbdExports.process(exportId);
       if (mute !== null) await this.nbdExports.stop(mute, STOP_GRACE_SECONDS);
-      const header = await readQcow2Header(file);
+      const opened = await openImage(place);
+      const { header, file } = opened;
       // Opening a dirty image for writing repairs it and makes it look clean; and only in an image that starts empty
       // does every loss show in the dirty bit.
       if (header.dirty || header.corrupt || !(await this.qemuImg.isEmpty(file, signal))) {
         throw notClean('an earlier export of the image ended before its time');
       }
-      const running = await this.nbdExports.start(exportId, file, header.virtualSizeBytes, signal).catch(noPort);
+      const running = await this.nbdExports.start(exportId, opened, signal).catch(noPort);
       if (running === null) {
         throw new EffectError('transient', {
           code: 'export-not-started',
@@ -101,9 +99,8 @@ export class FinishExportExecutor implements EffectExecutor<Finish['args']> {
     return row?.closed == null ? { state: 'partial' } : { state: 'done', result: { exitCode: row.closed.exitCode } };
   }
 
-  execute({ exportId, root, image }: Finish['args'], { signal }: EffectContext): Promise<Finish['result']> {
+  execute({ exportId, ...place }: Finish['args'], { signal }: EffectContext): Promise<Finish['result']> {
     return inUserWords(async () => {
-      const file = await pathBeneath(root, image);
       const row = await this.nbdExports.ports.find(exportId);
       if (row === null) throw notClean('the export of a disk was not open');
       if (row.closed !== null) return { exitCode: row.closed.exitCode };
@@ -117,19 +114,19 @@ export class FinishExportExecutor implements EffectExecutor<Finish['args']> {
           : await unlessAborted(this.nbdExports.stop(known, FINISH_GRACE_SECONDS), signal);
       if (end.killed) throw notClean('the export of a disk did not end and had to be killed');
       if (end.exitCode !== null && end.exitCode !== 0) throw notClean('the export of a disk ended with an error');
-      await this.provenOnDisk(file);
+      await provenOnDisk(place);
       await this.nbdExports.tidy(exportId);
       await this.nbdExports.ports.closed(exportId, end.exitCode);
       return { exitCode: end.exitCode };
     });
   }
+}
 
-  private async provenOnDisk(file: string): Promise<void> {
-    if ((await readQcow2Header(file)).dirty)
-      throw notClean('the image was not closed cleanly: writes are missing in it');
-    await fsyncPath(file);
-    await fsyncPath(dirname(file));
-  }
+async function provenOnDisk(place: ImagePlace): Promise<void> {
+  const { file, header } = await openImage(place);
+  if (header.dirty) throw notClean('the image was not closed cleanly: writes are missing in it');
+  await fsyncPath(file);
+  await fsyncPath(dirname(file));
 }
 
 function resultOf(running: { port: number; daemon: { pid: number; startTicks: number } }): Start['result'] {

@@ -7,7 +7,7 @@ import { makeFoldersOf, pathBeneath } from '#platform/repositories/path-beneath'
 import { EffectError, type EffectContext, type EffectExecutor, type Observation } from '#platform/sagas/effect.port';
 
 import { inUserWords } from './failures.js';
-import { readQcow2Header } from './qcow2-header.js';
+import { backingNameOf, openImage } from './layers.js';
 import type { QemuImg } from './qemu-img.js';
 
 type Create = BackupEffects['image.create'];
@@ -20,11 +20,11 @@ export class CreateImageExecutor implements EffectExecutor<Create['args']> {
 
   constructor(private readonly qemuImg: QemuImg) {}
 
-  observe({ root, image, sizeBytes }: Create['args']): Promise<Observation> {
+  observe({ sizeBytes, ...place }: Create['args']): Promise<Observation> {
     return inUserWords(async () => {
-      const file = await pathBeneath(root, image);
+      const file = await pathBeneath(place.root, place.image);
       if (!(await exists(file))) return { state: (await exists(partialOf(file))) ? 'partial' : 'absent' };
-      const header = await readQcow2Header(file);
+      const { header } = await openImage(place);
       if (header.virtualSizeBytes === sizeBytes && header.lazyRefcounts) return { state: 'done', result: {} };
       throw new EffectError('permanent', {
         code: 'image-in-the-way',
@@ -33,17 +33,19 @@ export class CreateImageExecutor implements EffectExecutor<Create['args']> {
     });
   }
 
-  execute({ root, image, sizeBytes }: Create['args'], { signal }: EffectContext): Promise<Create['result']> {
+  execute({ sizeBytes, ...place }: Create['args'], { signal }: EffectContext): Promise<Create['result']> {
     return inUserWords(async () => {
-      const file = await pathBeneath(root, image);
-      await makeFoldersOf(root, image);
+      const file = await pathBeneath(place.root, place.image);
+      await makeFoldersOf(place.root, place.image);
       const partial = partialOf(file);
       await rm(partial, { force: true });
       // Made before qemu-img writes to it, so that nobody else can ever read it.
       await (await open(partial, 'wx', 0o600)).close();
-      await this.qemuImg.create(partial, sizeBytes, signal);
+      await this.qemuImg.create(partial, sizeBytes, backingNameOf(place), signal);
       await chmod(partial, 0o600);
       await publish(partial, file);
+      const { header } = await openImage(place);
+      if (header.virtualSizeBytes !== sizeBytes) throw damaged('image-size', 'the image was made with another size');
       return {};
     });
   }
@@ -83,14 +85,14 @@ export class CheckImageExecutor implements EffectExecutor<Check['args']> {
     return Promise.resolve({ state: 'absent' });
   }
 
-  execute({ root, image, sizeBytes }: Check['args'], { signal }: EffectContext): Promise<Check['result']> {
+  execute({ sizeBytes, ...place }: Check['args'], { signal }: EffectContext): Promise<Check['result']> {
     return inUserWords(async () => {
-      const file = await pathBeneath(root, image);
-      const header = await readQcow2Header(file);
+      const { file, header } = await openImage(place);
       if (header.dirty) throw damaged('image-not-closed', 'the image was not closed cleanly after it was written');
       if (header.corrupt) throw damaged('image-corrupt', 'the image is marked as damaged');
       const info = await this.qemuImg.info(file, signal);
-      if (info.dirty || info.backingFile !== null) throw damaged('image-corrupt', 'the image is not as it was made');
+      if (info.dirty || info.backingFile !== header.backingFile)
+        throw damaged('image-corrupt', 'the image is not as it was made');
       if (info.virtualSizeBytes !== sizeBytes) {
         throw damaged('image-size', `the image holds ${info.virtualSizeBytes} bytes, the disk has ${sizeBytes}`);
       }
@@ -110,7 +112,7 @@ function partialOf(file: string): string {
 }
 
 function filesOf(file: string): readonly string[] {
-  return [file, partialOf(file), `${file}.json`, `${file}.json.part`];
+  return [file, `${file}.json`, `${file}.manifest`].flatMap((one) => [one, partialOf(one)]);
 }
 
 async function exists(file: string): Promise<boolean> {

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 
 import type { DaemonIdentity, ProcessRunner } from '#platform/processes/process-runner.port';
 
+import type { OpenedImage } from './layers.js';
 import { daemonReady, daemonWithArgument, loopbackPortIsFree, nbdAnswers } from './nbd-server.js';
 import type { NbdPorts } from './nbd-ports.js';
 import { imageNode } from './node-graph.js';
@@ -51,7 +52,7 @@ export class NbdExports {
   }
 
   /** Starts the export on the first port where it can listen. Throws NoFreePort; null when no process came to answer. */
-  async start(exportId: string, file: string, sizeBytes: number, signal: AbortSignal): Promise<RunningExport | null> {
+  async start(exportId: string, image: OpenedImage, signal: AbortSignal): Promise<RunningExport | null> {
     await mkdir(this.folder(exportId), { recursive: true, mode: 0o700 });
     const avoid = new Set<number>();
     for (;;) {
@@ -59,9 +60,10 @@ export class NbdExports {
       const address = await this.ports.claim(exportId, avoid);
       avoid.add(address.port);
       if (!(await loopbackPortIsFree(address.port))) continue;
-      const daemon = await this.spawn(exportId, file, address);
+      const daemon = await this.spawn(exportId, image, address);
       await this.ports.started(exportId, daemon);
-      const answers = () => nbdAnswers(this.runner, uriOf(address), sizeBytes, signal);
+      const { virtualSizeBytes } = image.header;
+      const answers = () => nbdAnswers(this.runner, uriOf(address), virtualSizeBytes, signal);
       if (await daemonReady(this.runner, daemon, answers, { seconds: READY_SECONDS, signal })) {
         return { port: address.port, daemon };
       }
@@ -89,13 +91,13 @@ export class NbdExports {
 
   private async spawn(
     exportId: string,
-    file: string,
+    image: OpenedImage,
     address: { readonly port: number; readonly exportName: string },
   ): Promise<DaemonIdentity> {
     const place = ['--bind=127.0.0.1', `--port=${address.port}`, `--export-name=${address.exportName}`];
     return this.runner.spawnDaemon({
       program: 'qemu-nbd',
-      args: [...EXPORT_BEHAVIOUR, ...place, this.pidFileArgument(exportId), imageNode(file)],
+      args: [...EXPORT_BEHAVIOUR, ...place, this.pidFileArgument(exportId), imageNode(image.file, image.beneath)],
       logFile: join(this.folder(exportId), 'qemu-nbd.log'),
     });
   }

@@ -44,11 +44,12 @@ export class QemuImg {
 
   /**
    * An empty image with clusters of 64 KiB. `lazy_refcounts` makes the header tell for ever whether the image was closed
-   * properly.
+   * properly. `backingName`, relative to the image, is written down and not opened.
    */
-  async create(file: string, sizeBytes: number, signal?: AbortSignal): Promise<void> {
+  async create(file: string, sizeBytes: number, backingName: string | null, signal?: AbortSignal): Promise<void> {
     const options = 'cluster_size=65536,lazy_refcounts=on';
-    const args = ['create', '-q', '-f', 'qcow2', '-o', options, '--', file, String(sizeBytes)];
+    const backing = backingName === null ? [] : ['-u', '-b', backingName, '-F', 'qcow2'];
+    const args = ['create', '-q', '-f', 'qcow2', ...backing, '-o', options, '--', file, String(sizeBytes)];
     const result = await this.run(args, 60, signal);
     if (result.exitCode !== 0) throw new QemuImgFailed('create an image', result.stderr);
   }

@@ -1,15 +1,18 @@
-import type { BackupEffects } from '#domain/backup/effects';
+import { oneDiskJobId } from '#domain/backup/agent-job';
+import type { BackupEffects, FollowedDisk } from '#domain/backup/effects';
 import { DomainError } from '#domain/kernel/domain-error';
 import type { Logger } from '#platform/logging/logger.port';
 import type { NbdExports } from '#platform/qemu/nbd-exports';
 import { EffectError, type EffectContext, type EffectExecutor, type Observation } from '#platform/sagas/effect.port';
 
 import { inUserWords } from './agent-failures.js';
+import { agentJobs } from './agent-jobs.js';
+import type { Agents } from './agents.js';
 import type { BackupProgress } from './backup-progress.js';
 import { Follower, type FollowTimes } from './follow.js';
 import type { VcenterCredentials } from './vcenter-credentials.port.js';
-import type { VmaClient } from './vma-client.port.js';
 
+type Check = BackupEffects['agent.check'];
 type Start = BackupEffects['agent.start'];
 type Follow = BackupEffects['agent.follow'];
 type Stop = BackupEffects['agent.stop'];
@@ -19,20 +22,17 @@ type Nothing = Record<string, never>;
 const ABSENT: Observation = { state: 'absent' };
 
 /** Looks whether there is an agent at all, before anything is made for it. */
-class CheckAgentExecutor implements EffectExecutor<Nothing> {
+class CheckAgentExecutor implements EffectExecutor<Check['args']> {
   readonly kind = 'agent.check';
 
-  constructor(private readonly client: VmaClient) {}
+  constructor(private readonly agents: Agents) {}
 
   observe(): Promise<Observation> {
     return Promise.resolve(ABSENT);
   }
 
-  execute(_args: Nothing, { signal }: EffectContext): Promise<Nothing> {
-    return inUserWords(async () => {
-      await this.client.check(signal);
-      return {};
-    });
+  execute({ agent }: Check['args'], { signal }: EffectContext): Promise<Check['result']> {
+    return inUserWords(() => this.agents.named(agent).client.check(signal));
   }
 }
 
@@ -41,32 +41,39 @@ class StartAgentExecutor implements EffectExecutor<Start['args']> {
   readonly kind = 'agent.start';
 
   constructor(
-    private readonly client: VmaClient,
+    private readonly agents: Agents,
     private readonly credentials: VcenterCredentials,
     private readonly nbdExports: NbdExports,
   ) {}
 
-  /** An agent that knows the job was told: its answer may have been lost. */
-  observe({ jobId }: Start['args'], { signal }: EffectContext): Promise<Observation> {
+  /** An agent that knows all its jobs was told: its answer may have been lost. */
+  observe(args: Start['args'], { signal }: EffectContext): Promise<Observation> {
     return inUserWords(async () => {
-      const known = await this.client.progress(jobId, signal);
-      return known === null ? ABSENT : { state: 'done', result: {} };
+      const { client } = this.agents.named(args.agent);
+      for (const job of agentJobs(args)) {
+        if ((await client.progress(job.id, signal)) === null) return ABSENT;
+      }
+      return { state: 'done', result: {} };
     });
   }
 
-  execute({ jobId, vmName, vmPath, credentialId, disks }: Start['args'], { signal }: EffectContext): Promise<Nothing> {
+  /** Jobs that the agent knows already stay as they are. */
+  execute(args: Start['args'], { signal }: EffectContext): Promise<Nothing> {
     return inUserWords(async () => {
-      const targets = await Promise.all(
-        disks.map(async ({ deviceKey, exportId, sizeBytes }) => ({
-          deviceKey,
-          sizeBytes,
-          nbdUrl: await this.urlOf(exportId),
-        })),
-      );
-      const account = await this.credentials.open(credentialId);
-      await this.client.startBackup({ jobId, vmName, vmPath, account, disks: targets }, signal);
+      const { client } = this.agents.named(args.agent);
+      const { vmName, vmPath } = args;
+      const account = await this.credentials.open(args.credentialId);
+      for (const job of agentJobs(args)) {
+        const disks = await Promise.all(job.disks.map((disk) => this.target(disk, args)));
+        await client.startBackup({ jobId: job.id, vmName, vmPath, account, disks }, signal);
+      }
       return {};
     });
+  }
+
+  private async target({ deviceKey, sizeBytes, baseChangeId }: FollowedDisk, { disks }: Start['args']) {
+    const exportId = disks.find((disk) => disk.deviceKey === deviceKey)?.exportId ?? '';
+    return { deviceKey, sizeBytes, baseChangeId, nbdUrl: await this.urlOf(exportId) };
   }
 
   private async urlOf(exportId: string): Promise<string> {
@@ -83,7 +90,7 @@ class FollowAgentExecutor implements EffectExecutor<Follow['args']> {
   readonly kind = 'agent.follow';
 
   constructor(
-    private readonly client: VmaClient,
+    private readonly agents: Agents,
     private readonly progress: BackupProgress,
     private readonly credentials: VcenterCredentials,
     private readonly times: FollowTimes,
@@ -94,7 +101,8 @@ class FollowAgentExecutor implements EffectExecutor<Follow['args']> {
   }
 
   execute(args: Follow['args'], { signal }: EffectContext): Promise<Follow['result']> {
-    return new Follower(this.client, this.progress, this.credentials, args, this.times).run(signal);
+    const { client } = this.agents.named(args.agent);
+    return new Follower(client, this.progress, this.credentials, args, this.times).run(signal);
   }
 }
 
@@ -103,7 +111,7 @@ class StopAgentExecutor implements EffectExecutor<Stop['args']> {
   readonly kind = 'agent.stop';
 
   constructor(
-    private readonly client: VmaClient,
+    private readonly agents: Agents,
     private readonly logger: Logger,
   ) {}
 
@@ -111,12 +119,15 @@ class StopAgentExecutor implements EffectExecutor<Stop['args']> {
     return Promise.resolve(ABSENT);
   }
 
-  async execute({ jobId }: Stop['args'], { signal, correlationId }: EffectContext): Promise<Nothing> {
-    try {
-      await this.client.stopBackup(jobId, signal);
-    } catch (error) {
-      if (!(error instanceof DomainError)) throw error;
-      this.logger.warn({ error, jobId, correlationId }, 'the agent could not be told to give up a job');
+  async execute({ agent, jobId, diskIds }: Stop['args'], { signal, correlationId }: EffectContext): Promise<Nothing> {
+    for (const id of [jobId, ...diskIds.map((diskId) => oneDiskJobId(jobId, diskId))]) {
+      try {
+        await this.agents.named(agent).client.stopBackup(id, signal);
+      } catch (error) {
+        if (!(error instanceof DomainError)) throw error;
+        this.logger.warn({ error, jobId: id, correlationId }, 'the agent could not be told to give up a job');
+        return {};
+      }
     }
     return {};
   }
@@ -124,18 +135,18 @@ class StopAgentExecutor implements EffectExecutor<Stop['args']> {
 
 /** What the effect worker needs of this area. */
 export function agentExecutors(deps: {
-  readonly client: VmaClient;
+  readonly agents: Agents;
   readonly credentials: VcenterCredentials;
   readonly nbdExports: NbdExports;
   readonly progress: BackupProgress;
   readonly logger: Logger;
   readonly times: FollowTimes;
 }): EffectExecutor[] {
-  const { client, credentials, nbdExports, progress, logger, times } = deps;
+  const { agents, credentials, nbdExports, progress, logger, times } = deps;
   return [
-    new CheckAgentExecutor(client),
-    new StartAgentExecutor(client, credentials, nbdExports),
-    new FollowAgentExecutor(client, progress, credentials, times),
-    new StopAgentExecutor(client, logger),
+    new CheckAgentExecutor(agents),
+    new StartAgentExecutor(agents, credentials, nbdExports),
+    new FollowAgentExecutor(agents, progress, credentials, times),
+    new StopAgentExecutor(agents, logger),
   ];
 }

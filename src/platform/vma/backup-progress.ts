@@ -1,36 +1,90 @@
 import type { Database } from '#platform/database/database';
 
+/** What an agent said of one disk. */
+export interface DiskReport {
+  readonly bytesTransferred: number;
+  /** The whole disk, or what had changed; null when the agent doesn't say. */
+  readonly bytesToCopy: number | null;
+}
+
 /** How far one disk of a backup is, by the agent's newest account. */
 export interface DiskProgressRow {
   readonly device_key: number;
   readonly bytes_transferred: number;
+  readonly bytes_to_copy: number | null;
+  /** The moving average described at `BackupProgress`; null before there are two reports. */
+  readonly bytes_per_second: number | null;
+  /** Reports that came out of order and were not counted. */
+  readonly ignored_reports: number;
+  readonly updated_at: Date;
 }
 
-/** The newest progress of backups: a table and not the log, since nothing follows from it. */
+/** Time constant of the average: what is older than three times this hardly counts. */
+const AVERAGE_SECONDS = 15;
+
+interface Row {
+  readonly job_id: string;
+  readonly device_key: string;
+  readonly bytes_transferred: string;
+  readonly bytes_to_copy: string | null;
+  readonly weighted_rate: number;
+  readonly ignored_reports: string;
+  readonly updated_at: Date;
+  readonly weight: number;
+  readonly idle_seconds: number;
+}
+
+/**
+ * The newest progress of backups: a table and not the log, since nothing follows from it.
+ *
+ * The rate is an exponentially weighted moving average with a time constant of 15 seconds, corrected for the time before the
+ * first report; while no report comes it decays. The time left is what is left at that rate.
+ */
 export class BackupProgress {
   constructor(private readonly database: Database) {}
 
-  /** Progress only grows: a late report changes nothing. */
-  async record(jobId: string, deviceKey: number, bytesTransferred: number): Promise<void> {
+  /** Progress only grows: a report that says less than an earlier one is counted and otherwise ignored. */
+  async record(jobId: string, deviceKey: number, report: DiskReport): Promise<void> {
     await this.database.query(
-      `insert into backup_progress (job_id, device_key, bytes_transferred) values ($1, $2, $3)
-       on conflict (job_id, device_key) do update
-         set bytes_transferred = greatest(backup_progress.bytes_transferred, excluded.bytes_transferred), updated_at = now()`,
-      [jobId, deviceKey, bytesTransferred],
+      `insert into backup_progress as p (job_id, device_key, bytes_transferred, bytes_to_copy, updated_at, started_at)
+         values ($1, $2, $3, $4, clock_timestamp(), clock_timestamp())
+       on conflict (job_id, device_key) do update set
+         bytes_to_copy = coalesce(excluded.bytes_to_copy, p.bytes_to_copy),
+         bytes_transferred = greatest(p.bytes_transferred, excluded.bytes_transferred),
+         ignored_reports = p.ignored_reports + (excluded.bytes_transferred < p.bytes_transferred)::int,
+         weighted_rate = case when excluded.bytes_transferred < p.bytes_transferred then p.weighted_rate else (
+           select p.weighted_rate * exp(-d / $5::float8) + (1 - exp(-d / $5::float8)) * (excluded.bytes_transferred - p.bytes_transferred) / d
+             from (select greatest(extract(epoch from excluded.updated_at - p.updated_at)::float8, 0.001) as d) as since) end,
+         updated_at = case when excluded.bytes_transferred < p.bytes_transferred then p.updated_at else excluded.updated_at end`,
+      [jobId, deviceKey, report.bytesTransferred, report.bytesToCopy, AVERAGE_SECONDS],
     );
   }
 
   async of(jobIds: readonly string[]): Promise<ReadonlyMap<string, readonly DiskProgressRow[]>> {
-    const rows = await this.database.query<{ job_id: string; device_key: string; bytes_transferred: string }>(
-      `select job_id, device_key, bytes_transferred from backup_progress where job_id = any($1) order by device_key`,
-      [[...jobIds]],
+    const rows = await this.database.query<Row>(
+      `select *, extract(epoch from clock_timestamp() - updated_at)::float8 as idle_seconds,
+              (1 - exp(-extract(epoch from clock_timestamp() - started_at)::float8 / $2::float8)) as weight
+         from backup_progress where job_id = any($1) order by device_key`,
+      [[...jobIds], AVERAGE_SECONDS],
     );
     const found = new Map<string, DiskProgressRow[]>();
     for (const row of rows) {
       const disks = found.get(row.job_id) ?? [];
-      disks.push({ device_key: Number(row.device_key), bytes_transferred: Number(row.bytes_transferred) });
+      disks.push(fromRow(row));
       found.set(row.job_id, disks);
     }
     return found;
   }
+}
+
+function fromRow(row: Row): DiskProgressRow {
+  const decayed = row.weighted_rate * Math.exp(-Math.max(0, row.idle_seconds) / AVERAGE_SECONDS);
+  return {
+    device_key: Number(row.device_key),
+    bytes_transferred: Number(row.bytes_transferred),
+    bytes_to_copy: row.bytes_to_copy === null ? null : Number(row.bytes_to_copy),
+    bytes_per_second: decayed > 0 && row.weight > 0 ? Math.round(decayed / row.weight) : null,
+    ignored_reports: Number(row.ignored_reports),
+    updated_at: row.updated_at,
+  };
 }

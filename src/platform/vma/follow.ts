@@ -3,10 +3,12 @@ import { setTimeout as pause } from 'node:timers/promises';
 import type { BackupEffects } from '#domain/backup/effects';
 import { EffectError } from '#platform/sagas/effect.port';
 
+import { type AgentJob, agentJobs } from './agent-jobs.js';
+import { agentFailed, AWAY, failed, RESTARTED } from './agent-failures.js';
 import type { BackupProgress } from './backup-progress.js';
 import { without } from './redaction.js';
 import type { VcenterCredentials } from './vcenter-credentials.port.js';
-import { printable, VmaAway } from './vma.errors.js';
+import { VmaAway } from './vma.errors.js';
 import type { AgentProgress, VmaClient } from './vma-client.port.js';
 
 type Follow = BackupEffects['agent.follow'];
@@ -24,11 +26,11 @@ export interface FollowTimes {
 
 export const FOLLOW_TIMES: FollowTimes = { pollMs: 500, awaySeconds: 30, stalledSeconds: 120, nonsenseAnswers: 5 };
 
-/** vCenter's have blanks in them: `52 de c0 d9 b9 43 9d 10-61 d5 4c 1b e9 7b 65 63/81`. */
-const CHANGE_ID = /^[\x21-\x7e][\x20-\x7e]{0,254}$/;
 const MS = 1000;
+/** An agent with little to copy is done at once: it is asked soon first, and then ever more seldom. */
+const FIRST_POLL_MS = 20;
 
-/** Follows one job of an agent until every disk is copied, and believes only what fits. */
+/** Follows the jobs of an agent that make up one backup until every disk is copied, and believes only what fits. */
 export class Follower {
   private readonly moved = new Map<number, number>();
   private lastAnswerAt: number;
@@ -48,17 +50,30 @@ export class Follower {
 
   /** Throws EffectError, permanent, with the reason; or the signal's reason. */
   async run(signal: AbortSignal): Promise<Follow['result']> {
-    for (;;) {
-      signal.throwIfAborted();
-      const said = await this.ask(signal);
-      if (said !== null) {
-        await this.note(said);
-        if (said.status === 'failed') throw agentFailed(await this.withoutPassword(said.error));
-        if (said.status === 'completed') return this.completed(said);
+    const disks: Follow['result']['disks'][number][] = [];
+    let open = agentJobs(this.args);
+    for (let pollMs = FIRST_POLL_MS; ; pollMs = Math.min(pollMs * 2, this.times.pollMs)) {
+      const still: AgentJob[] = [];
+      for (const job of open) {
+        const done = await this.look(job, signal);
+        if (done === null) still.push(job);
+        else disks.push(...done);
       }
+      open = still;
+      if (open.length === 0) return { disks };
       this.refuseStandstill();
-      await pause(this.times.pollMs, undefined, { signal });
+      await pause(Math.min(pollMs, this.times.pollMs), undefined, { signal });
     }
+  }
+
+  /** What became of the job's disks, once all of them are copied. */
+  private async look(job: AgentJob, signal: AbortSignal): Promise<Follow['result']['disks'] | null> {
+    signal.throwIfAborted();
+    const said = await this.ask(job.id, signal);
+    if (said === null) return null;
+    for (const one of job.reports(said)) await this.note(one.deviceKey, one.bytesTransferred, one.bytesToCopy);
+    if (said.status === 'failed') throw agentFailed(await this.withoutPassword(said.error));
+    return said.status === 'completed' ? job.completed(said) : null;
   }
 
   /** An agent's words may echo what it was sent; words that can't be checked for it are not passed on. */
@@ -68,9 +83,9 @@ export class Follower {
     return account === null ? null : without(account.password, words);
   }
 
-  private async ask(signal: AbortSignal): Promise<AgentProgress | null> {
+  private async ask(agentJobId: string, signal: AbortSignal): Promise<AgentProgress | null> {
     try {
-      const said = await this.client.progress(this.args.jobId, signal);
+      const said = await this.client.progress(agentJobId, signal);
       this.lastAnswerAt = performance.now();
       this.nonsense = 0;
       if (said === null) throw failed('agent-forgot-job', 'the agent does not know the job any more', RESTARTED);
@@ -89,32 +104,13 @@ export class Follower {
     }
   }
 
-  /** Writes the newest numbers down; a disk that claims more than it has is a lie. */
-  private async note(said: AgentProgress): Promise<void> {
-    for (const { deviceKey, sizeBytes } of this.args.disks) {
-      const disk = said.disks.find((candidate) => candidate.deviceKey === deviceKey);
-      if (disk === undefined) continue;
-      if (disk.bytesTransferred > sizeBytes) {
-        throw lied(`it claims to have copied ${disk.bytesTransferred} bytes of a disk of ${sizeBytes}`);
-      }
-      if (disk.bytesTransferred <= (this.moved.get(deviceKey) ?? 0)) continue;
-      this.moved.set(deviceKey, disk.bytesTransferred);
+  /** Writes the newest numbers down; also those that stand still, so that the rate sinks. */
+  private async note(deviceKey: number, bytesTransferred: number, bytesToCopy: number | null): Promise<void> {
+    if (bytesTransferred > (this.moved.get(deviceKey) ?? 0)) {
+      this.moved.set(deviceKey, bytesTransferred);
       this.lastMoveAt = performance.now();
-      await this.progress.record(this.args.jobId, deviceKey, disk.bytesTransferred);
     }
-  }
-
-  private completed(said: AgentProgress): Follow['result'] {
-    const disks = this.args.disks.map(({ deviceKey, sizeBytes }) => {
-      const disk = said.disks.find((candidate) => candidate.deviceKey === deviceKey);
-      if (disk === undefined) throw lied(`it says that it is done and doesn't name disk ${deviceKey}`);
-      if (disk.bytesTransferred !== sizeBytes) {
-        throw lied(`it says that it is done with ${disk.bytesTransferred} of ${sizeBytes} bytes of disk ${deviceKey}`);
-      }
-      const changeId = disk.changeId !== null && CHANGE_ID.test(disk.changeId) ? disk.changeId : null;
-      return { deviceKey, bytesTransferred: disk.bytesTransferred, changeId };
-    });
-    return { disks };
+    await this.progress.record(this.args.jobId, deviceKey, { bytesTransferred, bytesToCopy });
   }
 
   private refuseStandstill(): void {
@@ -126,20 +122,4 @@ export class Follower {
       throw failed('agent-stalled', `the agent has copied nothing for ${this.times.stalledSeconds} seconds`, AWAY);
     }
   }
-}
-
-const AWAY = 'check the VMA and its tunnel, then start the backup again';
-const RESTARTED = 'it was probably restarted; start the backup again';
-
-function failed(code: string, message: string, remedy: string): EffectError {
-  return new EffectError('permanent', { code, message, remedy });
-}
-
-function lied(what: string): EffectError {
-  return failed('agent-lied', `the agent's account is not true: ${what}`, 'check its version and its log');
-}
-
-function agentFailed(words: string | null): EffectError {
-  const why = words === null || printable(words) === '' ? 'it gave no reason' : printable(words);
-  return failed('agent-failed', `the agent failed: ${why}`, "look into the agent's log, then start the backup again");
 }

@@ -1,13 +1,19 @@
 import type { z } from 'zod';
 
+import type { AgentWays } from '#domain/backup/effects';
+
 import { within } from './deadline.js';
 import { without } from './redaction.js';
 import { printable, VmaAway, VmaRefuses, VmaTalksNonsense } from './vma.errors.js';
-import { discoverAnswer, healthAnswer, progressAnswer, startAnswer } from './vma.schemas.js';
+import { sourceRanges } from './source-ranges.js';
+import { startBody } from './start-body.js';
+import { discoverAnswer, healthAnswer, preflightAnswer, progressAnswer, startAnswer } from './vma.schemas.js';
 import {
   type AgentProgress,
   type BackupOrder,
+  type DiskNow,
   type FoundVm,
+  type SourceRange,
   type VcenterAccount,
   VmaClient,
 } from './vma-client.port.js';
@@ -26,6 +32,9 @@ const CHECK: Limits = { timeoutMs: 5 * MS, maxBytes: MIB };
 const DISCOVER: Limits = { timeoutMs: 60 * MS, maxBytes: 64 * MIB };
 const START: Limits = { timeoutMs: 30 * MS, maxBytes: MIB };
 const PROGRESS: Limits = { timeoutMs: 10 * MS, maxBytes: MIB };
+const PREFLIGHT: Limits = { timeoutMs: 10 * MS, maxBytes: MIB };
+/** The answer may be long, but not silent for so long. */
+const HASHES_IDLE_MS = 30 * MS;
 const STOP: Limits = { timeoutMs: 5 * MS, maxBytes: MIB };
 
 interface Call {
@@ -52,8 +61,8 @@ export class HttpVmaClient extends VmaClient {
     super();
   }
 
-  async check(signal?: AbortSignal): Promise<void> {
-    read(await this.call({ method: 'GET', path: '/health', limits: CHECK, signal }), healthAnswer, 'its health');
+  async check(signal?: AbortSignal): Promise<AgentWays> {
+    return read(await this.call({ method: 'GET', path: '/health', limits: CHECK, signal }), healthAnswer, 'its health');
   }
 
   async discover(account: VcenterAccount, filter: string | null): Promise<readonly FoundVm[]> {
@@ -81,6 +90,24 @@ export class HttpVmaClient extends VmaClient {
     read(answer, startAnswer, 'the start of a backup', order.account.password);
   }
 
+  async preflight(
+    vmPath: string,
+    { vcenterHost, username, password }: VcenterAccount,
+    disks: readonly { readonly deviceKey: number; readonly baseChangeId: string | null }[],
+  ): Promise<ReadonlyMap<number, DiskNow> | null> {
+    const body = {
+      vm_path: vmPath,
+      vcenter_host: vcenterHost,
+      vcenter_user: username,
+      vcenter_password: password,
+      disks: disks.map((disk) => ({ device_key: disk.deviceKey, base_change_id: disk.baseChangeId })),
+    };
+    const answer = await this.call({ method: 'POST', path: '/backup/preflight', body, limits: PREFLIGHT });
+    if (NO_SUCH_ROUTE.includes(answer.status)) return null;
+    const found = read(answer, preflightAnswer, 'the state of the disks', password);
+    return new Map(found.disks.map(({ deviceKey, ...now }) => [deviceKey, now]));
+  }
+
   async progress(jobId: string, signal?: AbortSignal): Promise<AgentProgress | null> {
     const path = `/progress/${encodeURIComponent(jobId)}`;
     const answer = await this.call({ method: 'GET', path, limits: PROGRESS, signal });
@@ -93,6 +120,15 @@ export class HttpVmaClient extends VmaClient {
     if (NO_SUCH_ROUTE.includes(answer.status)) return false;
     if (!isSuccess(answer)) throw new VmaRefuses(answer.text);
     return true;
+  }
+
+  async sourceRanges(
+    jobId: string,
+    deviceKey: number,
+    signal: AbortSignal,
+  ): Promise<AsyncIterable<SourceRange> | null> {
+    const url = `${this.baseUrl}/api/v1/backup/${encodeURIComponent(jobId)}/hashes/${deviceKey}`;
+    return sourceRanges(url, HASHES_IDLE_MS * this.patience, signal);
   }
 
   private async call({ method, path, body, limits, signal }: Call): Promise<Answer> {
@@ -115,29 +151,6 @@ export class HttpVmaClient extends VmaClient {
       throw new VmaAway();
     }
   }
-}
-
-/** The legacy fields, and beside them what each disk is told: the agent never has to guess. */
-function startBody({ jobId, vmName, vmPath, account, disks }: BackupOrder): object {
-  return {
-    job_id: jobId,
-    vm_name: vmName,
-    vm_path: vmPath,
-    vcenter_host: account.vcenterHost,
-    vcenter_user: account.username,
-    vcenter_password: account.password,
-    nbd_host: '127.0.0.1',
-    nbd_targets: disks.map((disk) => `${disk.deviceKey}:${disk.nbdUrl}`).join(','),
-    backup_type: 'full',
-    previous_change_id: '',
-    disks: disks.map((disk) => ({
-      device_key: disk.deviceKey,
-      nbd_url: disk.nbdUrl,
-      mode: 'full',
-      base_change_id: null,
-      size_bytes: disk.sizeBytes,
-    })),
-  };
 }
 
 /** Stops reading, and lets go of the connection, at `maxBytes` and when the signal aborts. */

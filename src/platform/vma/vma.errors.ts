@@ -12,6 +12,15 @@ export class VmaAway extends DomainError {
   }
 }
 
+/** Nobody was set up to be asked. */
+export class NoAgentFor extends DomainError {
+  readonly kind = 'unavailable';
+  readonly code = 'no-agent';
+  constructor(what: string) {
+    super(what, 'name the agent and its vcenter_hosts in the file of OMA_AGENTS_FILE');
+  }
+}
+
 /** The agent answered something that its interface doesn't know. */
 export class VmaTalksNonsense extends DomainError {
   readonly kind = 'unavailable';

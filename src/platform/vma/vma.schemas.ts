@@ -99,7 +99,40 @@ const vm = z
   }));
 
 /** Answer of `GET /health` (contract-a 17.1). */
-export const healthAnswer = z.object({ status: z.literal('healthy') });
+export const healthAnswer = z
+  .object({ status: z.literal('healthy'), capabilities: z.array(name).max(MAX_DISKS).default([]) })
+  .transform(({ capabilities }) => ({
+    together: capabilities.includes('disks'),
+    hashes: capabilities.includes('hashes'),
+  }));
+
+/** Answer of `POST /backup/preflight`. */
+export const preflightAnswer = z.object({
+  disks: z
+    .array(
+      z
+        .object({
+          device_key: count,
+          size_bytes: z.int().positive(),
+          change_tracking: z.enum(['valid', 'reset', 'off', 'none']),
+        })
+        .transform((disk) => ({
+          deviceKey: disk.device_key,
+          sizeBytes: disk.size_bytes,
+          changeTracking: disk.change_tracking,
+        })),
+    )
+    .max(MAX_DISKS),
+});
+
+const sha256 = z.string().regex(/^[0-9a-f]{64}$/);
+
+/** One line of the answer of `GET /backup/{job}/hashes/{device key}`. */
+export const hashLine = z.union([
+  z.strictObject({ offset: count, length: z.int().positive(), sha256 }),
+  z.strictObject({ offset: count, length: z.int().positive(), zero: z.literal(true) }),
+  z.strictObject({ end: z.literal(true), ranges: count }),
+]);
 
 /** Answer of `POST /discover` (contract-a 17.2). */
 export const discoverAnswer = z.object({
@@ -121,6 +154,8 @@ const diskProgress = z
     total_bytes: count,
     status: optionalName,
     change_id: name.nullish(),
+    mode: z.enum(['full', 'incremental']).nullish(),
+    base_change_id: name.nullish(),
   })
   .refine(({ disk_id, device_key }) => disk_id !== undefined || device_key !== undefined, 'names no disk')
   .transform((found) => ({
@@ -128,6 +163,8 @@ const diskProgress = z
     bytesTransferred: found.bytes_transferred,
     totalBytes: found.total_bytes,
     changeId: found.change_id ?? null,
+    mode: found.mode ?? null,
+    baseChangeId: found.base_change_id ?? null,
     complete: found.status.toLowerCase() === 'completed',
   }));
 
@@ -135,6 +172,8 @@ const diskProgress = z
 export const progressAnswer = z
   .object({
     status: name,
+    bytes_transferred: count.nullish().catch(null),
+    total_bytes: count.nullish().catch(null),
     errors: z.array(text(MAX_WORDS)).nullish(),
     last_error: z.union([text(MAX_WORDS), z.object({ message: text(MAX_WORDS) })]).nullish(),
     disk_progresses: z
@@ -145,7 +184,13 @@ export const progressAnswer = z
   })
   .transform((found): AgentProgress => {
     const last = typeof found.last_error === 'object' ? found.last_error?.message : found.last_error;
-    return { status: statusOf(found.status), error: last ?? found.errors?.[0] ?? null, disks: found.disk_progresses };
+    return {
+      status: statusOf(found.status),
+      error: last ?? found.errors?.[0] ?? null,
+      bytesTransferred: found.bytes_transferred ?? null,
+      totalBytes: found.total_bytes ?? null,
+      disks: found.disk_progresses,
+    };
   });
 
 function statusOf(words: string): AgentProgress['status'] {

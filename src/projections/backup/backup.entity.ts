@@ -23,6 +23,9 @@ export class BackupRow {
   @ViewColumn({ name: 'backup_type' })
   readonly backupType: string;
 
+  @ViewColumn({ name: 'asked_for' })
+  readonly askedFor: string;
+
   @ViewColumn({ name: 'policy_id' })
   readonly policyId: string | null;
 

@@ -1,5 +1,6 @@
 import type { BackupEvent } from '#domain/backup/backup';
-import type { BackupPlan, DiskProof } from '#domain/backup/backup-plan';
+import { type BackupPlan, type DiskProof, layersOf, type PlannedDisk } from '#domain/backup/backup-plan';
+import type { DiskMode, WhyFull } from '#domain/backup/disk-mode';
 import type { VmHeld } from '#domain/hold/vm-hold';
 import type { StoredEvent } from '#domain/kernel/event';
 import type { Projection } from '#domain/kernel/projection';
@@ -10,9 +11,29 @@ export type BackupDisk = {
   readonly device_key: number;
   readonly size_bytes: number;
   readonly image: string;
+  readonly mode: DiskMode['is'];
+  /** Why it was copied whole; null for an increment. */
+  readonly reason: WhyFull | null;
+  readonly parent_backup_id: string | null;
+  readonly base_change_id: string | null;
+  /** Images beneath it, oldest first. */
+  readonly layers: readonly string[];
   readonly file_size_bytes: number | null;
   readonly bytes_copied: number | null;
+  readonly bytes_to_copy: number | null;
+  readonly data_bytes: number | null;
   readonly change_id: string | null;
+  readonly manifest_sha256: string | null;
+  readonly compared_with_source: boolean;
+  readonly damage: Damage | null;
+};
+
+/** Where a layer is not what its manifest says; offset and length are null when it isn't a matter of one place. */
+export type Damage = {
+  readonly reason: string;
+  readonly offset_bytes: number | null;
+  readonly length_bytes: number | null;
+  readonly found_at: string;
 };
 
 export type BackupRecord = {
@@ -22,6 +43,7 @@ export type BackupRecord = {
   repository_id: string;
   root: string;
   backup_type: string;
+  asked_for: string;
   policy_id: string | null;
   tags: Readonly<Record<string, string>>;
   status: 'pending' | 'running' | 'completed' | 'failed' | 'cancelled';
@@ -36,7 +58,7 @@ export type BackupRecord = {
 
 export const backupProjection: Projection<BackupRecord> = {
   name: 'backup',
-  version: 1,
+  version: 2,
   table: {
     key: 'backup_id',
     columns: {
@@ -46,6 +68,7 @@ export const backupProjection: Projection<BackupRecord> = {
       repository_id: 'text',
       root: 'text',
       backup_type: 'text',
+      asked_for: 'text',
       policy_id: 'text',
       tags: 'jsonb',
       status: 'text',
@@ -83,6 +106,7 @@ function evolve(row: BackupRecord | null, stored: StoredEvent, event: VmHeld | B
       return { ...row, status, completed_at: at, error_code: event.data.code, error_message: event.data.message };
     }
     case 'BackupCancelRequested':
+    case 'DiskReported':
       return row;
   }
 }
@@ -95,18 +119,11 @@ function pending(plan: BackupPlan, at: string): BackupRecord {
     repository_id: plan.repositoryId,
     root: plan.root,
     backup_type: plan.backupType,
+    asked_for: plan.askedFor,
     policy_id: plan.policyId,
     tags: plan.tags,
     status: 'pending',
-    disks: plan.disks.map((disk) => ({
-      disk_id: disk.diskId,
-      device_key: disk.deviceKey,
-      size_bytes: disk.sizeBytes,
-      image: disk.image,
-      file_size_bytes: null,
-      bytes_copied: null,
-      change_id: null,
-    })),
+    disks: plan.disks.map(planned),
     total_bytes: plan.disks.reduce((sum, disk) => sum + disk.sizeBytes, 0),
     error_code: null,
     error_message: null,
@@ -116,11 +133,41 @@ function pending(plan: BackupPlan, at: string): BackupRecord {
   };
 }
 
+function planned({ diskId, deviceKey, sizeBytes, image, mode }: PlannedDisk): BackupDisk {
+  return {
+    disk_id: diskId,
+    device_key: deviceKey,
+    size_bytes: sizeBytes,
+    image,
+    mode: mode.is,
+    reason: mode.is === 'full' ? mode.because : null,
+    parent_backup_id: mode.is === 'incremental' ? mode.parent.backupId : null,
+    base_change_id: mode.is === 'incremental' ? mode.parent.changeId : null,
+    layers: layersOf({ mode }),
+    file_size_bytes: null,
+    bytes_copied: null,
+    bytes_to_copy: null,
+    data_bytes: null,
+    change_id: null,
+    manifest_sha256: null,
+    compared_with_source: false,
+    damage: null,
+  };
+}
+
 function proven(disks: readonly BackupDisk[], proofs: readonly DiskProof[]): readonly BackupDisk[] {
   return disks.map((disk) => {
     const proof = proofs.find((candidate) => candidate.deviceKey === disk.device_key);
     if (proof === undefined) return disk;
-    const { fileSizeBytes, bytesCopied, changeId } = proof;
-    return { ...disk, file_size_bytes: fileSizeBytes, bytes_copied: bytesCopied, change_id: changeId };
+    return {
+      ...disk,
+      file_size_bytes: proof.fileSizeBytes,
+      bytes_copied: proof.bytesCopied,
+      bytes_to_copy: proof.bytesToCopy,
+      data_bytes: proof.dataBytes,
+      change_id: proof.changeId,
+      manifest_sha256: proof.manifestSha256,
+      compared_with_source: proof.comparedWithSource,
+    };
   });
 }

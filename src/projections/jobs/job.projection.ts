@@ -120,6 +120,7 @@ function evolve(row: JobRecord | null, stored: StoredEvent, event: Handled): Job
     case 'MountClosed':
       return row.status === 'running' ? ended(changed, 'cancelled', event.data, at) : changed;
     case 'BackupStarted':
+    case 'DiskReported':
       return changed;
     default:
       return { ...changed, steps: stepsAfter(row.steps, event, at) };

@@ -24,6 +24,12 @@ export class RepositoryRow {
   @ViewColumn({ name: 'min_retention_days' })
   readonly minRetentionDays: number;
 
+  @ViewColumn({
+    name: 'bandwidth_bytes_per_second',
+    transformer: { from: (value: string | null) => (value === null ? null : Number(value)), to: String },
+  })
+  readonly bandwidthBytesPerSecond: number | null;
+
   @ViewColumn({ name: 'created_at' })
   readonly createdAt: Date;
 

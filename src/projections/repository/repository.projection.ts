@@ -9,13 +9,14 @@ export type RepositoryRecord = {
   enabled: boolean;
   is_immutable: boolean;
   min_retention_days: number;
+  bandwidth_bytes_per_second: number | null;
   created_at: string;
   updated_at: string;
 };
 
 export const repositoryProjection: Projection<RepositoryRecord> = {
   name: 'repository',
-  version: 1,
+  version: 2,
   table: {
     key: 'repository_id',
     columns: {
@@ -26,6 +27,7 @@ export const repositoryProjection: Projection<RepositoryRecord> = {
       enabled: 'boolean',
       is_immutable: 'boolean',
       min_retention_days: 'integer',
+      bandwidth_bytes_per_second: 'bigint',
       created_at: 'timestamptz',
       updated_at: 'timestamptz',
     },
@@ -44,6 +46,7 @@ export const repositoryProjection: Projection<RepositoryRecord> = {
       enabled: facts.enabled,
       is_immutable: facts.isImmutable,
       min_retention_days: facts.minRetentionDays,
+      bandwidth_bytes_per_second: facts.bandwidthBytesPerSecond ?? null,
       created_at: at,
       updated_at: at,
     };

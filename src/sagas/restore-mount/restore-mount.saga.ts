@@ -64,12 +64,12 @@ function effect<Kind extends keyof RestoreEffects>(
 }
 
 function overlay(plan: MountPlan): Step {
-  const { mountId, root, image } = plan;
+  const { mountId, root, image, layers } = plan;
   const resource = `mount:${mountId}`;
   return {
     effect: effect(
       'mount.overlay',
-      { mountId, root, image },
+      { mountId, root, image, layers },
       { step: 'overlay', title: 'Put a throwaway layer over the restore point', resource },
     ),
     undo: effect(
@@ -81,12 +81,12 @@ function overlay(plan: MountPlan): Step {
 }
 
 function exportOverlay(plan: MountPlan): Step {
-  const { mountId, root, image } = plan;
+  const { mountId, root, image, layers } = plan;
   const resource = `mount:${mountId}`;
   return {
     effect: effect(
       'mount.export',
-      { mountId, root, image },
+      { mountId, root, image, layers },
       { step: 'export', title: 'Open the layer as an export', resource, watched: true },
     ),
     undo: effect(

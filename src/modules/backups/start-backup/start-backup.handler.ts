@@ -1,15 +1,13 @@
 import { Command, CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
 import { DataSource } from 'typeorm';
 
-import { IncrementalNotOffered } from '#domain/backup/backup.errors';
 import type { CommandContext } from '#domain/kernel/command-context';
 import { newId } from '#platform/ids/ids';
 import { ProjectionProgress } from '#platform/projections/projection-progress.port';
 import { VmDirectory } from '#projections/inventory/vm.directory';
 
 import { BackupHold } from '../backup-hold.js';
-import { BackupTarget } from '../backup-target.js';
-import { plannedDisks } from '../planned-disks.js';
+import { BackupPlanner } from '../backup-planner.js';
 import type { StartBackupRequest } from './start-backup.request.js';
 
 const VISIBLE_WITHIN_MS = 1500;
@@ -30,7 +28,7 @@ export class StartBackupHandler implements ICommandHandler<StartBackup> {
   private readonly directory: VmDirectory;
 
   constructor(
-    private readonly target: BackupTarget,
+    private readonly planner: BackupPlanner,
     private readonly hold: BackupHold,
     private readonly progress: ProjectionProgress,
     rows: DataSource,
@@ -40,26 +38,14 @@ export class StartBackupHandler implements ICommandHandler<StartBackup> {
 
   /** Holds the VM, with everything that the job needs to know; the saga goes on from there. */
   async execute({ request, context }: StartBackup): Promise<Started> {
-    if (request.backup_type === 'incremental') throw new IncrementalNotOffered();
     const vm = await this.directory.resolve(request.vm_name);
     const jobId = newId();
-    const { disks, credentialId } = plannedDisks(vm, request.disk_id, jobId);
-    const repository = await this.target.open(request.repository_id, disks);
-    const { contextId, vmName, vmPath } = vm;
-    const plan = {
-      jobId,
-      contextId,
-      vmName,
-      vmPath,
-      credentialId,
-      repositoryId: repository.repositoryId,
-      root: repository.path,
-      backupType: 'full' as const,
-      policyId: request.policy_id ?? null,
-      tags: request.tags ?? {},
-      disks,
+    const { contextId } = vm;
+    const plan = async () => {
+      const made = await this.planner.plan(jobId, vm, request);
+      return { jobId, contextId, operation: 'backup' as const, plan: made };
     };
-    const { events, position } = await this.hold.take({ jobId, contextId, operation: 'backup', plan }, context);
+    const { events, position } = await this.hold.take(contextId, plan, context);
     const visible = await this.progress.waitFor(['backup', 'job'], position, VISIBLE_WITHIN_MS);
     // The same command sent again finds the job of the first time.
     return { backupId: events[0]?.data.jobId ?? jobId, pending: !visible };

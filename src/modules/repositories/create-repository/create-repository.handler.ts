@@ -54,7 +54,8 @@ export class CreateRepositoryHandler implements ICommandHandler<CreateRepository
       VISIBLE_WITHIN_MS,
     );
     const now = this.clock.now();
-    const shown = row ?? { ...facts, createdAt: now, updatedAt: now };
+    const { bandwidthBytesPerSecond = null } = facts;
+    const shown = row ?? { ...facts, bandwidthBytesPerSecond, createdAt: now, updatedAt: now };
     return { repository: repositoryResponse(shown, await this.storageInfo.of(shown)), pending: row === null };
   }
 
@@ -105,6 +106,7 @@ function factsOf(request: CreateRepositoryRequest): RepositoryFacts {
     enabled,
     isImmutable: false,
     minRetentionDays: request.min_retention_days,
+    bandwidthBytesPerSecond: request.bandwidth_limit_bytes_per_second ?? null,
   };
 }
 

@@ -1,6 +1,7 @@
 import { Flag, Nested, Text, Whole } from '#platform/http/fields';
 
 const MAX_RETENTION_DAYS = 36_500;
+const MIN_BANDWIDTH = 65_536;
 
 export class LocalConfigRequest {
   @Text({ about: 'absolute path of the directory; it is made when it is missing', max: 4096, example: '/srv/backups' })
@@ -22,6 +23,14 @@ export class CreateRepositoryRequest {
 
   @Flag({ about: 'must be false: immutability does not exist yet', optional: true })
   readonly is_immutable: boolean = false;
+
+  @Whole({
+    about: 'how much of the network all jobs together may use to write to it, in bytes per second; no limit by default',
+    min: MIN_BANDWIDTH,
+    max: Number.MAX_SAFE_INTEGER,
+    optional: true,
+  })
+  readonly bandwidth_limit_bytes_per_second?: number;
 
   @Whole({ about: 'kept with the repository', min: 0, max: MAX_RETENTION_DAYS, optional: true })
   readonly min_retention_days: number = 0;

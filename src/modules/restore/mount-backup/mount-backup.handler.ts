@@ -74,6 +74,7 @@ export class MountBackupHandler implements ICommandHandler<MountBackup> {
       diskId: disk.disk_id,
       root: backup.root,
       image: disk.image,
+      layers: disk.layers,
       idleSeconds: this.config.mountIdleSeconds,
     };
   }

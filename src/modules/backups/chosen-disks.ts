@@ -1,16 +1,20 @@
 import { UnknownDisk, VmHasNoCredential, VmHasNoDisks } from '#domain/backup/backup.errors';
-import type { PlannedDisk } from '#domain/backup/backup-plan';
 import type { VmContextRow } from '#projections/inventory/vm-context.entity';
 
+/** A disk that a job is to copy, as it was when its VM was added. */
+export interface ChosenDisk {
+  readonly diskId: number;
+  readonly deviceKey: number;
+  readonly sizeBytes: number;
+}
+
 /**
- * The disks that a job copies, each with its image's place in the repository, and with which credential. Throws
- * VmHasNoDisks, UnknownDisk or VmHasNoCredential.
+ * The disks that a job copies, and with which credential. Throws VmHasNoDisks, UnknownDisk or VmHasNoCredential.
  */
-export function plannedDisks(
+export function chosenDisks(
   vm: VmContextRow,
   only: number | undefined,
-  jobId: string,
-): { readonly disks: readonly PlannedDisk[]; readonly credentialId: number } {
+): { readonly disks: readonly ChosenDisk[]; readonly credentialId: number } {
   if (vm.disks.length === 0) throw new VmHasNoDisks(vm.contextId);
   if (vm.credentialId === null) throw new VmHasNoCredential(vm.contextId);
   const wanted = vm.disks.filter((disk) => only === undefined || disk.disk_id === only);
@@ -24,7 +28,6 @@ export function plannedDisks(
     diskId: disk.disk_id,
     deviceKey: disk.device_key,
     sizeBytes: disk.capacity_bytes,
-    image: `${vm.contextId}/disk-${disk.disk_id}/${jobId}.qcow2`,
   }));
   return { disks, credentialId: vm.credentialId };
 }

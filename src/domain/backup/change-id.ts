@@ -1,0 +1,10 @@
+/**
+ * VMware's bookmark of a tracked disk, `epoch/sequence`: sixteen bytes in hexadecimal, with blanks and a hyphen as vCenter
+ * prints them or as a UUID, and a number (`52 de c0 d9 b9 43 9d 10-61 d5 4c 1b e9 7b 65 63/81`).
+ */
+const CHANGE_ID = /^(?:[0-9a-f]{2}[ -]?){15}[0-9a-f]{2}\/\d{1,20}$/i;
+
+/** Whether a text from outside is a change id. */
+export function isChangeId(text: string): boolean {
+  return CHANGE_ID.test(text);
+}

@@ -1,0 +1,70 @@
+import { Body, Controller, Get, Param, Post, Query } from '@nestjs/common';
+import { CommandBus, QueryBus } from '@nestjs/cqrs';
+import { ApiTags } from '@nestjs/swagger';
+
+import type { CommandContext } from '#domain/kernel/command-context';
+import { Endpoint } from '#platform/http/endpoint';
+import { Asking } from '#platform/http/request-context';
+
+import { CompleteDisk, type DiskCompleted } from './complete-disk/complete-disk.handler.js';
+import { CompleteDiskRequest } from './complete-disk/complete-disk.request.js';
+import { type BaseChangeId, GetChangeId } from './get-change-id/get-change-id.handler.js';
+import { GetChangeIdRequest } from './get-change-id/get-change-id.request.js';
+import { ReportTelemetry, type TelemetryTaken } from './report-telemetry/report-telemetry.handler.js';
+import { TelemetryRequest } from './report-telemetry/telemetry.request.js';
+
+/** What agents tell and ask; each only of jobs that it was given itself. */
+@ApiTags('agents')
+@Controller()
+export class AgentReportsController {
+  constructor(
+    private readonly commands: CommandBus,
+    private readonly queries: QueryBus,
+  ) {}
+
+  @Post('backups/:backup_id/complete')
+  @Endpoint({
+    summary: 'An agent has copied one disk of an open job, up to a change id; said again it changes nothing',
+    access: 'agent',
+    answers: { status: 200, about: 'what was taken down' },
+    refusals: {
+      400: 'malformed-request',
+      404: 'unknown-backup, disk-not-in-job',
+      409: 'job-is-over, disk-reported-otherwise',
+    },
+    mutates: true,
+  })
+  async complete(
+    @Param('backup_id') backupId: string,
+    @Body() body: CompleteDiskRequest,
+    @Asking() context: CommandContext,
+  ): Promise<DiskCompleted> {
+    return this.commands.execute(new CompleteDisk(backupId, body, context));
+  }
+
+  @Get('backups/changeid')
+  @Endpoint({
+    summary: "The base of one disk of the VM's open job; empty when everything is to be copied",
+    access: 'agent',
+    answers: { status: 200, about: 'vm_name, disk_id, change_id, backup_job_id, message' },
+    refusals: { 400: 'malformed-request', 404: 'unknown-vm, disk-not-in-job', 409: 'ambiguous-vm-name' },
+  })
+  async changeId(@Query() query: GetChangeIdRequest, @Asking() context: CommandContext): Promise<BaseChangeId> {
+    return this.queries.execute(new GetChangeId(query, context.actor.id));
+  }
+
+  @Post('telemetry/:job_type/:job_id')
+  @Endpoint({
+    summary: 'How far an agent is with an open job; what comes out of order is counted and otherwise ignored',
+    access: 'agent',
+    answers: { status: 200, about: 'status, message, timestamp' },
+    refusals: { 400: 'malformed-request', 404: 'unknown-backup', 409: 'job-is-over' },
+  })
+  async telemetry(
+    @Param('job_id') jobId: string,
+    @Body() body: TelemetryRequest,
+    @Asking() context: CommandContext,
+  ): Promise<TelemetryTaken> {
+    return this.commands.execute(new ReportTelemetry(jobId, body, context.actor.id));
+  }
+}

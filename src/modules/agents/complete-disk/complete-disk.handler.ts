@@ -1,0 +1,57 @@
+import { Command, CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
+
+import { readAgentJobId } from '#domain/backup/agent-job';
+import { backup } from '#domain/backup/backup';
+import { DiskNotInJob } from '#domain/backup/backup.errors';
+import type { CommandContext } from '#domain/kernel/command-context';
+import { Clock } from '#platform/clock/clock.port';
+import { Aggregates } from '#platform/event-store/aggregates';
+
+import type { CompleteDiskRequest } from './complete-disk.request.js';
+
+/** The contract's answer (contract-c 5.8). */
+export type DiskCompleted = {
+  readonly status: string;
+  readonly backup_id: string;
+  readonly change_id: string;
+  readonly message: string;
+  readonly timestamp: string;
+};
+
+export class CompleteDisk extends Command<DiskCompleted> {
+  constructor(
+    readonly backupId: string,
+    readonly request: CompleteDiskRequest,
+    readonly context: CommandContext,
+  ) {
+    super();
+  }
+}
+
+@CommandHandler(CompleteDisk)
+export class CompleteDiskHandler implements ICommandHandler<CompleteDisk> {
+  constructor(
+    private readonly aggregates: Aggregates,
+    private readonly clock: Clock,
+  ) {}
+
+  /** Takes the agent's word for one disk; whether the backup is complete is decided elsewhere, with all proofs. */
+  async execute({ backupId, request, context }: CompleteDisk): Promise<DiskCompleted> {
+    const { jobId, diskId: named } = readAgentJobId(backupId);
+    const { change_id: changeId, disk_id: said = named, device_key: deviceKey = null } = request;
+    if (named !== null && said !== named) throw new DiskNotInJob(jobId);
+    await this.aggregates.handle({
+      decider: backup,
+      stream: `backup-${jobId}`,
+      command: { type: 'ReportDisk', jobId, agent: context.actor.id, diskId: said, deviceKey, changeId },
+      context,
+    });
+    return {
+      status: 'completed',
+      backup_id: backupId,
+      change_id: changeId,
+      message: 'the disk was taken down as copied; the backup is complete when all of its disks are proven',
+      timestamp: this.clock.now().toISOString(),
+    };
+  }
+}

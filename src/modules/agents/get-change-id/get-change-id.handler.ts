@@ -1,0 +1,65 @@
+import { type IQueryHandler, Query, QueryHandler } from '@nestjs/cqrs';
+import { DataSource } from 'typeorm';
+
+import { readAgentJobId } from '#domain/backup/agent-job';
+import { DiskNotInJob } from '#domain/backup/backup.errors';
+import type { BackupPlan } from '#domain/backup/backup-plan';
+import { VmDirectory } from '#projections/inventory/vm.directory';
+
+import { OpenJobs } from '../open-jobs.js';
+import type { GetChangeIdRequest } from './get-change-id.request.js';
+
+/** The contract's answer (contract-c 5.9); `change_id` is empty when everything is to be copied. */
+export type BaseChangeId = {
+  readonly vm_name: string;
+  readonly disk_id: string;
+  readonly change_id: string;
+  readonly backup_job_id?: string;
+  readonly message: string;
+};
+
+export class GetChangeId extends Query<BaseChangeId> {
+  constructor(
+    readonly request: GetChangeIdRequest,
+    readonly agent: string,
+  ) {
+    super();
+  }
+}
+
+/** Answers out of the plan of the open job and nothing else: no other backup's bookmark is ever a base for this one. */
+@QueryHandler(GetChangeId)
+export class GetChangeIdHandler implements IQueryHandler<GetChangeId> {
+  private readonly directory: VmDirectory;
+
+  constructor(
+    private readonly jobs: OpenJobs,
+    rows: DataSource,
+  ) {
+    this.directory = new VmDirectory(rows);
+  }
+
+  async execute({ request, agent }: GetChangeId): Promise<BaseChangeId> {
+    const { vm_name: vmName, disk_id: diskId } = request;
+    const plan = await this.planOf(request, agent);
+    const about = { vm_name: vmName, disk_id: String(diskId) };
+    if (plan === null) return { ...about, change_id: '', message: 'no backup of this VM is under way' };
+    const disk = plan.disks.find((one) => one.diskId === diskId);
+    if (disk === undefined) throw new DiskNotInJob(plan.jobId);
+    if (disk.mode.is === 'full') {
+      return { ...about, change_id: '', backup_job_id: plan.jobId, message: 'the whole disk is to be copied' };
+    }
+    const { changeId } = disk.mode.parent;
+    return { ...about, change_id: changeId, backup_job_id: plan.jobId, message: 'what changed since is to be copied' };
+  }
+
+  private async planOf({ vm_name: ref, job_id: said }: GetChangeIdRequest, agent: string): Promise<BackupPlan | null> {
+    if (said !== undefined) {
+      const { jobId } = readAgentJobId(said);
+      const plan = await this.jobs.of(agent, jobId).catch(() => null);
+      if (plan !== null && [plan.vmName, plan.contextId].includes(ref)) return plan;
+    }
+    const vm = await this.directory.resolve(ref);
+    return this.jobs.ofVm(agent, vm.contextId);
+  }
+}

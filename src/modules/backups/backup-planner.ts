@@ -1,0 +1,131 @@
+import { Injectable } from '@nestjs/common';
+import { DataSource } from 'typeorm';
+
+import type { BackupPlan, PlannedDisk } from '#domain/backup/backup-plan';
+import { type AskedType, chooseModes, type DiskFacts } from '#domain/backup/disk-mode';
+import { ImageConditions } from '#platform/qemu/image-conditions.port';
+import { Agents } from '#platform/vma/agents';
+import { VcenterCredentials } from '#platform/vma/vcenter-credentials.port';
+import { VmaAway, VmaRefuses, VmaTalksNonsense } from '#platform/vma/vma.errors';
+import type { DiskNow } from '#platform/vma/vma-client.port';
+import { Chains } from '#projections/backup/chains';
+import type { VmContextRow } from '#projections/inventory/vm-context.entity';
+import type { RepositoryRow } from '#projections/repository/repository.entity';
+
+import { BackupTarget } from './backup-target.js';
+import { type ChosenDisk, chosenDisks } from './chosen-disks.js';
+import type { StartBackupRequest } from './start-backup/start-backup.request.js';
+
+type Heads = readonly DiskFacts['head'][];
+
+/** Decides everything about a backup before it starts: which disks, each how and from which base, to where. */
+@Injectable()
+export class BackupPlanner {
+  private readonly chains: Chains;
+
+  constructor(
+    private readonly target: BackupTarget,
+    private readonly conditions: ImageConditions,
+    private readonly agents: Agents,
+    private readonly credentials: VcenterCredentials,
+    rows: DataSource,
+  ) {
+    this.chains = new Chains(rows);
+  }
+
+  /** Throws the refusals of disks, repository, agent and space, and IncrementalNotPossible. */
+  async plan(jobId: string, vm: VmContextRow, request: StartBackupRequest): Promise<BackupPlan> {
+    const { disks: chosen, credentialId } = chosenDisks(vm, request.disk_id);
+    const repository = await this.target.open(request.repository_id);
+    const agent = this.agents.beside(vm.vcenterHost);
+    const { contextId, vmName, vmPath } = vm;
+    const disks = await this.planDisks(jobId, vm, request.backup_type, { chosen, credentialId, repository });
+    await this.target.requireSpace(repository, disks);
+    return {
+      jobId,
+      contextId,
+      vmName,
+      vmPath,
+      credentialId,
+      agent: agent.name,
+      repositoryId: repository.repositoryId,
+      root: repository.path,
+      askedFor: request.backup_type,
+      backupType: disks.some(({ mode }) => mode.is === 'incremental') ? 'incremental' : 'full',
+      bandwidth: {
+        jobBytesPerSecond: request.bandwidth_limit_bytes_per_second ?? null,
+        repositoryBytesPerSecond: repository.bandwidthBytesPerSecond,
+      },
+      policyId: request.policy_id ?? null,
+      tags: request.tags ?? {},
+      disks,
+    };
+  }
+
+  private async planDisks(
+    jobId: string,
+    vm: VmContextRow,
+    asked: AskedType,
+    {
+      chosen,
+      credentialId,
+      repository,
+    }: { chosen: readonly ChosenDisk[]; credentialId: number; repository: RepositoryRow },
+  ): Promise<readonly PlannedDisk[]> {
+    const { contextId } = vm;
+    const { repositoryId, path: root } = repository;
+    const heads: Heads = await Promise.all(
+      chosen.map(async ({ diskId }) =>
+        asked === 'full' ? null : this.chains.head({ contextId, repositoryId, diskId }),
+      ),
+    );
+    const now = await this.now(vm, asked, credentialId, chosen, heads);
+    const facts = await Promise.all(
+      chosen.map(async ({ diskId, deviceKey, sizeBytes }, index): Promise<DiskFacts> => {
+        const head = heads[index] ?? null;
+        const seen = now?.get(deviceKey);
+        const condition = head === null ? 'intact' : await this.conditions.of(root, head.layers, head.manifestSha256);
+        return {
+          diskId,
+          sizeBytes: seen?.sizeBytes ?? sizeBytes,
+          head,
+          tracking: seen?.changeTracking ?? 'unknown',
+          condition,
+        };
+      }),
+    );
+    const modes = chooseModes(asked, facts);
+    return chosen.map(({ diskId, deviceKey, sizeBytes }, index) => ({
+      diskId,
+      deviceKey,
+      sizeBytes: facts[index]?.sizeBytes ?? sizeBytes,
+      image: `${contextId}/disk-${diskId}/${jobId}.qcow2`,
+      mode: modes[index] ?? { is: 'full', because: 'asked-for' },
+    }));
+  }
+
+  /**
+   * The disks as their vCenter knows them now; null when the agent can't be asked. A full backup needs no answer: what is
+   * wrong with the agent shows in its job.
+   */
+  private async now(
+    vm: VmContextRow,
+    asked: AskedType,
+    credentialId: number,
+    chosen: readonly ChosenDisk[],
+    heads: Heads,
+  ): Promise<ReadonlyMap<number, DiskNow> | null> {
+    try {
+      const account = await this.credentials.open(credentialId);
+      const asking = chosen.map(({ deviceKey }, index) => ({
+        deviceKey,
+        baseChangeId: heads[index]?.changeId ?? null,
+      }));
+      return await this.agents.beside(vm.vcenterHost).client.preflight(vm.vmPath, account, asking);
+    } catch (error) {
+      const isAgents = error instanceof VmaAway || error instanceof VmaRefuses || error instanceof VmaTalksNonsense;
+      if (asked === 'full' && isAgents) return null;
+      throw error;
+    }
+  }
+}

@@ -1,0 +1,59 @@
+import { type IQueryHandler, Query, QueryHandler } from '@nestjs/cqrs';
+import { DataSource } from 'typeorm';
+
+import { UnknownChain } from '#domain/backup/backup.errors';
+import { MalformedRequest } from '#platform/http/edge.errors';
+import { Chains, type Link } from '#projections/backup/chains';
+import { VmDirectory } from '#projections/inventory/vm.directory';
+
+import { chainId, type ChainResponse, chainResponse } from './chain.response.js';
+import type { GetChainRequest } from './get-chain.request.js';
+
+/** The chain that holds the newest restore point, unless another one is named. */
+export class GetChain extends Query<ChainResponse> {
+  constructor(readonly request: GetChainRequest) {
+    super();
+  }
+}
+
+@QueryHandler(GetChain)
+export class GetChainHandler implements IQueryHandler<GetChain> {
+  private readonly directory: VmDirectory;
+  private readonly chains: Chains;
+
+  constructor(rows: DataSource) {
+    this.directory = new VmDirectory(rows);
+    this.chains = new Chains(rows);
+  }
+
+  async execute({ request }: GetChain): Promise<ChainResponse> {
+    const vm = await this.vmOf(request);
+    const { repository_id: repositoryId, disk_id: diskId, chain_id: wanted } = request;
+    const links = await this.chains.links({ contextId: vm.contextId, repositoryId, diskId });
+    const chains = byChain(links).toSorted(byNewest);
+    const chosen = chains.findIndex((chain) => wanted === undefined || chain.some((link) => chainId(link) === wanted));
+    if (chosen === -1 && wanted !== undefined) throw new UnknownChain(wanted);
+    const answer = chainResponse(
+      chains[chosen] ?? [],
+      chains.filter((_, index) => index !== chosen),
+    );
+    return { ...answer, vm_context_id: vm.contextId, vm_name: vm.vmName, disk_id: diskId };
+  }
+
+  private async vmOf({ vm_context_id: contextId, vm_name: name }: GetChainRequest) {
+    if (contextId !== undefined) return this.directory.byId(contextId);
+    if (name !== undefined) return this.directory.resolve(name);
+    throw new MalformedRequest([{ field: 'vm_context_id', message: 'this or vm_name is needed' }]);
+  }
+}
+
+function byChain(links: readonly Link[]): readonly (readonly Link[])[] {
+  const chains = new Map<string, Link[]>();
+  for (const link of links) chains.set(chainId(link), [...(chains.get(chainId(link)) ?? []), link]);
+  return [...chains.values()];
+}
+
+function byNewest(one: readonly Link[], other: readonly Link[]): number {
+  const [first, second] = [one, other].map((chain) => chain.at(-1)?.backup.createdAt.getTime() ?? 0);
+  return (second ?? 0) - (first ?? 0);
+}

@@ -1,0 +1,39 @@
+import { createHash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { pipeline } from 'node:stream/promises';
+
+import type { ImageCondition } from '#domain/backup/disk-mode';
+import { pathBeneath, PathLeavesRoot } from '#platform/repositories/path-beneath';
+
+import { ImageConditions } from './image-conditions.port.js';
+import { openImage } from './layers.js';
+import { ImageRefused } from './qcow2-header.js';
+
+/** Looks at headers and manifests in a directory. */
+export class PosixImageConditions extends ImageConditions {
+  async of(root: string, layers: readonly string[], manifestSha256: string | null): Promise<ImageCondition> {
+    const image = layers.at(-1);
+    if (image === undefined) return 'missing';
+    try {
+      const { header } = await openImage({ root, image, layers: layers.slice(0, -1) });
+      if (header.dirty || header.corrupt) return 'unreadable';
+      if (manifestSha256 === null) return 'intact';
+      return (await hashOf(await pathBeneath(root, `${image}.manifest`))) === manifestSha256 ? 'intact' : 'altered';
+    } catch (error) {
+      return conditionIn(error);
+    }
+  }
+}
+
+async function hashOf(file: string): Promise<string> {
+  const hash = createHash('sha256');
+  await pipeline(createReadStream(file), hash);
+  return hash.digest('hex');
+}
+
+function conditionIn(error: unknown): ImageCondition {
+  const code = (error as NodeJS.ErrnoException | undefined)?.code;
+  if (code === 'ENOENT' || code === 'ENOTDIR') return 'missing';
+  if (error instanceof ImageRefused || error instanceof PathLeavesRoot || code !== undefined) return 'unreadable';
+  throw error;
+}

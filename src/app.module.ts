@@ -12,6 +12,7 @@ import { JobsModule } from './modules/jobs/jobs.module.js';
 import { OperationsModule } from './modules/operations/operations.module.js';
 import { RepositoriesModule } from './modules/repositories/repositories.module.js';
 import { RestoreModule } from './modules/restore/restore.module.js';
+import { VerificationsModule } from './modules/verifications/verifications.module.js';
 import { AccessGuard } from './platform/http/access.guard.js';
 import { IdempotencyInterceptor } from './platform/http/idempotency.interceptor.js';
 
@@ -37,6 +38,7 @@ class MachineryModule {
     OperationsModule,
     RepositoriesModule,
     RestoreModule,
+    VerificationsModule,
   ],
   providers: [
     { provide: APP_GUARD, useClass: AccessGuard },

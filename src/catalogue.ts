@@ -8,6 +8,7 @@ import { vmHold } from './domain/hold/vm-hold.js';
 import { vmContext } from './domain/inventory/vm-context.js';
 import { repository } from './domain/repository/repository.js';
 import { mount } from './domain/restore/mount.js';
+import { verification } from './domain/verification/verification.js';
 import { CredentialUseRow } from './modules/credentials/credential-use.entity.js';
 import type { AnyProjection } from './platform/projections/tables.js';
 import type { AnyDecider } from './platform/sagas/command.effect.js';
@@ -34,6 +35,7 @@ import { chooseDefaultSaga } from './sagas/choose-default/choose-default.saga.js
 import { registerSaga } from './sagas/register/register.saga.js';
 import { restoreMountSaga } from './sagas/restore-mount/restore-mount.saga.js';
 import { takeBackupSaga } from './sagas/take-backup/take-backup.saga.js';
+import { verifyBackupSaga } from './sagas/verify-backup/verify-backup.saga.js';
 
 /** Everything that is shown. */
 export const projections = [
@@ -55,6 +57,7 @@ export const sagas = [
   registerSaga,
   restoreMountSaga,
   takeBackupSaga,
+  verifyBackupSaga,
 ] as unknown as readonly AnySaga[];
 
 /** The decider of each stream category that sagas send commands to. */
@@ -66,6 +69,7 @@ export const deciders = {
   mount,
   repository,
   user,
+  verification,
   vmhold: vmHold,
 } as unknown as Readonly<Record<string, AnyDecider>>;
 

@@ -1,5 +1,5 @@
 import { etaSeconds, percentOf } from '#projections/backup/copy-progress';
-import type { BackupDisk } from '#projections/backup/backup.projection';
+import type { BackupDisk, Damage } from '#projections/backup/backup.projection';
 
 /** One disk of a backup. Sizes are bytes. */
 export interface DiskResponse {
@@ -23,6 +23,9 @@ export interface DiskResponse {
   change_id: string | null;
   manifest_sha256: string | null;
   compared_with_source: boolean;
+  /** Where the layer is not what its manifest says. */
+  damage: Damage | null;
+  verified_at: string | null;
 }
 
 /** The newest that the agent said of one disk of a running backup. */
@@ -63,5 +66,7 @@ export function diskResponse(disk: BackupDisk, seen: DiskProgress | undefined, s
     change_id: disk.change_id,
     manifest_sha256: disk.manifest_sha256,
     compared_with_source: disk.compared_with_source,
+    damage: disk.damage,
+    verified_at: disk.verified_at,
   };
 }

@@ -2,6 +2,7 @@ import type { BackupEvent } from '#domain/backup/backup';
 import { type BackupPlan, type DiskProof, layersOf, type PlannedDisk } from '#domain/backup/backup-plan';
 import type { DiskMode, WhyFull } from '#domain/backup/disk-mode';
 import type { VmHeld } from '#domain/hold/vm-hold';
+import type { Finding, VerificationCompleted } from '#domain/verification/verification';
 import type { StoredEvent } from '#domain/kernel/event';
 import type { Projection } from '#domain/kernel/projection';
 
@@ -26,6 +27,8 @@ export type BackupDisk = {
   readonly manifest_sha256: string | null;
   readonly compared_with_source: boolean;
   readonly damage: Damage | null;
+  /** When it was last compared with its manifest. */
+  readonly verified_at: string | null;
 };
 
 /** Where a layer is not what its manifest says; offset and length are null when it isn't a matter of one place. */
@@ -86,12 +89,17 @@ export const backupProjection: Projection<BackupRecord> = {
       ['created_at', 'backup_id'],
     ],
   },
-  handles: ['VmHeld', 'BackupStarted', 'BackupCompleted', 'BackupFailed', 'BackupCancelled'],
-  keysOf: (event) => [(event.data as { jobId: string }).jobId],
-  evolve: (row, event) => evolve(row, event, event as unknown as VmHeld | BackupEvent),
+  handles: ['VmHeld', 'BackupStarted', 'BackupCompleted', 'BackupFailed', 'BackupCancelled', 'VerificationCompleted'],
+  keysOf: (event) => {
+    if (event.type !== 'VerificationCompleted') return [(event.data as { jobId: string }).jobId];
+    return [...new Set((event.data as VerificationCompleted['data']).findings.map(({ backupId }) => backupId))];
+  },
+  evolve: (row, event) => evolve(row, event, event as unknown as Handled),
 };
 
-function evolve(row: BackupRecord | null, stored: StoredEvent, event: VmHeld | BackupEvent): BackupRecord | null {
+type Handled = VmHeld | BackupEvent | VerificationCompleted;
+
+function evolve(row: BackupRecord | null, stored: StoredEvent, event: Handled): BackupRecord | null {
   const at = stored.recordedAt.toISOString();
   if (event.type === 'VmHeld') return pending(event.data.plan as unknown as BackupPlan, at);
   if (row === null) return null;
@@ -105,6 +113,8 @@ function evolve(row: BackupRecord | null, stored: StoredEvent, event: VmHeld | B
       const status = event.type === 'BackupFailed' ? 'failed' : 'cancelled';
       return { ...row, status, completed_at: at, error_code: event.data.code, error_message: event.data.message };
     }
+    case 'VerificationCompleted':
+      return { ...row, disks: verified(row, event.data.findings, at) };
     case 'BackupCancelRequested':
     case 'DiskReported':
       return row;
@@ -133,6 +143,18 @@ function pending(plan: BackupPlan, at: string): BackupRecord {
   };
 }
 
+/** The newest word on a layer counts: what was mended is good again. */
+function verified(row: BackupRecord, findings: readonly Finding[], at: string): readonly BackupDisk[] {
+  return row.disks.map((disk) => {
+    const finding = findings.find((one) => one.backupId === row.backup_id && one.deviceKey === disk.device_key);
+    if (finding === undefined) return disk;
+    const { damage } = finding;
+    if (damage === null) return { ...disk, damage: null, verified_at: at };
+    const { reason, offsetBytes: offset_bytes, lengthBytes: length_bytes } = damage;
+    return { ...disk, damage: { reason, offset_bytes, length_bytes, found_at: at }, verified_at: at };
+  });
+}
+
 function planned({ diskId, deviceKey, sizeBytes, image, mode }: PlannedDisk): BackupDisk {
   return {
     disk_id: diskId,
@@ -152,6 +174,7 @@ function planned({ diskId, deviceKey, sizeBytes, image, mode }: PlannedDisk): Ba
     manifest_sha256: null,
     compared_with_source: false,
     damage: null,
+    verified_at: null,
   };
 }
 

@@ -5,12 +5,13 @@ import type { StoredEvent } from '#domain/kernel/event';
 import type { Projection } from '#domain/kernel/projection';
 import type { SagaEvent } from '#domain/kernel/saga';
 import type { MountEvent } from '#domain/restore/mount';
+import type { VerificationEvent } from '#domain/verification/verification';
 
 import { type JobStep, stepsAfter } from './job-steps.js';
 
 export type JobRecord = {
   job_id: string;
-  job_type: 'backup' | 'restore_mount';
+  job_type: 'backup' | 'restore_mount' | 'verification';
   status: 'running' | 'completed' | 'failed' | 'cancelled';
   cancel_requested: boolean;
   vm_context_id: string;
@@ -29,14 +30,14 @@ export type JobRecord = {
   completed_at: string | null;
 };
 
-type Handled = VmHeld | BackupEvent | MountEvent | SagaEvent;
+type Handled = VmHeld | BackupEvent | MountEvent | VerificationEvent | SagaEvent;
 
 /** Sagas whose runs are jobs; their streams are named by the job's id. */
-const JOB_STREAMS = ['takebackup', 'restoremount'];
+const JOB_STREAMS = ['takebackup', 'restoremount', 'verifybackup'];
 
 export const jobProjection: Projection<JobRecord> = {
   name: 'job',
-  version: 1,
+  version: 2,
   table: {
     key: 'job_id',
     columns: {
@@ -76,6 +77,11 @@ export const jobProjection: Projection<JobRecord> = {
     'UnmountRequested',
     'MountFailed',
     'MountClosed',
+    'VerificationRequested',
+    'VerificationCancelRequested',
+    'VerificationCompleted',
+    'VerificationFailed',
+    'VerificationCancelled',
     'SagaInputReceived',
     'EffectRequested',
     'EffectSucceeded',
@@ -102,20 +108,28 @@ function evolve(row: JobRecord | null, stored: StoredEvent, event: Handled): Job
     const { mountId, contextId, vmName } = event.data;
     return begun(stored, 'restore_mount', { id: mountId, contextId, vmName });
   }
+  if (event.type === 'VerificationRequested') {
+    const { jobId, contextId, vmName } = event.data;
+    return begun(stored, 'verification', { id: jobId, contextId, vmName });
+  }
   if (row === null) return null;
   const changed = { ...row, updated_at: at };
   switch (event.type) {
     case 'BackupCancelRequested':
+    case 'VerificationCancelRequested':
       return { ...changed, cancel_requested: true };
     case 'UnmountRequested':
       return row.status === 'running' ? { ...changed, cancel_requested: true } : changed;
     case 'BackupCompleted':
     case 'MountOpened':
+    case 'VerificationCompleted':
       return { ...changed, status: 'completed', completed_at: at };
     case 'BackupFailed':
     case 'MountFailed':
+    case 'VerificationFailed':
       return ended(changed, 'failed', event.data, at);
     case 'BackupCancelled':
+    case 'VerificationCancelled':
       return ended(changed, 'cancelled', event.data, at);
     case 'MountClosed':
       return row.status === 'running' ? ended(changed, 'cancelled', event.data, at) : changed;

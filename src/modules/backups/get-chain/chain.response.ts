@@ -1,3 +1,4 @@
+import type { Damage } from '#projections/backup/backup.projection';
 import type { Link } from '#projections/backup/chains';
 
 import { type BackupResponse, backupResponse } from '../backup.response.js';
@@ -34,7 +35,8 @@ export interface LayerResponse {
   manifest_sha256: string | null;
   compared_with_source: boolean;
   health: string;
-  damage: { reason: string; offset_bytes: number | null; length_bytes: number | null; found_at: string } | null;
+  damage: Damage | null;
+  verified_at: string | null;
   created_at: string;
 }
 
@@ -84,6 +86,7 @@ function layerResponse({ backup, disk, health, damage }: Link): LayerResponse {
     compared_with_source: disk.compared_with_source,
     health,
     damage,
+    verified_at: disk.verified_at,
     created_at: backup.createdAt.toISOString(),
   };
 }

@@ -6,6 +6,7 @@ import { UnknownJob } from '#domain/jobs/job.errors';
 import type { CommandContext } from '#domain/kernel/command-context';
 import { mount } from '#domain/restore/mount';
 import { MountNotOpening } from '#domain/restore/mount.errors';
+import { verification } from '#domain/verification/verification';
 import { Aggregates } from '#platform/event-store/aggregates';
 import { ProjectionProgress } from '#platform/projections/projection-progress.port';
 import { JobRow } from '#projections/jobs/job.entity';
@@ -47,6 +48,10 @@ export class CancelJobHandler implements ICommandHandler<CancelJob> {
         if (status !== 'running') throw new MountNotOpening(jobId, status);
         const command = { type: 'RequestUnmount', mountId: jobId, why: 'somebody asked to cancel it' } as const;
         return this.aggregates.handle({ decider: mount, stream: `mount-${jobId}`, command, context });
+      }
+      case 'verification': {
+        const command = { type: 'RequestCancel', jobId } as const;
+        return this.aggregates.handle({ decider: verification, stream: `verification-${jobId}`, command, context });
       }
     }
   }

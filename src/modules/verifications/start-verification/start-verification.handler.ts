@@ -1,0 +1,90 @@
+import { Command, CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
+import { DataSource } from 'typeorm';
+
+import { UnknownBackup } from '#domain/backup/backup.errors';
+import type { CommandContext } from '#domain/kernel/command-context';
+import { RestorePointNotThere } from '#domain/restore/mount.errors';
+import {
+  NothingToVerify,
+  verification,
+  type VerificationPlan,
+  type VerifiedLayer,
+} from '#domain/verification/verification';
+import { Aggregates } from '#platform/event-store/aggregates';
+import { newId } from '#platform/ids/ids';
+import { ProjectionProgress } from '#platform/projections/projection-progress.port';
+import { BackupRow } from '#projections/backup/backup.entity';
+import { Chains, type Link } from '#projections/backup/chains';
+
+const VISIBLE_WITHIN_MS = 1500;
+
+type Started = { readonly jobId: string; readonly pending: boolean };
+
+export class StartVerification extends Command<Started> {
+  constructor(
+    readonly backupId: string,
+    readonly context: CommandContext,
+  ) {
+    super();
+  }
+}
+
+@CommandHandler(StartVerification)
+export class StartVerificationHandler implements ICommandHandler<StartVerification> {
+  private readonly chains: Chains;
+
+  constructor(
+    private readonly aggregates: Aggregates,
+    private readonly rows: DataSource,
+    private readonly progress: ProjectionProgress,
+  ) {
+    this.chains = new Chains(rows);
+  }
+
+  async execute({ backupId, context }: StartVerification): Promise<Started> {
+    const plan = await this.plan(backupId);
+    const { position } = await this.aggregates.handle({
+      decider: verification,
+      stream: `verification-${plan.jobId}`,
+      command: { type: 'RequestVerification', plan },
+      context,
+    });
+    const visible = await this.progress.waitFor(['job'], position, VISIBLE_WITHIN_MS);
+    return { jobId: plan.jobId, pending: !visible };
+  }
+
+  private async plan(backupId: string): Promise<VerificationPlan> {
+    const backup = await this.rows.getRepository(BackupRow).findOneBy({ backupId });
+    if (backup === null) throw new UnknownBackup(backupId);
+    if (backup.status !== 'completed') throw new RestorePointNotThere(backupId, backup.status);
+    const { vmContextId: contextId, vmName, root } = backup;
+    const layers = await Promise.all(backup.disks.map(({ disk_id: diskId }) => this.layersOf(backup, diskId)));
+    return { jobId: newId(), backupId, contextId, vmName, root, layers: layers.flat() };
+  }
+
+  /** From the chain's beginning up to the point. */
+  private async layersOf({ backupId, vmContextId, repositoryId }: BackupRow, diskId: number) {
+    const links = await this.chains.links({ contextId: vmContextId, repositoryId, diskId });
+    const byId = new Map(links.map((link) => [link.backup.backupId, link]));
+    const layers: VerifiedLayer[] = [];
+    for (let link = byId.get(backupId); link !== undefined;) {
+      const parent: Link | undefined = byId.get(link.disk.parent_backup_id ?? '');
+      layers.unshift(layerOf(link, parent ?? null));
+      link = parent;
+    }
+    return layers;
+  }
+}
+
+function layerOf({ backup, disk }: Link, parent: Link | null): VerifiedLayer {
+  if (disk.manifest_sha256 === null) throw new NothingToVerify(backup.backupId);
+  return {
+    backupId: backup.backupId,
+    deviceKey: disk.device_key,
+    sizeBytes: disk.size_bytes,
+    image: disk.image,
+    beneath: disk.layers,
+    manifestSha256: disk.manifest_sha256,
+    parentManifestSha256: parent?.disk.manifest_sha256 ?? null,
+  };
+}

@@ -1,0 +1,35 @@
+import { Controller, Param, Post, Res } from '@nestjs/common';
+import { CommandBus } from '@nestjs/cqrs';
+import { ApiTags } from '@nestjs/swagger';
+import type { FastifyReply } from 'fastify';
+
+import type { CommandContext } from '#domain/kernel/command-context';
+import { tellConsistency } from '#platform/http/consistency';
+import { Endpoint } from '#platform/http/endpoint';
+import { Asking } from '#platform/http/request-context';
+
+import { StartVerification } from './start-verification/start-verification.handler.js';
+
+@ApiTags('backups')
+@Controller('backup')
+export class VerificationsController {
+  constructor(private readonly commands: CommandBus) {}
+
+  @Post(':backup_id/verify')
+  @Endpoint({
+    summary: 'Read a restore point and everything it stands on again, and compare it with the content manifests',
+    access: 'operator',
+    answers: { status: 202, about: 'job_id, backup_id; Location names the job' },
+    refusals: { 404: 'unknown-backup', 409: 'restore-point-not-there', 422: 'nothing-to-verify' },
+    mutates: true,
+  })
+  async verify(
+    @Param('backup_id') backupId: string,
+    @Asking() context: CommandContext,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): Promise<{ job_id: string; backup_id: string }> {
+    const { jobId, pending } = await this.commands.execute(new StartVerification(backupId, context));
+    tellConsistency(reply.header('location', `/api/v1/jobs/${jobId}`), pending);
+    return { job_id: jobId, backup_id: backupId };
+  }
+}

@@ -1,0 +1,89 @@
+import type { EffectRequest } from '#domain/kernel/saga';
+import { type Ending, type Results, sequence, type Step } from '#domain/kernel/sequence';
+import type { VerificationEffects } from '#domain/verification/effects';
+import type {
+  VerificationCommand,
+  VerificationPlan,
+  VerificationRequested,
+  VerifiedLayer,
+} from '#domain/verification/verification';
+
+import { commandEffect } from '../command-effect.js';
+
+const READ_SECONDS = 14 * 24 * 3600;
+
+/** Reads every layer of a restore point again, one after another, and records what was found. */
+export const verifyBackupSaga = sequence<VerificationPlan>({
+  name: 'verifybackup',
+  version: 1,
+  listensTo: ['VerificationRequested', 'VerificationCancelRequested'],
+  correlate: (event) => ({
+    id: (event.data as { jobId: string }).jobId,
+    starts: event.type === 'VerificationRequested',
+  }),
+  start: (type, data) => (type === 'VerificationRequested' ? (data as VerificationRequested['data']) : null),
+  stop: (type) =>
+    type === 'VerificationCancelRequested' ? { code: 'cancelled', message: 'somebody asked to cancel it' } : null,
+  groups: (plan) => plan.layers.map((layer) => [verify(plan, layer)]),
+  conclude: (plan, results, ending) => [conclusion(plan, results, ending)],
+});
+
+function stepOf({ backupId, deviceKey }: VerifiedLayer): string {
+  return `verify:${deviceKey}:${backupId}`;
+}
+
+function verify({ root }: VerificationPlan, layer: VerifiedLayer): Step {
+  const { backupId, deviceKey, sizeBytes, image, beneath, manifestSha256, parentManifestSha256 } = layer;
+  const args: VerificationEffects['image.verify']['args'] = {
+    root,
+    image,
+    layers: beneath,
+    backupId,
+    deviceKey,
+    sizeBytes,
+    manifestSha256,
+    parentManifestSha256,
+  };
+  return {
+    effect: {
+      step: stepOf(layer),
+      title: `Compare the layer of backup ${backupId} with its manifest`,
+      kind: 'image.verify',
+      args,
+      resource: `image:${root}/${image}`,
+      timeoutSeconds: READ_SECONDS,
+      retry: { attempts: 3, baseMs: 200, maxMs: 2000 },
+    },
+  };
+}
+
+function conclusion(plan: VerificationPlan, results: Results, ending: Ending): EffectRequest {
+  const { jobId } = plan;
+  return commandEffect('end', 'Record what was found', 'verification', jobId, endCommand(plan, results, ending));
+}
+
+function endCommand(
+  { jobId, backupId, layers }: VerificationPlan,
+  results: Results,
+  ending: Ending,
+): VerificationCommand {
+  if (ending.outcome === 'completed') {
+    const findings = layers.map((layer) => {
+      const found = results[stepOf(layer)] as VerificationEffects['image.verify']['result'] | undefined;
+      const damage =
+        found === undefined ? { reason: 'it was not read', offsetBytes: null, lengthBytes: null } : found.damage;
+      return { backupId: layer.backupId, deviceKey: layer.deviceKey, damage };
+    });
+    return { type: 'CompleteVerification', jobId, backupId, findings };
+  }
+  return {
+    type: ending.outcome === 'failed' ? 'FailVerification' : 'CancelVerification',
+    jobId,
+    backupId,
+    step: ending.step,
+    code: ending.failure?.code ?? 'unknown',
+    message: ending.failure?.message ?? 'no reason was given',
+    remedy: ending.failure?.remedy ?? null,
+    leftovers: ending.leftovers,
+  };
+}

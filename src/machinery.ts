@@ -29,6 +29,7 @@ import { Sessions } from './platform/http/sessions.port.js';
 import { Numbers } from './platform/ids/numbers.port.js';
 import { PostgresNumbers } from './platform/ids/postgres.numbers.js';
 import { Logger } from './platform/logging/logger.port.js';
+import { manifestExecutors } from './platform/manifests/executors.js';
 import { mountExecutors } from './platform/mounts/executors.js';
 import { MountFolder } from './platform/mounts/mount-folder.js';
 import { MountParts } from './platform/mounts/mount-parts.js';
@@ -108,6 +109,7 @@ export class Machinery {
       ...repositoryExecutors(storage),
       ...qemuExecutors({ runner: processes, nbdExports }),
       ...agentExecutors({ agents, credentials, nbdExports, progress, logger, times }),
+      ...manifestExecutors({ runner: processes, agents }),
       ...mountExecutors({ runner: processes, runDir: config.runDir, access, logger }),
     ];
     const engine = new SagaEngine({

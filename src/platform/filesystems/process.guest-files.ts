@@ -1,10 +1,9 @@
-import { existsSync } from 'node:fs';
-import { dirname, join } from 'node:path';
 import { Readable } from 'node:stream';
 
 import { z } from 'zod';
 
 import { MountDoesNotAnswer, PathNotFoundInGuest, PathRefused } from '#domain/restore/mount.errors';
+import { builtProgram } from '#platform/processes/built-program';
 import { type ProcessRunner, ProgramTimedOut } from '#platform/processes/process-runner.port';
 
 import { type ByteRange, type GuestEntry, GuestFiles, type GuestPlace } from './guest-files.port.js';
@@ -119,7 +118,7 @@ export class ProcessGuestFiles extends GuestFiles {
     const components = componentsOf(path).map((part) => part.toString('base64'));
     return {
       program: process.execPath,
-      args: [readerProgram(), `--root=${this.mountPoint(place)}`],
+      args: [builtProgram('filesystems/guest-reader.main.js'), `--root=${this.mountPoint(place)}`],
       stdin: JSON.stringify({ ...asked, components }),
     };
   }
@@ -129,11 +128,4 @@ function understood(text: string) {
   const answer = answerSchema.parse(JSON.parse(text));
   if (!('refused' in answer)) return answer;
   throw answer.refused === 'not-found' ? new PathNotFoundInGuest() : new PathRefused(answer.message);
-}
-
-/** The built program, found from the package's own folder: it must exist as a file, also where sources are run directly. */
-function readerProgram(): string {
-  let folder = import.meta.dirname;
-  while (!existsSync(join(folder, 'package.json'))) folder = dirname(folder);
-  return join(folder, 'dist/src/platform/filesystems/guest-reader.main.js');
 }

@@ -30,6 +30,7 @@ import { Numbers } from './platform/ids/numbers.port.js';
 import { PostgresNumbers } from './platform/ids/postgres.numbers.js';
 import { Logger } from './platform/logging/logger.port.js';
 import { manifestExecutors } from './platform/manifests/executors.js';
+import { HashWorkers } from './platform/manifests/hash-workers.js';
 import { mountExecutors } from './platform/mounts/executors.js';
 import { MountFolder } from './platform/mounts/mount-folder.js';
 import { MountParts } from './platform/mounts/mount-parts.js';
@@ -72,6 +73,7 @@ export class Machinery {
       readonly store: PostgresEventStore;
       readonly runner: ProjectionRunner;
       readonly engine: SagaEngine;
+      readonly workers: HashWorkers;
     },
   ) {}
 
@@ -104,12 +106,13 @@ export class Machinery {
     const progress = new BackupProgress(database);
     const { agentAwaySeconds: awaySeconds, agentStalledSeconds: stalledSeconds } = config;
     const times = { ...FOLLOW_TIMES, awaySeconds, stalledSeconds };
+    const workers = new HashWorkers();
     const executors = [
       new CommandEffect(aggregates, deciders),
       ...repositoryExecutors(storage),
       ...qemuExecutors({ runner: processes, nbdExports }),
       ...agentExecutors({ agents, credentials, nbdExports, progress, logger, times }),
-      ...manifestExecutors({ runner: processes, agents }),
+      ...manifestExecutors({ runner: processes, agents, workers }),
       ...mountExecutors({ runner: processes, runDir: config.runDir, access, logger }),
     ];
     const engine = new SagaEngine({
@@ -150,7 +153,7 @@ export class Machinery {
     ];
     const parts = new MountParts(processes, config.runDir, logger);
     const orphans = new Orphans(config.runDir, processes, nbdExports, parts);
-    return new Machinery(providers, aggregates, rows, orphans, { database, store, runner, engine });
+    return new Machinery(providers, aggregates, rows, orphans, { database, store, runner, engine, workers });
   }
 
   /** Brings all rows up to date with the log. */
@@ -166,8 +169,9 @@ export class Machinery {
   }
 
   async stop(): Promise<void> {
-    const { database, store, runner, engine } = this.parts;
+    const { database, store, runner, engine, workers } = this.parts;
     await engine.stop();
+    await workers.close();
     await runner.stop();
     await store.close();
     await this.rows.destroy();

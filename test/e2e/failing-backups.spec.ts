@@ -61,7 +61,7 @@ describe('a backup that can not be', () => {
       [{ vm_name: 'nobody' }, 404, { code: 'unknown-vm', vm: 'nobody' }],
       [{ repository_id: 'nowhere' }, 404, { code: 'unknown-repository', repository_id: 'nowhere' }],
       [{ disk_id: 7 }, 404, { code: 'unknown-disk', disk_id: 7, disk_ids: [0] }],
-      [{ backup_type: 'incremental' }, 422, { code: 'incremental-not-offered' }],
+      [{ backup_type: 'incremental' }, 422, { code: 'incremental-not-possible' }],
       [{ backup_type: 'partial' }, 400, { code: 'malformed-request' }],
       [{ disk_id: '0' }, 400, { code: 'malformed-request' }],
       [{ tags: { a: 1 } }, 400, { code: 'malformed-request' }],

@@ -11,7 +11,7 @@ import type { Agents } from '#platform/vma/agents';
 import { ContentProver } from './content-prover.js';
 import { ContentVerifier } from './content-verifier.js';
 import { ImageRefused } from '#platform/qemu/qcow2-header';
-import { HashWorkers } from './hash-workers.js';
+import type { HashWorkers } from './hash-workers.js';
 import { SourceDiffers } from './source-comparison.js';
 import { SourceRangesWrong } from './windows.js';
 
@@ -101,8 +101,12 @@ function inWords(error: unknown): never {
 }
 
 /** What the effect worker needs of this area. */
-export function manifestExecutors(deps: { readonly runner: ProcessRunner; readonly agents: Agents }): EffectExecutor[] {
-  const workers = new HashWorkers();
+export function manifestExecutors(deps: {
+  readonly runner: ProcessRunner;
+  readonly agents: Agents;
+  readonly workers: HashWorkers;
+}): EffectExecutor[] {
+  const { workers } = deps;
   return [
     new ProveImageExecutor(new ContentProver(deps.runner, workers), deps.agents),
     new VerifyImageExecutor(new ContentVerifier(deps.runner, workers)),

@@ -49,7 +49,7 @@ const WORKERS = 2;
  */
 export class HashWorkers {
   private readonly idle: Worker[] = [];
-  private made = 0;
+  private readonly all = new Set<Worker>();
   private lastId = 0;
   private readonly queue: Waiting[] = [];
   private readonly underWay = new Map<Worker, Waiting>();
@@ -67,6 +67,11 @@ export class HashWorkers {
     });
   }
 
+  /** Ends the threads; what is under way rejects. */
+  async close(): Promise<void> {
+    await Promise.all([...this.all].map((worker) => worker.terminate()));
+  }
+
   private next(): void {
     if (this.queue.length === 0) return;
     const worker = this.idle.pop() ?? this.another();
@@ -79,9 +84,9 @@ export class HashWorkers {
   }
 
   private another(): Worker | null {
-    if (this.made >= WORKERS) return null;
-    this.made += 1;
+    if (this.all.size >= WORKERS) return null;
     const worker = new Worker(builtProgram('manifests/hash-worker.main.js'));
+    this.all.add(worker);
     worker.on('message', (answer: HashAnswer) => {
       this.settle(worker, answer);
       this.idle.push(worker);
@@ -89,8 +94,11 @@ export class HashWorkers {
       this.next();
     });
     worker.on('error', (error) => {
-      this.made -= 1;
       this.settle(worker, { id: -1, sha256: null, cutOffAt: null, error });
+    });
+    worker.on('exit', () => {
+      this.all.delete(worker);
+      this.settle(worker, { id: -1, sha256: null, cutOffAt: null, error: new Error('a thread for hashing ended') });
       this.next();
     });
     return worker;

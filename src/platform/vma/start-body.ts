@@ -1,11 +1,11 @@
 import type { BackupOrder } from './vma-client.port.js';
 
 /**
- * The legacy fields (contract-c 5.6), and beside them what each disk is told. `previous_change_id` can hold one base only: it
- * is that of the only disk, and empty where there are several, who find theirs in `disks`.
+ * The legacy fields (contract-c 5.6), and beside them what each disk is told. `previous_change_id` can hold one base only and
+ * must not be empty for an increment: an agent that reads it is given one disk per job, so that it is that disk's.
  */
 export function startBody({ jobId, vmName, vmPath, account, disks }: BackupOrder): object {
-  const [only] = disks;
+  const base = disks.find((disk) => disk.baseChangeId !== null)?.baseChangeId ?? null;
   return {
     job_id: jobId,
     vm_name: vmName,
@@ -15,8 +15,8 @@ export function startBody({ jobId, vmName, vmPath, account, disks }: BackupOrder
     vcenter_password: account.password,
     nbd_host: '127.0.0.1',
     nbd_targets: disks.map((disk) => `${disk.deviceKey}:${disk.nbdUrl}`).join(','),
-    backup_type: disks.some((disk) => disk.baseChangeId !== null) ? 'incremental' : 'full',
-    previous_change_id: disks.length === 1 ? (only?.baseChangeId ?? '') : '',
+    backup_type: base === null ? 'full' : 'incremental',
+    previous_change_id: base ?? '',
     disks: disks.map((disk) => ({
       device_key: disk.deviceKey,
       nbd_url: disk.nbdUrl,

@@ -1,7 +1,5 @@
+import type { ImagePlace } from '../kernel/image-place.js';
 import type { Bandwidth } from './backup-plan.js';
-
-/** Where an image is, with the images beneath it in its chain, oldest first. All relative to the repository's directory. */
-export type ImagePlace = { root: string; image: string; layers: readonly string[] };
 
 /**
  * What taking a backup may ask of the world: kinds of effects with their arguments and results. The executors are in

@@ -1,4 +1,4 @@
-import type { ImagePlace } from '../backup/effects.js';
+import type { ImagePlace } from '../kernel/image-place.js';
 
 /**
  * What browsing a restore point may ask of the world. The executors are in `platform/mounts`. Everything of a mount lives

@@ -1,4 +1,4 @@
-import type { ImagePlace } from '../backup/effects.js';
+import type { ImagePlace } from '../kernel/image-place.js';
 import type { LayerDamage } from './verification.js';
 
 /** What verifying a restore point may ask of the world; the executor is in `platform/manifests`. */

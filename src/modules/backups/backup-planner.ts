@@ -8,7 +8,7 @@ import { Agents } from '#platform/vma/agents';
 import { VcenterCredentials } from '#platform/vma/vcenter-credentials.port';
 import { VmaAway, VmaRefuses, VmaTalksNonsense } from '#platform/vma/vma.errors';
 import type { DiskNow } from '#platform/vma/vma-client.port';
-import { Chains } from '#projections/backup/chains';
+import { Chains } from '#projections/backup/chain.directory';
 import type { VmContextRow } from '#projections/inventory/vm-context.entity';
 import type { RepositoryRow } from '#projections/repository/repository.entity';
 

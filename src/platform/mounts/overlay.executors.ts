@@ -1,6 +1,6 @@
 import { mkdir, rm } from 'node:fs/promises';
 
-import type { ImagePlace } from '#domain/backup/effects';
+import type { ImagePlace } from '#domain/kernel/image-place';
 import type { RestoreEffects } from '#domain/restore/effects';
 import type { RestoreAccess } from '#platform/filesystems/restore-access';
 import { inUserWords } from '#platform/qemu/failures';

@@ -1,6 +1,7 @@
 import { dirname } from 'node:path';
 
-import type { BackupEffects, ImagePlace } from '#domain/backup/effects';
+import type { BackupEffects } from '#domain/backup/effects';
+import type { ImagePlace } from '#domain/kernel/image-place';
 import { fsyncPath } from '#platform/repositories/durable-file';
 import { EffectError, type EffectContext, type EffectExecutor, type Observation } from '#platform/sagas/effect.port';
 

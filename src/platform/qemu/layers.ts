@@ -1,6 +1,6 @@
 import { basename, dirname } from 'node:path';
 
-import type { ImagePlace } from '#domain/backup/effects';
+import type { ImagePlace } from '#domain/kernel/image-place';
 import { pathBeneath } from '#platform/repositories/path-beneath';
 
 import { ImageRefused, type Qcow2Header, readQcow2Header } from './qcow2-header.js';

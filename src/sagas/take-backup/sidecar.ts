@@ -1,5 +1,3 @@
-import { basename } from 'node:path';
-
 import type { BackupPlan, DiskProof, PlannedDisk } from '#domain/backup/backup-plan';
 import { layersOf } from '#domain/backup/backup-plan';
 import type { JsonObject } from '#domain/kernel/event';
@@ -24,10 +22,14 @@ export function sidecarOf(plan: BackupPlan, disk: PlannedDisk, proof: DiskProof)
     size_bytes: proof.fileSizeBytes,
     total_bytes: proof.virtualSizeBytes,
     format: 'qcow2',
-    image: basename(disk.image),
-    chain: [...layersOf(disk), disk.image].map((image) => basename(image)),
-    manifest: `${basename(disk.image)}.manifest`,
+    image: nameOf(disk.image),
+    chain: [...layersOf(disk), disk.image].map((image) => nameOf(image)),
+    manifest: `${nameOf(disk.image)}.manifest`,
     manifest_sha256: proof.manifestSha256,
-    restore_with: `qemu-img convert -f qcow2 -O raw ${basename(disk.image)} DISK (all files of "chain" in one folder)`,
+    restore_with: `qemu-img convert -f qcow2 -O raw ${nameOf(disk.image)} DISK (all files of "chain" in one folder)`,
   };
+}
+
+function nameOf(image: string): string {
+  return image.slice(image.lastIndexOf('/') + 1);
 }

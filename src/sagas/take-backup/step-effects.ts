@@ -1,5 +1,6 @@
 import { type BackupPlan, layersOf, type PlannedDisk } from '#domain/backup/backup-plan';
-import type { BackupEffects, ImagePlace } from '#domain/backup/effects';
+import type { BackupEffects } from '#domain/backup/effects';
+import type { ImagePlace } from '#domain/kernel/image-place';
 import type { EffectRequest, RetryRule } from '#domain/kernel/saga';
 
 export const LOCAL: RetryRule = { attempts: 3, baseMs: 200, maxMs: 2000 };

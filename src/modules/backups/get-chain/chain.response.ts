@@ -1,5 +1,5 @@
 import type { Damage } from '#projections/backup/backup.projection';
-import type { Link } from '#projections/backup/chains';
+import type { Link } from '#projections/backup/chain.directory';
 
 import { type BackupResponse, backupResponse } from '../backup.response.js';
 

@@ -3,7 +3,7 @@ import { DataSource } from 'typeorm';
 
 import { UnknownChain } from '#domain/backup/backup.errors';
 import { MalformedRequest } from '#platform/http/edge.errors';
-import { Chains, type Link } from '#projections/backup/chains';
+import { Chains, type Link } from '#projections/backup/chain.directory';
 import { VmDirectory } from '#projections/inventory/vm.directory';
 
 import { chainId, type ChainResponse, chainResponse } from './chain.response.js';

@@ -14,7 +14,7 @@ import { Aggregates } from '#platform/event-store/aggregates';
 import { newId } from '#platform/ids/ids';
 import { ProjectionProgress } from '#platform/projections/projection-progress.port';
 import { BackupRow } from '#projections/backup/backup.entity';
-import { Chains, type Link } from '#projections/backup/chains';
+import { Chains, type Link } from '#projections/backup/chain.directory';
 
 const VISIBLE_WITHIN_MS = 1500;
 

@@ -61,10 +61,11 @@ export class AgentReportsController {
     refusals: { 400: 'malformed-request', 404: 'unknown-backup', 409: 'job-is-over' },
   })
   async telemetry(
+    @Param('job_type') jobType: string,
     @Param('job_id') jobId: string,
     @Body() body: TelemetryRequest,
     @Asking() context: CommandContext,
   ): Promise<TelemetryTaken> {
-    return this.commands.execute(new ReportTelemetry(jobId, body, context.actor.id));
+    return this.commands.execute(new ReportTelemetry(jobType, jobId, body, context.actor.id));
   }
 }

@@ -1,6 +1,7 @@
 import { Command, CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
 
 import { readAgentJobId } from '#domain/backup/agent-job';
+import { UnknownBackup } from '#domain/backup/backup.errors';
 import type { BackupPlan } from '#domain/backup/backup-plan';
 import { Clock } from '#platform/clock/clock.port';
 import { BackupProgress } from '#platform/vma/backup-progress';
@@ -13,6 +14,7 @@ export type TelemetryTaken = { readonly status: string; readonly message: string
 
 export class ReportTelemetry extends Command<TelemetryTaken> {
   constructor(
+    readonly jobType: string,
     readonly agentJobId: string,
     readonly request: TelemetryRequest,
     readonly agent: string,
@@ -32,7 +34,8 @@ export class ReportTelemetryHandler implements ICommandHandler<ReportTelemetry> 
     private readonly clock: Clock,
   ) {}
 
-  async execute({ agentJobId, request, agent }: ReportTelemetry): Promise<TelemetryTaken> {
+  async execute({ jobType, agentJobId, request, agent }: ReportTelemetry): Promise<TelemetryTaken> {
+    if (jobType !== 'backup') throw new UnknownBackup(agentJobId);
     const { jobId, diskId } = readAgentJobId(agentJobId);
     const plan = await this.jobs.of(agent, jobId);
     const accounts = accountsOf(plan, diskId, request);

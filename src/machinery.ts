@@ -67,6 +67,7 @@ export class Machinery {
       readonly store: PostgresEventStore;
       readonly runner: ProjectionRunner;
       readonly engine: SagaEngine;
+      readonly nbdExports: NbdExports;
     },
   ) {}
 
@@ -140,7 +141,7 @@ export class Machinery {
     ];
     const parts = new MountParts(processes, config.runDir, logger);
     const orphans = new Orphans(config.runDir, processes, nbdExports, parts);
-    return new Machinery(providers, aggregates, rows, orphans, { database, store, runner, engine });
+    return new Machinery(providers, aggregates, rows, orphans, { database, store, runner, engine, nbdExports });
   }
 
   /** Brings all rows up to date with the log. */
@@ -156,8 +157,9 @@ export class Machinery {
   }
 
   async stop(): Promise<void> {
-    const { database, store, runner, engine } = this.parts;
+    const { database, store, runner, engine, nbdExports } = this.parts;
     await engine.stop();
+    await nbdExports.close();
     await runner.stop();
     await store.close();
     await this.rows.destroy();

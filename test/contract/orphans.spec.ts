@@ -15,7 +15,7 @@ import { findTraces } from '#platform/recovery/traces';
 import { freshDatabase } from '../kit/database.js';
 import { DiskWorld, kill, run } from '../kit/disk-world.js';
 import { eventually } from '../kit/eventually.js';
-import { asImage, extDisk, hostileTree, MIB } from '../kit/guest-disks.js';
+import { asImage, extDisk, hostileTree } from '../kit/guest-disks.js';
 import { Mounting } from '../kit/mounted.js';
 import { silentLog } from '../kit/silent-log.js';
 
@@ -65,7 +65,7 @@ describe('what no job looks after any more', () => {
     const image = join(world.root, `${exportId}.qcow2`);
     run('qemu-img', 'create', '-q', '-f', 'qcow2', image, '16M');
     const { signal } = new AbortController();
-    expect(await nbdExports.start(exportId, image, 16 * MIB, signal)).not.toBeNull();
+    expect(await nbdExports.start(exportId, image, signal)).not.toBeNull();
   };
   /** In no order and without numbers. */
   const told = (orphans: readonly Orphan[]) =>

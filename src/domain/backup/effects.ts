@@ -1,3 +1,6 @@
+/** A rate shared by all who name its key. */
+type RateLimit = { key: string; bytesPerSecond: number };
+
 /**
  * What taking a backup may ask of the world: kinds of effects with their arguments and results. The executors are in
  * `platform/qemu` (images, exports), `platform/repositories` and `platform/vma` (the agent).
@@ -20,9 +23,20 @@ export type BackupEffects = {
     args: { root: string; image: string };
     result: Record<string, never>;
   };
-  /** A writable NBD export of one image on a loopback port, under a name that can't be guessed. Watched. */
+  /**
+   * A writable NBD export of one image on a loopback port, under a name that can't be guessed, for one writer. Watched. All
+   * exports of a job share its limit, all jobs of a repository the repository's; `severalConnections` for an agent that opens
+   * a second connection beside its first; the port is one of the agent's slice.
+   */
   'export.start': {
-    args: { exportId: string; root: string; image: string };
+    args: {
+      exportId: string;
+      root: string;
+      image: string;
+      limits?: { job: RateLimit | null; repository: RateLimit | null } | null;
+      severalConnections?: boolean;
+      slice?: { index: number; of: number };
+    };
     result: { port: number; pid: number; startTicks: number };
   };
   /** Ends an export whatever state it is in and releases its port. */

@@ -29,17 +29,17 @@ export class StartExportExecutor implements EffectExecutor<Start['args']> {
     private readonly qemuImg: QemuImg,
   ) {}
 
-  observe({ exportId, root, image }: Start['args'], { signal }: EffectContext): Promise<Observation> {
+  observe({ exportId, root, image, limits }: Start['args']): Promise<Observation> {
     return inUserWords(async () => {
-      const file = await pathBeneath(root, image);
+      await pathBeneath(root, image);
       if ((await this.nbdExports.process(exportId)) === null) return { state: 'absent' };
-      const { virtualSizeBytes } = await readQcow2Header(file);
-      const running = await this.nbdExports.running(exportId, virtualSizeBytes, signal);
+      const running = await this.nbdExports.running(exportId, limits);
       return running === null ? { state: 'partial' } : { state: 'done', result: resultOf(running) };
     });
   }
 
-  execute({ exportId, root, image }: Start['args'], { signal }: EffectContext): Promise<Start['result']> {
+  execute(args: Start['args'], { signal }: EffectContext): Promise<Start['result']> {
+    const { exportId, root, image, ...options } = args;
     return inUserWords(async () => {
       const file = await pathBeneath(root, image);
       const mute = await this.nbdExports.process(exportId);
@@ -50,7 +50,7 @@ export class StartExportExecutor implements EffectExecutor<Start['args']> {
       if (header.dirty || header.corrupt || !(await this.qemuImg.isEmpty(file, signal))) {
         throw notClean('an earlier export of the image ended before its time');
       }
-      const running = await this.nbdExports.start(exportId, file, header.virtualSizeBytes, signal).catch(noPort);
+      const running = await this.nbdExports.start(exportId, file, signal, options).catch(noPort);
       if (running === null) {
         throw new EffectError('transient', {
           code: 'export-not-started',
@@ -61,8 +61,10 @@ export class StartExportExecutor implements EffectExecutor<Start['args']> {
     });
   }
 
-  async ended(_args: Start['args'], { pid, startTicks }: Start['result']): Promise<string | null> {
-    return (await this.nbdExports.isAlive({ pid, startTicks })) ? null : 'the export of a disk ended by itself';
+  async ended({ exportId, limits }: Start['args'], { pid, startTicks }: Start['result']): Promise<string | null> {
+    if (!(await this.nbdExports.isAlive({ pid, startTicks }))) return 'the export of a disk ended by itself';
+    await this.nbdExports.keepOpen(exportId, limits);
+    return null;
   }
 }
 
@@ -117,6 +119,7 @@ export class FinishExportExecutor implements EffectExecutor<Finish['args']> {
           : await unlessAborted(this.nbdExports.stop(known, FINISH_GRACE_SECONDS), signal);
       if (end.killed) throw notClean('the export of a disk did not end and had to be killed');
       if (end.exitCode !== null && end.exitCode !== 0) throw notClean('the export of a disk ended with an error');
+      if ((await this.nbdExports.clientsServed(exportId)) > 1) throw secondClient();
       await this.provenOnDisk(file);
       await this.nbdExports.tidy(exportId);
       await this.nbdExports.ports.closed(exportId, end.exitCode);
@@ -138,6 +141,14 @@ function resultOf(running: { port: number; daemon: { pid: number; startTicks: nu
 
 function notClean(message: string): EffectError {
   return new EffectError('permanent', { code: 'export-not-clean', message, remedy: 'start the backup again' });
+}
+
+function secondClient(): EffectError {
+  return new EffectError('permanent', {
+    code: 'export-second-client',
+    message: 'a second client came to the export of a disk after the first: the image may hold what it wrote',
+    remedy: 'start the backup again; find out who else can reach the port',
+  });
 }
 
 function noPort(error: unknown): never {

@@ -74,6 +74,7 @@ export class Machinery {
       readonly runner: ProjectionRunner;
       readonly engine: SagaEngine;
       readonly workers: HashWorkers;
+      readonly nbdExports: NbdExports;
     },
   ) {}
 
@@ -110,7 +111,7 @@ export class Machinery {
     const executors = [
       new CommandEffect(aggregates, deciders),
       ...repositoryExecutors(storage),
-      ...qemuExecutors({ runner: processes, nbdExports }),
+      ...qemuExecutors({ runner: processes, nbdExports, agents }),
       ...agentExecutors({ agents, credentials, nbdExports, progress, logger, times }),
       ...manifestExecutors({ runner: processes, agents, workers }),
       ...mountExecutors({ runner: processes, runDir: config.runDir, access, logger }),
@@ -153,7 +154,14 @@ export class Machinery {
     ];
     const parts = new MountParts(processes, config.runDir, logger);
     const orphans = new Orphans(config.runDir, processes, nbdExports, parts);
-    return new Machinery(providers, aggregates, rows, orphans, { database, store, runner, engine, workers });
+    return new Machinery(providers, aggregates, rows, orphans, {
+      database,
+      store,
+      runner,
+      engine,
+      workers,
+      nbdExports,
+    });
   }
 
   /** Brings all rows up to date with the log. */
@@ -169,8 +177,9 @@ export class Machinery {
   }
 
   async stop(): Promise<void> {
-    const { database, store, runner, engine, workers } = this.parts;
+    const { database, store, runner, engine, workers, nbdExports } = this.parts;
     await engine.stop();
+    await nbdExports.close();
     await workers.close();
     await runner.stop();
     await store.close();

@@ -23,6 +23,7 @@ import { NbdExports } from '#platform/qemu/nbd-exports';
 import { NbdPorts } from '#platform/qemu/nbd-ports';
 import { readQcow2Header } from '#platform/qemu/qcow2-header';
 
+import { FOR_ONE_AGENT, oneAgent } from '../kit/one-agent.js';
 import { freshDatabase } from '../kit/database.js';
 import { DiskWorld, effectContext, kill, run } from '../kit/disk-world.js';
 import { eventually } from '../kit/eventually.js';
@@ -54,7 +55,9 @@ describe('images and exports', () => {
     nbdExports = exportsOf(new ExecaProcessRunner());
   };
   const executor = (kind: string) => {
-    const found = qemuExecutors({ runner: new ExecaProcessRunner(), nbdExports }).find((one) => one.kind === kind);
+    const found = qemuExecutors({ runner: new ExecaProcessRunner(), nbdExports, agents: oneAgent }).find(
+      (one) => one.kind === kind,
+    );
     if (found === undefined) throw new Error(`no executor for ${kind}`);
     return found;
   };
@@ -62,7 +65,7 @@ describe('images and exports', () => {
   const execute = (kind: string, args: JsonObject) => executor(kind).execute(args, effectContext());
   const image = (name = 'vm/disk-2000/point.qcow2') => ({ root: world.root, image: name, layers: [] });
   const file = (name?: string) => join(world.root, image(name).image);
-  const opened = (exportId: string, name?: string) => ({ exportId, ...image(name) });
+  const opened = (exportId: string, name?: string) => ({ exportId, ...image(name), ...FOR_ONE_AGENT });
   const create = (name?: string) => execute('image.create', { ...image(name), sizeBytes: SIZE });
   const uri = async (exportId: string) => {
     const address = await nbdExports.address(exportId);

@@ -1,5 +1,7 @@
 import type { ImagePlace } from '../kernel/image-place.js';
-import type { Bandwidth } from './backup-plan.js';
+
+/** A rate shared by all who name its key. */
+export type RateLimit = { key: string; bytesPerSecond: number };
 
 /**
  * What taking a backup may ask of the world: kinds of effects with their arguments and results. The executors are in
@@ -23,9 +25,18 @@ export type BackupEffects = {
     args: { root: string; image: string };
     result: Record<string, never>;
   };
-  /** A writable NBD export of one image on a loopback port, under a name that can't be guessed. Watched. */
+  /**
+   * A writable NBD export of one image on a loopback port of the agent's own slice, under a name that can't be guessed, for
+   * one writer. Watched. All exports of a job share its limit, all jobs of a repository the repository's;
+   * `severalConnections` for an agent that opens a second connection beside its first.
+   */
   'export.start': {
-    args: ImagePlace & { exportId: string; agent: string; jobId: string; repositoryId: string; bandwidth: Bandwidth };
+    args: ImagePlace & {
+      exportId: string;
+      agent: string;
+      limits: { job: RateLimit | null; repository: RateLimit | null };
+      severalConnections: boolean;
+    };
     result: { port: number; pid: number; startTicks: number };
   };
   /** Ends an export whatever state it is in and releases its port. */

@@ -1,4 +1,5 @@
 import type { ProcessRunner } from '#platform/processes/process-runner.port';
+import type { Agents } from '#platform/vma/agents';
 import type { EffectExecutor } from '#platform/sagas/effect.port';
 
 import { FinishExportExecutor, StartExportExecutor, StopExportExecutor } from './export.executors.js';
@@ -11,13 +12,14 @@ import { WriteSidecarExecutor } from './sidecar.executor.js';
 export function qemuExecutors(deps: {
   readonly runner: ProcessRunner;
   readonly nbdExports: NbdExports;
+  readonly agents: Agents;
 }): EffectExecutor[] {
   const qemuImg = new QemuImg(deps.runner);
   return [
     new CreateImageExecutor(qemuImg),
     new RemoveImageExecutor(),
     new CheckImageExecutor(qemuImg),
-    new StartExportExecutor(deps.nbdExports, qemuImg),
+    new StartExportExecutor(deps.nbdExports, qemuImg, deps.agents),
     new StopExportExecutor(deps.nbdExports),
     new FinishExportExecutor(deps.nbdExports),
     new WriteSidecarExecutor(),

@@ -3,6 +3,7 @@ import { dirname } from 'node:path';
 import type { BackupEffects } from '#domain/backup/effects';
 import type { ImagePlace } from '#domain/kernel/image-place';
 import { fsyncPath } from '#platform/repositories/durable-file';
+import type { Agents } from '#platform/vma/agents';
 import { EffectError, type EffectContext, type EffectExecutor, type Observation } from '#platform/sagas/effect.port';
 
 import { inUserWords } from './failures.js';
@@ -27,18 +28,20 @@ export class StartExportExecutor implements EffectExecutor<Start['args']> {
   constructor(
     private readonly nbdExports: NbdExports,
     private readonly qemuImg: QemuImg,
+    private readonly agents: Agents,
   ) {}
 
-  observe({ exportId, ...place }: Start['args'], { signal }: EffectContext): Promise<Observation> {
+  observe({ exportId, limits, ...place }: Start['args']): Promise<Observation> {
     return inUserWords(async () => {
       if ((await this.nbdExports.process(exportId)) === null) return { state: 'absent' };
-      const { header } = await openImage(place);
-      const running = await this.nbdExports.running(exportId, header.virtualSizeBytes, signal);
+      await openImage(place);
+      const running = await this.nbdExports.running(exportId, limits);
       return running === null ? { state: 'partial' } : { state: 'done', result: resultOf(running) };
     });
   }
 
-  execute({ exportId, ...place }: Start['args'], { signal }: EffectContext): Promise<Start['result']> {
+  execute(args: Start['args'], { signal }: EffectContext): Promise<Start['result']> {
+    const { exportId, agent, limits, severalConnections, ...place } = args;
     return inUserWords(async () => {
       const mute = await this.nbdExports.process(exportId);
       if (mute !== null) await this.nbdExports.stop(mute, STOP_GRACE_SECONDS);
@@ -49,7 +52,8 @@ export class StartExportExecutor implements EffectExecutor<Start['args']> {
       if (header.dirty || header.corrupt || !(await this.qemuImg.isEmpty(file, signal))) {
         throw notClean('an earlier export of the image ended before its time');
       }
-      const running = await this.nbdExports.start(exportId, opened, signal).catch(noPort);
+      const options = { limits, severalConnections, slice: this.agents.named(agent).slice };
+      const running = await this.nbdExports.start(exportId, opened, signal, options).catch(noPort);
       if (running === null) {
         throw new EffectError('transient', {
           code: 'export-not-started',
@@ -60,8 +64,10 @@ export class StartExportExecutor implements EffectExecutor<Start['args']> {
     });
   }
 
-  async ended(_args: Start['args'], { pid, startTicks }: Start['result']): Promise<string | null> {
-    return (await this.nbdExports.isAlive({ pid, startTicks })) ? null : 'the export of a disk ended by itself';
+  async ended({ exportId, limits }: Start['args'], { pid, startTicks }: Start['result']): Promise<string | null> {
+    if (!(await this.nbdExports.isAlive({ pid, startTicks }))) return 'the export of a disk ended by itself';
+    await this.nbdExports.keepOpen(exportId, limits);
+    return null;
   }
 }
 
@@ -115,6 +121,7 @@ export class FinishExportExecutor implements EffectExecutor<Finish['args']> {
           : await unlessAborted(this.nbdExports.stop(known, FINISH_GRACE_SECONDS), signal);
       if (end.killed) throw notClean('the export of a disk did not end and had to be killed');
       if (end.exitCode !== null && end.exitCode !== 0) throw notClean('the export of a disk ended with an error');
+      if ((await this.nbdExports.clientsServed(exportId)) > 1) throw secondClient();
       await provenOnDisk(place);
       await this.nbdExports.tidy(exportId);
       await this.nbdExports.ports.closed(exportId, end.exitCode);
@@ -136,6 +143,14 @@ function resultOf(running: { port: number; daemon: { pid: number; startTicks: nu
 
 function notClean(message: string): EffectError {
   return new EffectError('permanent', { code: 'export-not-clean', message, remedy: 'start the backup again' });
+}
+
+function secondClient(): EffectError {
+  return new EffectError('permanent', {
+    code: 'export-second-client',
+    message: 'a second client came to the export of a disk after the first: the image may hold what it wrote',
+    remedy: 'start the backup again; find out who else can reach the port',
+  });
 }
 
 function noPort(error: unknown): never {

@@ -1,33 +1,64 @@
-import { mkdir, readdir, rm, rmdir } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rm, rmdir } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import type { DaemonIdentity, ProcessRunner } from '#platform/processes/process-runner.port';
 
+import { BandwidthPool } from './bandwidth/bandwidth-pool.js';
+import type { ExportLimits } from './bandwidth/limits.js';
+import { ExportGates } from './gate/export-gates.js';
 import type { OpenedImage } from './layers.js';
-import { daemonReady, daemonWithArgument, loopbackPortIsFree, nbdAnswers } from './nbd-server.js';
-import type { NbdPorts } from './nbd-ports.js';
+import { listensOnPort, listensOnSocket } from './listening.js';
+import { daemonReady, daemonWithArgument, loopbackPortIsFree } from './nbd-server.js';
+import type { NbdPorts, PortSlice } from './nbd-ports.js';
 import { imageNode } from './node-graph.js';
 
 const READY_SECONDS = 15;
+/** What qemu-nbd writes into its log for each client that has chosen the export. */
+const CLIENT_CAME = 'nbd_negotiate_success';
 
-/** How every export treats its image: until it is ended, four clients at most, and what is zero is a hole. */
-export const EXPORT_BEHAVIOUR = ['--persistent', '--shared=4', '--discard=unmap', '--detect-zeroes=unmap'];
+/** How every export without a gate treats its image: until it is ended, one client at a time, and what is zero is a hole. */
+export const EXPORT_BEHAVIOUR = ['--persistent', '--shared=1', '--discard=unmap', '--detect-zeroes=unmap'];
 
 export interface RunningExport {
   readonly port: number;
   readonly daemon: DaemonIdentity;
 }
 
-/** The qemu-nbd processes that take backups: one per export, on a loopback port, found again by a file of the run directory. */
+/** How an export is opened. Without options: for one connection, without a limit, on any port. */
+export interface ExportOptions {
+  /** Backup writes pass a gate in this process that holds them to these rates. */
+  readonly limits?: ExportLimits | null;
+  /** For an agent that opens a second connection beside its first: a gate lets both in and one of them write. */
+  readonly severalConnections?: boolean;
+  /** The agent's part of the port range. */
+  readonly slice?: PortSlice;
+}
+
+interface Address {
+  readonly port: number;
+  readonly exportName: string;
+}
+
+/**
+ * The qemu-nbd processes that take backups: one per export, found again by a file of the run directory. Each has one client
+ * at a time (docs/adr/0011): directly on a loopback port, or behind a gate of this process on that port.
+ */
 export class NbdExports {
+  private readonly gates: ExportGates;
+  /** Exports known to need no gate. */
+  private readonly direct = new Set<string>();
+
   constructor(
     private readonly runner: ProcessRunner,
     readonly ports: NbdPorts,
     private readonly runDir: string,
-  ) {}
+    bandwidth: BandwidthPool = new BandwidthPool(),
+  ) {
+    this.gates = new ExportGates(bandwidth);
+  }
 
   /** Where the agent has to write, or null while the export isn't open. */
-  async address(exportId: string): Promise<{ readonly port: number; readonly exportName: string } | null> {
+  async address(exportId: string): Promise<Address | null> {
     const row = await this.ports.find(exportId);
     return row?.port == null ? null : { port: row.port, exportName: row.exportName };
   }
@@ -41,33 +72,50 @@ export class NbdExports {
     return this.runner.isAlive(daemon);
   }
 
-  /** The export when it runs and answers with a disk of this size. */
-  async running(exportId: string, sizeBytes: number, signal: AbortSignal): Promise<RunningExport | null> {
+  /**
+   * The export when its process listens. Connects to nothing, so that a client at work isn't disturbed. Opens the gate again
+   * that ended with an earlier OMA; an export that began without a gate gets none, whatever limits are named now.
+   */
+  async running(exportId: string, limits: ExportLimits | null = null): Promise<RunningExport | null> {
     const address = await this.address(exportId);
     const daemon = await this.process(exportId);
     if (address === null || daemon === null) return null;
-    if (!(await nbdAnswers(this.runner, uriOf(address), sizeBytes, signal))) return null;
+    if (await listensOnPort(daemon.pid, address.port)) this.direct.add(exportId);
+    else if (!(await listensOnSocket(daemon.pid, this.socket(exportId)))) return null;
+    else if (!(await this.gates.open(exportId, this.place(exportId, address), limits))) return null;
     await this.ports.started(exportId, daemon);
     return { port: address.port, daemon };
   }
 
+  /** Sees to it that a living export that needs a gate has one. Cheap when nothing is to be done. */
+  async keepOpen(exportId: string, limits: ExportLimits | null = null): Promise<void> {
+    if (!this.direct.has(exportId) && !this.gates.has(exportId)) await this.running(exportId, limits);
+  }
+
   /** Starts the export on the first port where it can listen. Throws NoFreePort; null when no process came to answer. */
-  async start(exportId: string, image: OpenedImage, signal: AbortSignal): Promise<RunningExport | null> {
+  async start(
+    exportId: string,
+    image: OpenedImage,
+    signal: AbortSignal,
+    options: ExportOptions = {},
+  ): Promise<RunningExport | null> {
     await mkdir(this.folder(exportId), { recursive: true, mode: 0o700 });
+    // What an earlier attempt left: its gate, its socket, and a log that tells of other clients.
+    await this.clear(exportId);
+    const gated =
+      options.severalConnections === true || options.limits?.job != null || options.limits?.repository != null;
     const avoid = new Set<number>();
     for (;;) {
       signal.throwIfAborted();
-      const address = await this.ports.claim(exportId, avoid);
+      const address = await this.ports.claim(exportId, avoid, options.slice);
       avoid.add(address.port);
-      if (!(await loopbackPortIsFree(address.port))) continue;
-      const daemon = await this.spawn(exportId, image, address);
-      await this.ports.started(exportId, daemon);
-      const { virtualSizeBytes } = image.header;
-      const answers = () => nbdAnswers(this.runner, uriOf(address), virtualSizeBytes, signal);
-      if (await daemonReady(this.runner, daemon, answers, { seconds: READY_SECONDS, signal })) {
-        return { port: address.port, daemon };
-      }
-      await this.runner.stopDaemon(daemon, 0);
+      const free = gated
+        ? await this.gates.open(exportId, this.place(exportId, address), options.limits ?? null)
+        : await loopbackPortIsFree(address.port);
+      if (!free) continue;
+      const running = await this.startAt(exportId, image, address, gated, signal);
+      if (running !== null) return running;
+      await this.gates.close(exportId);
       // Somebody else may have taken the port between the look and the start; then another one is tried.
       if (await loopbackPortIsFree(address.port)) return null;
     }
@@ -81,25 +129,70 @@ export class NbdExports {
     return this.runner.stopDaemon(daemon, graceSeconds);
   }
 
-  /** Removes the export's files in the run directory. */
+  /**
+   * How many clients an export without a gate has served, one after the other. 0 for one behind a gate, which has seen to
+   * the order itself.
+   */
+  async clientsServed(exportId: string): Promise<number> {
+    const log = await readFile(this.log(exportId), 'utf8').catch(() => '');
+    return log.split(CLIENT_CAME).length - 1;
+  }
+
+  /** Closes the export's gate and removes its files in the run directory. */
   async tidy(exportId: string): Promise<void> {
+    await this.clear(exportId);
+    const folder = this.folder(exportId);
+    if ((await readdir(folder).catch(() => null)) !== null) await rmdir(folder);
+  }
+
+  /** Closes all gates, so that this process can end. */
+  async close(): Promise<void> {
+    await this.gates.closeAll();
+  }
+
+  private async startAt(
+    exportId: string,
+    image: OpenedImage,
+    address: Address,
+    gated: boolean,
+    signal: AbortSignal,
+  ): Promise<RunningExport | null> {
+    const socket = this.socket(exportId);
+    // Behind a gate it is the gate that counts the clients.
+    const place = gated
+      ? [`--socket=${socket}`, '--shared=0']
+      : ['--bind=127.0.0.1', `--port=${address.port}`, `--trace=${CLIENT_CAME}`];
+    const daemon = await this.runner.spawnDaemon({
+      program: 'qemu-nbd',
+      args: [
+        ...EXPORT_BEHAVIOUR,
+        ...place,
+        `--export-name=${address.exportName}`,
+        this.pidFileArgument(exportId),
+        imageNode(image.file, image.beneath),
+      ],
+      logFile: this.log(exportId),
+    });
+    await this.ports.started(exportId, daemon);
+    const listens = () => (gated ? listensOnSocket(daemon.pid, socket) : listensOnPort(daemon.pid, address.port));
+    if (await daemonReady(this.runner, daemon, listens, { seconds: READY_SECONDS, signal })) {
+      if (!gated) this.direct.add(exportId);
+      return { port: address.port, daemon };
+    }
+    await this.runner.stopDaemon(daemon, 0);
+    return null;
+  }
+
+  private async clear(exportId: string): Promise<void> {
+    this.direct.delete(exportId);
+    await this.gates.close(exportId);
     const folder = this.folder(exportId);
     const names = await readdir(folder).catch(() => []);
     for (const name of names) await rm(join(folder, name), { force: true });
-    if (names.length > 0 || (await readdir(folder).catch(() => null)) !== null) await rmdir(folder);
   }
 
-  private async spawn(
-    exportId: string,
-    image: OpenedImage,
-    address: { readonly port: number; readonly exportName: string },
-  ): Promise<DaemonIdentity> {
-    const place = ['--bind=127.0.0.1', `--port=${address.port}`, `--export-name=${address.exportName}`];
-    return this.runner.spawnDaemon({
-      program: 'qemu-nbd',
-      args: [...EXPORT_BEHAVIOUR, ...place, this.pidFileArgument(exportId), imageNode(image.file, image.beneath)],
-      logFile: join(this.folder(exportId), 'qemu-nbd.log'),
-    });
+  private place(exportId: string, address: Address): Address & { readonly socket: string } {
+    return { ...address, socket: this.socket(exportId) };
   }
 
   private folder(exportId: string): string {
@@ -107,11 +200,15 @@ export class NbdExports {
     return join(this.runDir, 'exports', exportId);
   }
 
+  private log(exportId: string): string {
+    return join(this.folder(exportId), 'qemu-nbd.log');
+  }
+
+  private socket(exportId: string): string {
+    return join(this.folder(exportId), 'nbd.sock');
+  }
+
   private pidFileArgument(exportId: string): string {
     return `--pid-file=${join(this.folder(exportId), 'qemu-nbd.pid')}`;
   }
-}
-
-function uriOf(address: { readonly port: number; readonly exportName: string }): string {
-  return `nbd://127.0.0.1:${address.port}/${address.exportName}`;
 }

@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto';
 import type { Database } from '#platform/database/database';
 import type { DaemonIdentity } from '#platform/processes/process-runner.port';
 
-/** Every port of the range is taken. */
+/** Every port of the range, or of an agent's slice of it, is taken. */
 export class NoFreePort extends Error {
   override readonly name = 'NoFreePort';
 }
@@ -20,6 +20,15 @@ export interface ExportRow {
   /** Set once the export has ended cleanly and its image is on disk. */
   readonly closed: { readonly exitCode: number | null } | null;
 }
+
+/** One of equal parts of the port range: each agent's exports lie in its own, so that its tunnel reaches no other's. */
+export interface PortSlice {
+  /** From 0. */
+  readonly index: number;
+  readonly of: number;
+}
+
+const WHOLE_RANGE: PortSlice = { index: 0, of: 1 };
 
 interface Row {
   port: number | null;
@@ -44,10 +53,15 @@ export class NbdPorts {
   }
 
   /**
-   * Gives the export the lowest port that no other export has and that isn't in `avoid`; its name stays the same.
-   * Throws NoFreePort.
+   * Gives the export the lowest port of the slice that no other export has and that isn't in `avoid`; its name stays the
+   * same. Throws NoFreePort.
    */
-  async claim(exportId: string, avoid: ReadonlySet<number>): Promise<{ port: number; exportName: string }> {
+  async claim(
+    exportId: string,
+    avoid: ReadonlySet<number>,
+    slice: PortSlice = WHOLE_RANGE,
+  ): Promise<{ port: number; exportName: string }> {
+    const { first, last } = sliceOf(this.range, slice);
     return this.database.transaction(async (sql) => {
       await sql.query(`select pg_advisory_xact_lock(hashtext('oma nbd ports'))`);
       await sql.query(`delete from nbd_export where closed_at < now() - interval '1 day'`);
@@ -56,9 +70,9 @@ export class NbdPorts {
         [exportId],
       );
       const taken = new Set([...rows.map((row) => row.port), ...avoid]);
-      let port = this.range.first;
+      let port = first;
       while (taken.has(port)) port += 1;
-      if (port > this.range.last) throw new NoFreePort('every port for exports is in use');
+      if (port > last) throw new NoFreePort('every port for exports is in use');
       const claimed = await sql.query<{ export_name: string }>(
         `insert into nbd_export (export_id, port, export_name) values ($1, $2, $3)
          on conflict (export_id) do update
@@ -104,6 +118,22 @@ export class NbdPorts {
     );
     return rows.map((row) => row.export_id);
   }
+}
+
+/**
+ * The ports of a slice; slices of the same `of` never overlap, cover the range and differ in size by one port at most. With
+ * more slices than ports some are empty (last < first).
+ */
+export function sliceOf(
+  range: { readonly first: number; readonly last: number },
+  { index, of }: PortSlice,
+): { readonly first: number; readonly last: number } {
+  if (!Number.isInteger(of) || !Number.isInteger(index) || index < 0 || index >= of) {
+    throw new RangeError('a slice has an index from 0 to one less than the number of slices');
+  }
+  const ports = range.last - range.first + 1;
+  const border = (slices: number) => range.first + Math.floor((ports * slices) / of);
+  return { first: border(index), last: border(index + 1) - 1 };
 }
 
 function fromRow(row: Row): ExportRow {

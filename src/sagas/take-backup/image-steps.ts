@@ -36,15 +36,21 @@ export function createImage(plan: BackupPlan, disk: PlannedDisk): Step {
   };
 }
 
-export function startExport(plan: BackupPlan, disk: PlannedDisk): Step {
+export function startExport(plan: BackupPlan, disk: PlannedDisk, results: Results): Step {
   const exportId = exportIdOf(plan, disk);
   const step = `export:${disk.deviceKey}`;
-  const { agent, jobId, repositoryId, bandwidth } = plan;
+  const { agent } = plan;
   const resource = `export:${exportId}`;
   return {
     effect: effect(
       'export.start',
-      { exportId, ...placeOf(plan, disk), agent, jobId, repositoryId, bandwidth },
+      {
+        exportId,
+        ...placeOf(plan, disk),
+        agent,
+        limits: limitsOf(plan),
+        severalConnections: !waysOf(results).together,
+      },
       { step, title: `Open an export for disk ${disk.diskId}`, resource, watched: true },
     ),
     undo: effect(
@@ -130,5 +136,14 @@ export function writeSidecar(plan: BackupPlan, disk: PlannedDisk, results: Resul
         resource: `image:${plan.root}/${disk.image}`,
       },
     ),
+  };
+}
+
+function limitsOf({ jobId, repositoryId, bandwidth }: BackupPlan) {
+  const { jobBytesPerSecond, repositoryBytesPerSecond } = bandwidth;
+  return {
+    job: jobBytesPerSecond === null ? null : { key: jobId, bytesPerSecond: jobBytesPerSecond },
+    repository:
+      repositoryBytesPerSecond === null ? null : { key: repositoryId, bytesPerSecond: repositoryBytesPerSecond },
   };
 }

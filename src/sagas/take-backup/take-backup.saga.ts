@@ -34,7 +34,7 @@ export const takeBackupSaga = sequence<BackupPlan>({
     [preflight(plan)],
     [agentCheck(plan)],
     plan.disks.map((disk) => createImage(plan, disk)),
-    plan.disks.map((disk) => startExport(plan, disk)),
+    plan.disks.map((disk) => startExport(plan, disk, results)),
     [agentStart(plan, results)],
     [agentFollow(plan, results)],
     plan.disks.map((disk) => finishExport(plan, disk)),

@@ -1,9 +1,10 @@
 import { archive } from './benches/archive.js';
 import { backup } from './benches/backup.js';
 import { chain } from './benches/chain.js';
+import { incremental } from './benches/incremental.js';
 import { memory } from './benches/memory.js';
 import { mount } from './benches/mount.js';
 import type { Bench } from './harness/bench.js';
 
 /** All benches, in the order in which they run. */
-export const BENCHES: readonly Bench[] = [backup, memory, mount, chain, archive];
+export const BENCHES: readonly Bench[] = [backup, incremental, memory, mount, chain, archive];

@@ -50,7 +50,16 @@ export const FOLDER: BenchGuest = {
   },
 };
 
-export const GUESTS: readonly BenchGuest[] = [FULL_DISK, ...FOUR, FOLDER];
+/** Its guest writes between two points. */
+export const CHANGING: BenchGuest = {
+  name: 'changing',
+  sizeMib: 1024,
+  plant: (tree, scale) => {
+    plantData(tree, 256 * scale);
+  },
+};
+
+export const GUESTS: readonly BenchGuest[] = [FULL_DISK, ...FOUR, FOLDER, CHANGING];
 
 /** The guest as a VM of the lab's vCenter. */
 export function asVm(guest: BenchGuest, scale: number): GuestVm {

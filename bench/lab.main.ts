@@ -15,11 +15,13 @@ const { values } = parseArgs({
 const names = values.vms.split(',');
 const vms = GUESTS.filter((guest) => names.includes(guest.name)).map((guest) => asVm(guest, Number(values.scale)));
 
+const { LAB_VCENTER_PASSWORD: vcenterPassword, LAB_AGENT_TOKEN: agentToken } = process.env;
 const lab = await startLab({
   dir: values.dir,
   port: Number(values.port),
-  vcenterPassword: process.env['LAB_VCENTER_PASSWORD'] ?? '',
   vms,
+  ...(vcenterPassword !== undefined && { vcenterPassword }),
+  ...(agentToken !== undefined && { agentToken }),
 });
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => void lab.stop());
 console.log(JSON.stringify({ ready: true, url: lab.url, ...factsOf(lab) }));

@@ -1,9 +1,10 @@
+import { ExecaProcessRunner } from '#platform/processes/execa.process-runner';
 import { EXPORT_BEHAVIOUR } from '#platform/qemu/nbd-exports';
 import { imageNode, overlayNode } from '#platform/qemu/node-graph';
+import { QemuImg } from '#platform/qemu/qemu-img';
 
 import type { BenchContext } from './bench.js';
 import { freePort, nbdAnswers, type Served, serve } from './nbd-server.js';
-import { run } from './programs.js';
 
 /** Images of a chain: the newest, and those beneath it, oldest first. */
 export interface Chain {
@@ -39,7 +40,5 @@ export async function serveAsMounted(
 
 /** An empty image as OMA makes them. */
 export async function createImage(file: string, sizeBytes: number, backingName: string | null): Promise<void> {
-  const backing = backingName === null ? [] : ['-u', '-b', backingName, '-F', 'qcow2'];
-  const options = ['-o', 'cluster_size=65536,lazy_refcounts=on'];
-  await run('qemu-img', ['create', '-q', '-f', 'qcow2', ...backing, ...options, '--', file, String(sizeBytes)]);
+  await new QemuImg(new ExecaProcessRunner()).create(file, sizeBytes, backingName);
 }

@@ -3,7 +3,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 
 import { Api } from '#lab/demo/api';
 import { Stage } from '#lab/demo/stage';
-import type { LabVm } from '#lab/lab';
+import type { LabFacts, LabVm } from '#lab/lab';
 
 import type { BenchGuest } from '../guests.js';
 import type { BenchContext } from './bench.js';
@@ -70,6 +70,23 @@ export class World {
     const disk = this.stage.labFacts.vms.find((vm) => vm.name === guest.name)?.disks[0];
     if (disk === undefined) throw new Error(`the lab has no disk of ${guest.name}`);
     return disk;
+  }
+
+  /** Lets a guest write to its first disk. */
+  async write(guest: BenchGuest, offset: number, bytes: Buffer): Promise<void> {
+    const { url, vms } = this.stage.labFacts as LabFacts & { readonly url: string };
+    const vm = vms.find(({ name }) => name === guest.name);
+    const response = await fetch(`${url}/lab/guest/write`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({
+        vm_path: vm?.path,
+        device_key: vm?.disks[0]?.deviceKey,
+        offset,
+        base64: bytes.toString('base64'),
+      }),
+    });
+    if (!response.ok) throw new Error(`the guest could not write: ${await response.text()}`);
   }
 
   /** Takes a backup to its end. Throws unless it completed. */

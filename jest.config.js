@@ -23,5 +23,6 @@ export default {
     project('contract', ['<rootDir>/test/contract/**/*.spec.ts'], postgres),
     project('e2e', ['<rootDir>/test/e2e/**/*.spec.ts'], postgres),
     project('crash', ['<rootDir>/test/crash/**/*.spec.ts'], postgres),
+    project('soak', ['<rootDir>/test/soak/**/*.spec.ts'], postgres),
   ],
 };

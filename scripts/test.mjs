@@ -17,6 +17,7 @@ const suites = [
   { projects: ['contract'], workers: 2 },
   { projects: ['e2e'], workers: 1 },
   { projects: ['crash'], workers: 1 },
+  { projects: ['soak'], workers: 1 },
 ];
 
 const longestSuiteMinutes = 30;

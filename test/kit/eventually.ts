@@ -1,12 +1,16 @@
 /** Asks again until `probe` stops throwing, or throws its last error after `withinSeconds`. */
-export async function eventually<Result>(probe: () => Result | Promise<Result>, withinSeconds = 10): Promise<Result> {
+export async function eventually<Result>(
+  probe: () => Result | Promise<Result>,
+  withinSeconds = 10,
+  everyMs = 20,
+): Promise<Result> {
   const deadline = Date.now() + withinSeconds * 1000;
   for (;;) {
     try {
       return await probe();
     } catch (error) {
       if (Date.now() >= deadline) throw error;
-      await new Promise((resolve) => setTimeout(resolve, 20));
+      await new Promise((resolve) => setTimeout(resolve, everyMs));
     }
   }
 }

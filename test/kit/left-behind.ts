@@ -8,7 +8,7 @@ export function leftBehind(folder: string): readonly string[] {
 /** Images and sidecars in a repository, whole or half. */
 export function filesOfBackups(repositoryPath: string): readonly string[] {
   const names = readdirSync(repositoryPath, { recursive: true, encoding: 'utf8' });
-  return names.filter((name) => /\.(qcow2|json|tmp)/.test(name));
+  return names.filter((name) => /\.(qcow2|json|tmp|part|manifest)/.test(name));
 }
 
 function processesNaming(folder: string): readonly string[] {

@@ -53,10 +53,14 @@ export async function startBackup(api: ApiClient, vm: ProtectedVm, more: Json = 
 }
 
 /** The job once it is over. */
-export async function endOf(api: ApiClient, jobId: string, withinSeconds = 60): Promise<Json> {
-  return eventually(async () => {
-    const { body } = await api.get(`/jobs/${jobId}`);
-    if (body['status'] === 'running') throw new Error(`the job is still running: ${String(body['current_step'])}`);
-    return body;
-  }, withinSeconds);
+export async function endOf(api: ApiClient, jobId: string, withinSeconds = 60, askEveryMs = 20): Promise<Json> {
+  return eventually(
+    async () => {
+      const { body } = await api.get(`/jobs/${jobId}`);
+      if (body['status'] === 'running') throw new Error(`the job is still running: ${String(body['current_step'])}`);
+      return body;
+    },
+    withinSeconds,
+    askEveryMs,
+  );
 }

@@ -7,6 +7,8 @@ import type { CommandContext } from '#domain/kernel/command-context';
 import { Endpoint } from '#platform/http/endpoint';
 import { Asking } from '#platform/http/request-context';
 
+import { DownloadDirectory } from './download-directory/download-directory.handler.js';
+import { DownloadDirectoryRequest } from './download-directory/download-directory.request.js';
 import { DownloadFile } from './download-file/download-file.handler.js';
 import { GetFileInfo } from './get-file-info/get-file-info.handler.js';
 import { GuestFileRequest, ListFilesRequest } from './guest-file.request.js';
@@ -131,5 +133,22 @@ export class RestoreController {
   ): Promise<void> {
     const file = await this.queries.execute(new DownloadFile(mountId, path, query.partition, range));
     await reply.status(file.status).headers(file.headers).send(file.stream);
+  }
+
+  @Get(':mount_id/download-directory')
+  @Endpoint({
+    summary: 'Download a folder of the guest as an archive; what can not be stored is named in a file at its end',
+    access: 'operator',
+    answers: { status: 200, about: 'the archive, whole or visibly broken off', media: 'application/octet-stream' },
+    refusals: READING_REFUSALS,
+  })
+  async downloadDirectory(
+    @Param('mount_id') mountId: string,
+    @GuestPath() path: Buffer,
+    @Query() query: DownloadDirectoryRequest,
+    @Res() reply: FastifyReply,
+  ): Promise<void> {
+    const archive = await this.queries.execute(new DownloadDirectory(mountId, path, query.partition, query.format));
+    await reply.status(200).headers(archive.headers).send(archive.stream);
   }
 }

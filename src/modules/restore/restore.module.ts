@@ -1,5 +1,6 @@
 import { Module } from '@nestjs/common';
 
+import { DownloadDirectoryHandler } from './download-directory/download-directory.handler.js';
 import { DownloadFileHandler } from './download-file/download-file.handler.js';
 import { GetFileInfoHandler } from './get-file-info/get-file-info.handler.js';
 import { ListFilesHandler } from './list-files/list-files.handler.js';
@@ -19,6 +20,7 @@ import { UnmountHandler } from './unmount/unmount.handler.js';
     ListFilesHandler,
     GetFileInfoHandler,
     DownloadFileHandler,
+    DownloadDirectoryHandler,
     OpenPartition,
     ShownMounts,
   ],

@@ -1,5 +1,7 @@
 import type { Readable } from 'node:stream';
 
+import type { ArchiveFormat } from './archive-format.js';
+
 /** Where to read: one partition of one mount. */
 export interface GuestPlace {
   readonly mountId: string;
@@ -38,4 +40,9 @@ export abstract class GuestFiles {
   abstract info(place: GuestPlace, path: Buffer): Promise<GuestEntry>;
   /** The file's bytes, or those of a range. A read that fails in the middle is an error of the stream, never its end. */
   abstract open(place: GuestPlace, path: Buffer, range?: ByteRange): Promise<Readable>;
+  /**
+   * A folder with everything in it as one archive, whose only folder is called `name`. Links stay links; what can't be stored
+   * is named in a file at the archive's end. An archive that isn't whole is an error of the stream, never its end.
+   */
+  abstract archive(place: GuestPlace, path: Buffer, format: ArchiveFormat, name: Buffer): Promise<Readable>;
 }

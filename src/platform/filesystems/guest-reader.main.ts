@@ -1,26 +1,15 @@
 /**
  * The program that reads one guest filesystem for one request, so that a read that hangs hangs here and can be killed. It
- * gets the mount point as `--root=` and the request on standard input. There is no openat in Node, so each component is
- * opened through `/proc/self/fd/<folder>/<name>` without following links: a link that appears in between is refused too.
+ * gets the mount point as `--root=` and the request on standard input. Each component is opened by itself, without following
+ * links: a link that appears in between is refused too.
  */
-import {
-  closeSync,
-  constants,
-  fstatSync,
-  lstatSync,
-  openSync,
-  readdirSync,
-  readFileSync,
-  readlinkSync,
-  readSync,
-  type Stats,
-  writeSync,
-} from 'node:fs';
+import { lstatSync, readdirSync, readFileSync, readSync, type Stats, writeSync } from 'node:fs';
+
+import { beneath, codeOf, enter, linkTarget, look, openRoot, openSame, Refused, typeOf } from './guest-tree.js';
 
 const CHUNK_BYTES = 1024 * 1024;
 /** Named, so that a later OMA finds the readers of a mount that it must close. */
 const ROOT = '--root=';
-const { O_RDONLY, O_DIRECTORY, O_NOFOLLOW, O_NONBLOCK, O_NOCTTY } = constants;
 
 interface Request {
   readonly op: 'list' | 'info' | 'read';
@@ -28,59 +17,6 @@ interface Request {
   readonly components: readonly string[];
   readonly start?: number;
   readonly end?: number;
-}
-
-/** Told to the one who asks, in place of an answer. */
-class Refused extends Error {
-  constructor(
-    readonly code: 'not-found' | 'refused',
-    message: string,
-  ) {
-    super(message);
-  }
-}
-
-function beneath(folder: number, name: Buffer): Buffer {
-  return Buffer.concat([Buffer.from(`/proc/self/fd/${folder}/`), name]);
-}
-
-function typeOf(stats: Stats): string {
-  if (stats.isFile()) return 'file';
-  if (stats.isDirectory()) return 'directory';
-  if (stats.isSymbolicLink()) return 'symlink';
-  if (stats.isFIFO()) return 'fifo';
-  if (stats.isSocket()) return 'socket';
-  if (stats.isBlockDevice()) return 'block';
-  return 'char';
-}
-
-function look(folder: number, name: Buffer): Stats {
-  try {
-    return lstatSync(beneath(folder, name));
-  } catch (error) {
-    if (['ENOENT', 'ENOTDIR'].includes(codeOf(error))) throw new Refused('not-found', 'there is no such path');
-    throw error;
-  }
-}
-
-/** Opens what was looked at, and nothing else that may have taken its place. */
-function openSame(folder: number, name: Buffer, seen: Stats, root: Stats, flags: number): number {
-  const fd = openSync(beneath(folder, name), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | flags);
-  const opened = fstatSync(fd);
-  if (opened.dev !== root.dev || opened.ino !== seen.ino || typeOf(opened) !== typeOf(seen)) {
-    closeSync(fd);
-    throw new Refused('refused', 'the path leads out of the filesystem');
-  }
-  return fd;
-}
-
-function enter(folder: number, name: Buffer, root: Stats): number {
-  const seen = look(folder, name);
-  if (seen.isSymbolicLink()) throw new Refused('refused', 'a link of the guest is not followed');
-  if (!seen.isDirectory()) throw new Refused('not-found', 'there is no such path');
-  const entered = openSame(folder, name, seen, root, O_DIRECTORY);
-  closeSync(folder);
-  return entered;
 }
 
 function entryOf(folder: number, name: Buffer, stats: Stats): object {
@@ -92,9 +28,7 @@ function entryOf(folder: number, name: Buffer, stats: Stats): object {
     uid: stats.uid,
     gid: stats.gid,
     mtimeMs: stats.mtimeMs,
-    linkTarget: stats.isSymbolicLink()
-      ? readlinkSync(beneath(folder, name), { encoding: 'buffer' }).toString('base64')
-      : null,
+    linkTarget: stats.isSymbolicLink() ? linkTarget(folder, name).toString('base64') : null,
   };
 }
 
@@ -136,8 +70,9 @@ function send(fd: number, start: number, end: number): void {
 
 function answer(rootPath: string, { op, components, start, end }: Request): void {
   const names = components.map((component) => Buffer.from(component, 'base64'));
-  let folder = openSync(rootPath, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
-  const root = fstatSync(folder);
+  const opened = openRoot(rootPath);
+  const { root } = opened;
+  let { folder } = opened;
   const last = op === 'list' ? undefined : names.pop();
   for (const name of names) folder = enter(folder, name, root);
   if (op === 'list') {
@@ -156,13 +91,9 @@ function answer(rootPath: string, { op, components, start, end }: Request): void
     return;
   }
   if (!seen.isFile()) throw new Refused('refused', `only files can be read, and this is a ${typeOf(seen)}`);
-  const fd = openSame(folder, last, seen, root, 0);
+  const fd = openSame(folder, last, seen, root);
   tell({ entry: entryOf(folder, last, seen) });
   send(fd, start ?? 0, end ?? seen.size - 1);
-}
-
-function codeOf(error: unknown): string {
-  return String((error as NodeJS.ErrnoException | null)?.code);
 }
 
 try {

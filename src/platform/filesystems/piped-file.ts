@@ -40,6 +40,19 @@ export async function* announcedBytes(
   if (left > 0 || exitCode !== 0) throw new Error('the file could not be read to its end');
 }
 
+/** A program's output to its end, `rest` first; an end that the program itself doesn't call good is an error. */
+export async function* provenToEnd(
+  program: RunningProgram,
+  rest: Buffer,
+  stalledSeconds: number,
+): AsyncGenerator<Buffer> {
+  for (let chunk: Buffer | null = rest; chunk !== null; chunk = await nextChunk(program.stdout, stalledSeconds)) {
+    if (chunk.byteLength > 0) yield chunk;
+  }
+  const { exitCode } = await program.ended;
+  if (exitCode !== 0) throw new Error('the archive could not be written to its end');
+}
+
 /** The next piece, or null at the end; nothing is read ahead of who wants it. */
 async function nextChunk(stdout: Readable, withinSeconds: number): Promise<Buffer | null> {
   const ready = stdout.read() as Buffer | null;

@@ -4,12 +4,16 @@ import { z } from 'zod';
 
 import { MountDoesNotAnswer, PathNotFoundInGuest, PathRefused } from '#domain/restore/mount.errors';
 import { builtProgram } from '#platform/processes/built-program';
-import { type ProcessRunner, ProgramTimedOut } from '#platform/processes/process-runner.port';
+import { type ProcessRunner, ProgramTimedOut, type RunningProgram } from '#platform/processes/process-runner.port';
 
+import { ARCHIVE_FORMATS, type ArchiveFormat } from './archive-format.js';
 import { type ByteRange, type GuestEntry, GuestFiles, type GuestPlace } from './guest-files.port.js';
 import { componentsOf } from './guest-path.js';
-import { announcedBytes, firstLine } from './piped-file.js';
+import { announcedBytes, firstLine, provenToEnd } from './piped-file.js';
 import { type RestoreAccess, TOUCH_SECONDS } from './restore-access.js';
+
+const READER = 'filesystems/guest-reader.main.js';
+const ARCHIVER = 'filesystems/guest-archiver.main.js';
 
 const base64 = z.string().transform((text) => Buffer.from(text, 'base64'));
 
@@ -28,6 +32,7 @@ const answerSchema = z.union([
   z.object({ refused: z.enum(['not-found', 'refused']), message: z.string() }),
   z.object({ entries: z.array(entrySchema) }),
   z.object({ entry: entrySchema }),
+  z.object({ archive: z.enum(ARCHIVE_FORMATS) }),
 ]);
 
 /** How long the filesystem of a guest may take. */
@@ -70,24 +75,44 @@ export class ProcessGuestFiles extends GuestFiles {
   }
 
   async open(place: GuestPlace, path: Buffer, range?: ByteRange): Promise<Readable> {
-    const program = this.runner.pipe(this.call(place, path, { op: 'read', ...range }));
+    const program = this.runner.pipe(this.call(READER, place, path, { op: 'read', ...range }));
     try {
       const { line, rest } = await firstLine(program.stdout, this.times.answerSeconds);
       const answer = understood(line);
       if (!('entry' in answer)) throw new MountDoesNotAnswer();
       const bytes = range === undefined ? answer.entry.size : range.end - range.start + 1;
-      const stream = Readable.from(announcedBytes(program, rest, bytes, this.times.stalledSeconds), {
-        objectMode: false,
-      });
-      await this.countRead(place.mountId, stream);
-      stream.once('close', () => {
-        program.kill();
-      });
-      return stream;
+      return await this.streamed(place, program, announcedBytes(program, rest, bytes, this.times.stalledSeconds));
     } catch (error) {
       program.kill();
       throw error;
     }
+  }
+
+  async archive(place: GuestPlace, path: Buffer, format: ArchiveFormat, name: Buffer): Promise<Readable> {
+    const request = { format, name: name.toString('base64') };
+    const program = this.runner.pipe(this.call(ARCHIVER, place, path, request));
+    try {
+      const { line, rest } = await firstLine(program.stdout, this.times.answerSeconds);
+      if (!('archive' in understood(line))) throw new MountDoesNotAnswer();
+      return await this.streamed(place, program, provenToEnd(program, rest, this.times.stalledSeconds));
+    } catch (error) {
+      program.kill();
+      throw error;
+    }
+  }
+
+  /** The program lives as long as its stream. */
+  private async streamed(
+    { mountId }: GuestPlace,
+    program: RunningProgram,
+    bytes: AsyncIterable<Buffer>,
+  ): Promise<Readable> {
+    const stream = Readable.from(bytes, { objectMode: false });
+    await this.countRead(mountId, stream);
+    stream.once('close', () => {
+      program.kill();
+    });
+    return stream;
   }
 
   /** A mount with a download under way is not idle. */
@@ -103,7 +128,7 @@ export class ProcessGuestFiles extends GuestFiles {
   }
 
   private async ask(place: GuestPlace, path: Buffer, asked: Asked) {
-    const call = this.call(place, path, asked);
+    const call = this.call(READER, place, path, asked);
     const [result] = await Promise.all([
       this.runner.run({ ...call, timeoutSeconds: this.times.answerSeconds }).catch((error: unknown) => {
         throw error instanceof ProgramTimedOut ? new MountDoesNotAnswer() : error;
@@ -114,11 +139,11 @@ export class ProcessGuestFiles extends GuestFiles {
     return understood(result.stdout);
   }
 
-  private call(place: GuestPlace, path: Buffer, asked: Asked) {
+  private call(program: string, place: GuestPlace, path: Buffer, asked: object) {
     const components = componentsOf(path).map((part) => part.toString('base64'));
     return {
       program: process.execPath,
-      args: [builtProgram('filesystems/guest-reader.main.js'), `--root=${this.mountPoint(place)}`],
+      args: [builtProgram(program), `--root=${this.mountPoint(place)}`],
       stdin: JSON.stringify({ ...asked, components }),
     };
   }

@@ -5,7 +5,8 @@ import { type IQueryHandler, Query, QueryHandler } from '@nestjs/cqrs';
 import { PathRefused } from '#domain/restore/mount.errors';
 import { GuestFiles } from '#platform/filesystems/guest-files.port';
 
-import { baseName, encodedPath } from '../guest-path.js';
+import { contentDisposition } from '../content-disposition.js';
+import { baseName } from '../guest-path.js';
 import { OpenPartition } from '../open-partition.js';
 import { byteRange } from './byte-range.js';
 
@@ -47,16 +48,10 @@ export class DownloadFileHandler implements IQueryHandler<DownloadFile> {
       headers: {
         'content-type': 'application/octet-stream',
         'content-length': String(length),
-        'content-disposition': disposition(baseName(path)),
+        'content-disposition': contentDisposition(baseName(path)),
         'accept-ranges': 'bytes',
         ...(range !== null && { 'content-range': `bytes ${range.start}-${range.end}/${size}` }),
       },
     };
   }
-}
-
-/** A name that is safe in a header, and the real one encoded beside it (RFC 6266, RFC 8187). */
-function disposition(name: Buffer): string {
-  const plain = name.toString('latin1').replaceAll(/[^A-Za-z0-9 ._-]/g, '_');
-  return `attachment; filename="${plain}"; filename*=UTF-8''${encodedPath(name).replaceAll('/', '%2F')}`;
 }

@@ -1,0 +1,151 @@
+import { once } from 'node:events';
+import { Readable, type Writable } from 'node:stream';
+import { finished, pipeline } from 'node:stream/promises';
+import { createGzip } from 'node:zlib';
+
+import { type Header, pack } from 'tar-stream';
+import { ZipFile } from 'yazl';
+
+import type { ArchiveFormat } from './archive-format.js';
+
+/** What is stored of an entry beside its content. */
+export interface EntryFacts {
+  /** Slashes between the parts, none at the beginning or the end. */
+  readonly path: string;
+  readonly mode: number;
+  readonly uid: number;
+  readonly gid: number;
+  readonly mtime: Date;
+}
+
+/** Writes one archive, entry by entry: each resolves when its bytes are on their way, so nothing piles up. */
+export interface ArchiveWriter {
+  folder(facts: EntryFacts): Promise<void>;
+  link(facts: EntryFacts, target: string): Promise<void>;
+  /** Rejects when the content isn't exactly `sizeBytes` long. */
+  file(facts: EntryFacts, sizeBytes: number, content: Readable): Promise<void>;
+  end(): Promise<void>;
+}
+
+export function archiveWriter(format: ArchiveFormat, to: Writable): ArchiveWriter {
+  return format === 'zip' ? new ZipWriter(to) : new TarWriter(to);
+}
+
+type TarHeader = Partial<Header> & { name: string };
+
+/** What gzip itself does when it isn't told otherwise. */
+const LEVEL = 6;
+const CHUNK_BYTES = 256 * 1024;
+/** Beyond this the number doesn't fit into the old header and goes into an extended one (pax). */
+const MAX_OLD_ID = 0o7777777;
+
+class TarWriter implements ArchiveWriter {
+  private readonly tar = pack();
+  private readonly written: Promise<void>;
+
+  constructor(to: Writable) {
+    this.written = pipeline(this.tar, createGzip({ level: LEVEL, chunkSize: CHUNK_BYTES }), to);
+    // Told where somebody waits for it: at the end, or by the entry that can't go on.
+    this.written.catch(() => undefined);
+  }
+
+  async folder(facts: EntryFacts): Promise<void> {
+    await this.entry({ ...headersOf(facts), name: `${facts.path}/`, type: 'directory', size: 0 });
+  }
+
+  async link(facts: EntryFacts, target: string): Promise<void> {
+    await this.entry({ ...headersOf(facts), type: 'symlink', linkname: target, size: 0 });
+  }
+
+  async file(facts: EntryFacts, sizeBytes: number, content: Readable): Promise<void> {
+    const entry = this.tar.entry({ ...headersOf(facts), type: 'file', size: sizeBytes });
+    await Promise.race([pipeline(content, entry), this.broken()]);
+  }
+
+  async end(): Promise<void> {
+    this.tar.finalize();
+    await this.written;
+  }
+
+  private async entry(headers: TarHeader): Promise<void> {
+    const entry = this.tar.entry(headers);
+    entry.end(null);
+    await Promise.race([finished(entry), this.broken()]);
+  }
+
+  /** Never resolves: only the failure of the whole matters here. */
+  private async broken(): Promise<never> {
+    await this.written;
+    throw new Error('the archive ended before its entries');
+  }
+}
+
+function headersOf({ path: name, mode, uid, gid, mtime }: EntryFacts): TarHeader {
+  const pax = {
+    ...(uid > MAX_OLD_ID && { uid: String(uid) }),
+    ...(gid > MAX_OLD_ID && { gid: String(gid) }),
+  };
+  return { name, mode: mode & 0o7777, uid, gid, mtime, ...(Object.keys(pax).length > 0 && { pax }) };
+}
+
+const FIRST_ZIP_YEAR = 1980;
+const LAST_ZIP_YEAR = 2107;
+const LARGE_BYTES = 0xf0000000;
+const LINK_MODE = 0o120777;
+
+class ZipWriter implements ArchiveWriter {
+  private readonly zip = new ZipFile();
+  private readonly written: Promise<void>;
+
+  constructor(to: Writable) {
+    this.written = pipeline(this.zip.outputStream as Readable, to);
+    this.written.catch(() => undefined);
+    this.zip.on('error', (error: Error) => (this.zip.outputStream as Readable).destroy(error));
+  }
+
+  folder({ path, mode, mtime }: EntryFacts): Promise<void> {
+    this.zip.addEmptyDirectory(path, { mode: mode & 0xffff, mtime: zipTime(mtime) });
+    return Promise.resolve();
+  }
+
+  async link({ path, mtime }: EntryFacts, target: string): Promise<void> {
+    const bytes = Buffer.from(target);
+    await this.add(
+      path,
+      { mode: LINK_MODE, mtime: zipTime(mtime), compress: false },
+      bytes.length,
+      Readable.from([bytes]),
+    );
+  }
+
+  async file({ path, mode, mtime }: EntryFacts, sizeBytes: number, content: Readable): Promise<void> {
+    const forceZip64Format = sizeBytes >= LARGE_BYTES;
+    const options = { mode: mode & 0xffff, mtime: zipTime(mtime), forceZip64Format, compressionLevel: LEVEL };
+    await this.add(path, options, sizeBytes, content);
+  }
+
+  async end(): Promise<void> {
+    this.zip.end();
+    await this.written;
+  }
+
+  private async add(path: string, options: object, sizeBytes: number, content: Readable): Promise<void> {
+    this.zip.addReadStreamLazy(path, { ...options, size: sizeBytes }, (take) => {
+      take(null, content);
+    });
+    await Promise.race([once(content, 'close'), this.broken()]);
+    if (content.errored !== null) throw content.errored;
+  }
+
+  private async broken(): Promise<never> {
+    await this.written;
+    throw new Error('the archive ended before its entries');
+  }
+}
+
+/** The format knows no other years. */
+function zipTime(mtime: Date): Date {
+  const year = mtime.getFullYear();
+  if (year < FIRST_ZIP_YEAR) return new Date(FIRST_ZIP_YEAR, 0, 1);
+  return year > LAST_ZIP_YEAR ? new Date(LAST_ZIP_YEAR, 11, 31) : mtime;
+}

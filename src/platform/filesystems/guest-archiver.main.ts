@@ -1,0 +1,138 @@
+/**
+ * The program that archives one folder of a guest for one request, so that a filesystem that hangs hangs here and can be
+ * killed. It gets the mount point as `--root=` and the request on standard input. It writes a line about the folder, then the
+ * archive, and ends with 0 only when the archive is whole.
+ */
+import { closeSync, createReadStream, fstatSync, readdirSync, readFileSync, type Stats } from 'node:fs';
+import { Readable } from 'node:stream';
+
+import type { ArchiveFormat } from './archive-format.js';
+import { archiveName, isKept, printableName } from './archive-names.js';
+import { archiveWriter, type ArchiveWriter, type EntryFacts } from './archive-writers.js';
+import { codeOf, enter, linkTarget, look, openFolder, openRoot, openSame, Refused, typeOf } from './guest-tree.js';
+
+const ROOT = '--root=';
+const CHUNK_BYTES = 256 * 1024;
+/** Beside the archive's only folder, so no entry of the guest can have this name. */
+const TRAILER = 'oma-not-included.txt';
+
+interface Request {
+  readonly format: ArchiveFormat;
+  /** Base64, since names needn't be text. */
+  readonly components: readonly string[];
+  /** What the archive's folder is called. */
+  readonly name: string;
+}
+
+/** Walks one folder and writes what it finds. */
+class Archiver {
+  private readonly notes: string[] = [];
+
+  constructor(
+    private readonly writer: ArchiveWriter,
+    private readonly root: Stats,
+  ) {}
+
+  /** `path` is the folder's in the archive, `shown` its name for people. Closes `folder`. */
+  async folder(folder: number, path: string, shown: string): Promise<void> {
+    try {
+      await this.writer.folder(factsOf(path, fstatSync(folder)));
+      for (const name of this.names(folder, shown)) {
+        const inside = `${path}/${archiveName(name)}`;
+        const shownInside = `${shown}/${printableName(name)}`;
+        if (!isKept(name)) this.notes.push(`${shownInside}: stored under this name, the guest's can't be kept`);
+        await this.entry(folder, name, inside, shownInside);
+      }
+    } finally {
+      closeSync(folder);
+    }
+  }
+
+  async end(): Promise<void> {
+    if (this.notes.length > 0) {
+      const text = Buffer.from(`${this.notes.join('\n')}\n`);
+      const facts = { path: TRAILER, mode: 0o100644, uid: 0, gid: 0, mtime: new Date() };
+      await this.writer.file(facts, text.length, Readable.from([text]));
+    }
+    await this.writer.end();
+  }
+
+  private names(folder: number, shown: string): readonly Buffer[] {
+    try {
+      return readdirSync(`/proc/self/fd/${folder}`, { encoding: 'buffer' });
+    } catch (error) {
+      this.notes.push(`${shown}: the folder can't be read (${codeOf(error)})`);
+      return [];
+    }
+  }
+
+  private async entry(folder: number, name: Buffer, path: string, shown: string): Promise<void> {
+    const found = this.opened(folder, name, shown);
+    if (found === null) return;
+    const facts = factsOf(path, found.stats);
+    if (found.is === 'folder') await this.folder(found.fd, path, shown);
+    else if (found.is === 'link') await this.writer.link(facts, archiveTarget(found.target));
+    else await this.writer.file(facts, found.stats.size, contentOf(found.fd, found.stats.size));
+  }
+
+  /** What can't be stored is noted. */
+  private opened(folder: number, name: Buffer, shown: string) {
+    try {
+      const stats = look(folder, name);
+      if (stats.isSymbolicLink()) return { is: 'link' as const, stats, target: linkTarget(folder, name) };
+      if (stats.isDirectory()) return { is: 'folder' as const, stats, fd: openFolder(folder, name, stats, this.root) };
+      if (!stats.isFile()) throw new Refused('refused', `it is a ${typeOf(stats)}`);
+      const fd = openSame(folder, name, stats, this.root);
+      return { is: 'file' as const, stats: fstatSync(fd), fd };
+    } catch (error) {
+      const why = error instanceof Refused ? error.message : `it can't be read (${codeOf(error)})`;
+      this.notes.push(`${shown}: ${why}`);
+      return null;
+    }
+  }
+}
+
+/** Exactly so many bytes, holes as zeros; fewer are an error of the stream. */
+function contentOf(fd: number, sizeBytes: number): Readable {
+  if (sizeBytes === 0) {
+    closeSync(fd);
+    return Readable.from([]);
+  }
+  return Readable.from(exactly(fd, sizeBytes), { objectMode: false, highWaterMark: CHUNK_BYTES });
+}
+
+async function* exactly(fd: number, sizeBytes: number): AsyncGenerator<Buffer> {
+  let left = sizeBytes;
+  for await (const chunk of createReadStream('', { fd, start: 0, end: sizeBytes - 1, highWaterMark: CHUNK_BYTES })) {
+    left -= (chunk as Buffer).length;
+    yield chunk as Buffer;
+  }
+  if (left > 0) throw new Error('a file ends before its size');
+}
+
+function factsOf(path: string, { mode, uid, gid, mtimeMs }: Stats): EntryFacts {
+  return { path, mode, uid, gid, mtime: new Date(Math.max(0, mtimeMs)) };
+}
+
+/** Kept as it is where it is text. */
+function archiveTarget(target: Buffer): string {
+  return target.toString();
+}
+
+async function answer(rootPath: string, { format, components, name }: Request): Promise<void> {
+  const opened = openRoot(rootPath);
+  let { folder } = opened;
+  for (const component of components) folder = enter(folder, Buffer.from(component, 'base64'), opened.root);
+  process.stdout.write(`${JSON.stringify({ archive: format })}\n`);
+  const archiver = new Archiver(archiveWriter(format, process.stdout), opened.root);
+  const path = archiveName(Buffer.from(name, 'base64'));
+  await archiver.folder(folder, path === TRAILER ? `folder-${path}` : path, path);
+  await archiver.end();
+}
+
+try {
+  await answer((process.argv[2] ?? '').slice(ROOT.length), JSON.parse(readFileSync(0, 'utf8')) as Request);
+} catch (error) {
+  if (!(error instanceof Refused)) throw error;
+  process.stdout.write(`${JSON.stringify({ refused: error.code, message: error.message })}\n`);
+}

@@ -87,6 +87,19 @@ describe('increments of the lab', () => {
     expect(copies.holds(next, await copies.now('after'))).toBe(true);
   });
 
+  it('hold what was a hole when the backup began as zeros', async () => {
+    await copies.guest().discard(0, 2 * MIB);
+    copies.lab.misbehave({ hang_at_byte: 0 });
+    const image = await copies.image();
+    await copies.begin('slow', [{ image }]);
+    const before = await copies.now('before');
+    await copies.guest().write(MIB, bytes(MIB));
+    copies.lab.misbehave({});
+    await copies.whenOver('slow');
+    await image.end();
+    expect(copies.holds(image, before)).toBe(true);
+  });
+
   it('are still possible after the lab was ended and begun again', async () => {
     const { image, changeId } = await copies.full('full');
     await copies.guest().write(5, bytes(5));

@@ -3,10 +3,12 @@ import { NbdClient, type NbdTarget } from '../nbd/nbd-client.js';
 import type { Extent } from '../tracking/extents.js';
 import type { Misbehaviour, Turn } from '../vma/misbehaviour.js';
 import { type HashedRange, HashedRanges } from './hashed-ranges.js';
-import { type Run, runsOf } from './runs.js';
+import type { Run } from './runs.js';
 import { type Window, WindowReader } from './window-reader.js';
 
-const REQUESTS_IN_FLIGHT = 16;
+const REQUESTS_IN_FLIGHT = 32;
+/** Larger ones make a server get and clear memory for each, which takes longer than it saves. */
+const DATA_REQUEST_BYTES = 1024 * 1024;
 const OUTSIDE_BYTES = 64 * 1024;
 
 /** What of a disk is to be copied where. */
@@ -54,6 +56,7 @@ export class DiskMover {
     } finally {
       this.signal.removeEventListener('abort', giveUp);
       this.client?.destroy();
+      await this.hashes.close();
     }
   }
 
@@ -93,7 +96,7 @@ export class DiskMover {
       for await (const window of new WindowReader(snapshot, extents).read()) {
         const turn = await this.copyWindow(window, at);
         if (turn !== 'go on') return await this.settled(turn);
-        at += window.bytes.length;
+        at += window.length;
       }
       return await this.settled('go on');
     } finally {
@@ -109,11 +112,10 @@ export class DiskMover {
 
   /** Sends one window, in smaller pieces where the misbehaviour wants to be met at a byte. */
   private async copyWindow(window: Window, windowAt: number): Promise<Turn> {
-    const runs = runsOf(window.bytes, window.offset);
+    const { runs, length } = window;
     const users: Promise<unknown>[] =
       this.misbehaviour.settings.no_hashes === true ? [] : runs.map((run) => this.hashes.add(run));
     try {
-      const { length } = window.bytes;
       let done = 0;
       while (done < length) {
         const at = windowAt + done;
@@ -201,13 +203,16 @@ export class DiskMover {
   }
 }
 
-/** The parts of runs within `size` bytes from `offset`. */
+/** The parts of runs within `size` bytes from `offset`, no larger than requests are. */
 function* piecesOf(runs: readonly Run[], offset: number, size: number): Generator<Run> {
   for (const run of runs) {
-    const from = Math.max(offset, run.offset);
     const past = Math.min(offset + size, run.offset + run.length);
-    if (from >= past) continue;
-    const bytes = run.bytes.subarray(from - run.offset, past - run.offset);
-    yield { offset: from, length: past - from, isZero: run.isZero, bytes };
+    let from = Math.max(offset, run.offset);
+    while (from < past) {
+      const length = run.isZero ? past - from : Math.min(DATA_REQUEST_BYTES, past - from);
+      const start = from - run.offset;
+      yield { offset: from, length, isZero: run.isZero, bytes: run.bytes.subarray(start, start + length) };
+      from += length;
+    }
   }
 }

@@ -1,16 +1,17 @@
 import type { DiskSnapshot } from '../guests/disk-snapshot.js';
 import type { Extent } from '../tracking/extents.js';
+import { type Run, runsOf } from './runs.js';
 
-/** Windows lie at multiples of this, and so do the largest requests and the ranges of hashes. */
+/** Windows lie at multiples of this, and so do the ranges of hashes. */
 const WINDOW_BYTES = 4 * 1024 * 1024;
 /** So many windows are read, hashed or on their way at once; this bounds the memory of a copy. */
 const BUFFERS = 8;
 const READ_AHEAD = 3;
+const ZEROS = Buffer.alloc(WINDOW_BYTES);
 
-/** A piece of an extent within one window, read. Its buffer is used again after `release`. */
-export interface Window {
-  readonly offset: number;
-  readonly bytes: Buffer;
+/** A piece of an extent within one window. Its bytes lie in shared memory, which is used again after `release`. */
+export interface Window extends Extent {
+  readonly runs: readonly Run[];
   readonly isLast: boolean;
   /** The place of its extent among all of them, from 0. */
   readonly extent: number;
@@ -53,12 +54,17 @@ export class WindowReader {
   }
 
   private async load({ offset, length, extent }: Piece, isLast: boolean): Promise<Window> {
+    if (this.snapshot.isHole({ offset, length })) {
+      const hole = { offset, length, isZero: true, bytes: ZEROS.subarray(0, length) };
+      return { offset, length, runs: [hole], isLast, extent, release: () => undefined };
+    }
     const buffer = await this.take();
     const bytes = buffer.subarray(0, length);
     await this.snapshot.read(bytes, offset);
     return {
       offset,
-      bytes,
+      length,
+      runs: runsOf(bytes, offset),
       isLast,
       extent,
       release: () => {
@@ -72,7 +78,7 @@ export class WindowReader {
   private take(): Promise<Buffer> {
     const buffer = this.idle.pop();
     if (buffer === undefined) return new Promise((resolve) => this.waiting.push(resolve));
-    return Promise.resolve(buffer ?? Buffer.allocUnsafeSlow(WINDOW_BYTES));
+    return Promise.resolve(buffer ?? Buffer.from(new SharedArrayBuffer(WINDOW_BYTES)));
   }
 }
 

@@ -1,5 +1,6 @@
 import type { FileHandle } from 'node:fs/promises';
 
+import { isInHole } from './hole-map.js';
 import { BLOCK_BYTES, type Extent } from '../tracking/extents.js';
 import type { TrackedMoment } from '../tracking/change-tracking.js';
 
@@ -7,13 +8,22 @@ import type { TrackedMoment } from '../tracking/change-tracking.js';
 export class DiskSnapshot {
   private readonly kept = new Map<number, Buffer>();
 
-  /** @param source open for as long as the snapshot lives. */
+  /**
+   * @param source open for as long as the snapshot lives.
+   * @param holes of the file at that moment.
+   */
   constructor(
     readonly sizeBytes: number,
     readonly moment: TrackedMoment,
     private readonly source: FileHandle,
+    private readonly holes: readonly Extent[],
     private readonly whenReleased: (snapshot: DiskSnapshot) => Promise<void>,
   ) {}
+
+  /** Whether the disk is known to have been zero there, without a look at its bytes. */
+  isHole(extent: Extent): boolean {
+    return isInHole(this.holes, extent);
+  }
 
   /** Fills `into` with the bytes from `offset`. */
   async read(into: Buffer, offset: number): Promise<void> {

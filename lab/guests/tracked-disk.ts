@@ -4,6 +4,7 @@ import { ChangeTracking, type TrackingState } from '../tracking/change-tracking.
 import type { Extent } from '../tracking/extents.js';
 import { differences } from './differences.js';
 import { DiskSnapshot } from './disk-snapshot.js';
+import { holesOf } from './hole-map.js';
 import { runProgram } from './program.js';
 
 /** Where a disk of a VM lies. */
@@ -13,6 +14,9 @@ export interface DiskPlace {
   readonly file: string;
   readonly manifestFile: string;
 }
+
+/** What `stat` counts a file's room in. */
+const STAT_BLOCK_BYTES = 512;
 
 /**
  * A disk of a VM: the guest writes to it, and what it writes is tracked (`<file>.ctk`). Whatever is asked for happens
@@ -52,8 +56,10 @@ export class TrackedDisk implements DiskPlace {
   snapshot(): Promise<DiskSnapshot> {
     return this.inTurn(async () => {
       const source = await open(this.file, 'r');
+      const { blocks } = await source.stat();
+      const holes = blocks * STAT_BLOCK_BYTES < this.size ? await holesOf(this.file) : [];
       const moment = await this.tracking.snapshot(this.size);
-      const snapshot = new DiskSnapshot(this.size, moment, source, async (released) => {
+      const snapshot = new DiskSnapshot(this.size, moment, source, holes, async (released) => {
         if (this.snapshots.delete(released)) await source.close();
       });
       this.snapshots.add(snapshot);

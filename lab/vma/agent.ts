@@ -94,7 +94,8 @@ export class Agent {
   /** What was read of a disk, in lines of JSON. */
   hashes(jobId: string, deviceKey: string): string {
     const disk = this.known(jobId).disks.find(({ ordered }) => String(ordered.disk.deviceKey) === deviceKey);
-    if (disk?.complete !== true || !this.offersHashes) {
+    const wasHashed = disk !== undefined && (disk.hashes.length > 0 || disk.totalBytes === 0);
+    if (disk?.complete !== true || !wasHashed || !this.offersHashes) {
       throw new Refusal(404, `no hashes of disk ${deviceKey} of job ${jobId}`);
     }
     const wrong = this.misbehaviour.settings.wrong_hashes === true;

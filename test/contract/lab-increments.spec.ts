@@ -7,6 +7,8 @@ import { run } from '../kit/disk-world.js';
 import { KIB64, LabCopies, MIB } from '../kit/lab-copies.js';
 import { seededRandom } from '../kit/seeded-random.js';
 
+const LARGE = 40 * MIB;
+
 interface HashLine {
   readonly offset?: number;
   readonly length?: number;
@@ -70,14 +72,17 @@ describe('increments of the lab', () => {
   });
 
   it('hold the disk as it was when the backup began, whatever the guest writes meanwhile', async () => {
+    // Large enough for the end not to be read yet while the copy stands still at its beginning.
+    await copies.guest().resize(LARGE);
+    await copies.guest().write(LARGE - 2 * MIB, bytes(2 * MIB, 1));
     copies.lab.misbehave({ hang_at_byte: 256 * 1024 });
     const image = await copies.image();
     await copies.begin('slow', [{ image }]);
     const before = await copies.now('before');
-    await copies.guest().write(MIB, bytes(MIB));
+    await copies.guest().write(LARGE - MIB, bytes(MIB));
     await copies.guest().discard(0, 512 * 1024);
-    await copies.guest().resize(MIB + 100);
-    await copies.guest().resize(3 * MIB);
+    await copies.guest().resize(LARGE - 2 * MIB + 100);
+    await copies.guest().resize(LARGE + MIB);
     copies.lab.misbehave({});
     const [slow] = (await copies.whenOver('slow')).disk_progresses;
     await image.end();
@@ -85,6 +90,19 @@ describe('increments of the lab', () => {
     const next = await copies.image(undefined, image.file);
     await copies.backUp('next', { image: next, base: slow?.change_id ?? '' });
     expect(copies.holds(next, await copies.now('after'))).toBe(true);
+  });
+
+  it('hold what was a hole when the backup began as zeros', async () => {
+    await copies.guest().resize(LARGE);
+    copies.lab.misbehave({ hang_at_byte: 0 });
+    const image = await copies.image();
+    await copies.begin('slow', [{ image }]);
+    const before = await copies.now('before');
+    await copies.guest().write(LARGE - 6 * MIB, bytes(6 * MIB));
+    copies.lab.misbehave({});
+    await copies.whenOver('slow');
+    await image.end();
+    expect(copies.holds(image, before)).toBe(true);
   });
 
   it('are still possible after the lab was ended and begun again', async () => {

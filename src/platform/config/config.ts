@@ -14,7 +14,7 @@ const environment = z.object({
     .regex(/^[0-9a-f]{64}$/i, '64 hexadecimal digits')
     .optional(),
   OMA_VMA_URL: z.url().default('http://127.0.0.1:9081'),
-  OMA_VMA_TOKEN: z.string().min(32, 'at least 32 characters').optional(),
+  OMA_VMA_TOKEN: z.string().min(24, 'at least 24 characters').optional(),
   OMA_AGENTS_FILE: z.string().min(1).optional(),
   OMA_AGENT_AWAY_SECONDS: z.coerce.number().positive().default(30),
   OMA_AGENT_STALLED_SECONDS: z.coerce.number().positive().default(120),

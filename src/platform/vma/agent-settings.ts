@@ -18,7 +18,7 @@ const file = z
     z.strictObject({
       name,
       url: z.url().transform((url) => url.replace(/\/+$/, '')),
-      token: z.string().min(32, 'at least 32 characters'),
+      token: z.string().min(24, 'at least 24 characters'),
       vcenter_hosts: z.array(z.string().min(1)).default([]),
     }),
   )

@@ -4,7 +4,7 @@ import { ChainWorld } from './chains/chain-world.js';
 import { type Operation, operationsOf } from './chains/operations.js';
 import { soakSettings, tell } from './settings.js';
 
-const SAMPLE = 8;
+const SAMPLE = 6;
 const MINUTES = 120;
 const TELL_EVERY = 50;
 

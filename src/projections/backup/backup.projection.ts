@@ -1,5 +1,6 @@
 import type { BackupEvent } from '#domain/backup/backup';
 import { type BackupPlan, type DiskProof, layersOf, type PlannedDisk } from '#domain/backup/backup-plan';
+import { type EarlierPlan, planOfToday, proofOfToday } from '#domain/backup/earlier-shapes';
 import type { DiskMode, WhyFull } from '#domain/backup/disk-mode';
 import type { VmHeld } from '#domain/hold/vm-hold';
 import type { Finding, VerificationCompleted } from '#domain/verification/verification';
@@ -101,13 +102,18 @@ type Handled = VmHeld | BackupEvent | VerificationCompleted;
 
 function evolve(row: BackupRecord | null, stored: StoredEvent, event: Handled): BackupRecord | null {
   const at = stored.recordedAt.toISOString();
-  if (event.type === 'VmHeld') return pending(event.data.plan as unknown as BackupPlan, at);
+  if (event.type === 'VmHeld') return pending(planOfToday(event.data.plan as unknown as EarlierPlan), at);
   if (row === null) return null;
   switch (event.type) {
     case 'BackupStarted':
       return { ...row, status: 'running', started_at: at };
     case 'BackupCompleted':
-      return { ...row, status: 'completed', completed_at: at, disks: proven(row.disks, event.data.disks) };
+      return {
+        ...row,
+        status: 'completed',
+        completed_at: at,
+        disks: proven(row.disks, event.data.disks.map(proofOfToday)),
+      };
     case 'BackupFailed':
     case 'BackupCancelled': {
       const status = event.type === 'BackupFailed' ? 'failed' : 'cancelled';

@@ -1,5 +1,6 @@
 import type { BackupCommand } from '#domain/backup/backup';
 import type { BackupPlan } from '#domain/backup/backup-plan';
+import { type EarlierPlan, planOfToday } from '#domain/backup/earlier-shapes';
 import type { VmHeld } from '#domain/hold/vm-hold';
 import type { EffectRequest } from '#domain/kernel/saga';
 import { type Ending, type Results, sequence } from '#domain/kernel/sequence';
@@ -26,7 +27,8 @@ export const takeBackupSaga = sequence<BackupPlan>({
     if (event.type === 'BackupCancelRequested') return { id: (event.data as { jobId: string }).jobId, starts: false };
     return { id: (event.data as VmHeld['data']).jobId, starts: true };
   },
-  start: (type, data) => (type === 'VmHeld' ? ((data as VmHeld['data']).plan as unknown as BackupPlan) : null),
+  start: (type, data) =>
+    type === 'VmHeld' ? planOfToday((data as VmHeld['data']).plan as unknown as EarlierPlan) : null,
   stop: (type) =>
     type === 'BackupCancelRequested' ? { code: 'cancelled', message: 'somebody asked to cancel it' } : null,
   groups: (plan, results) => [

@@ -8,6 +8,8 @@ export interface DemoReport {
   readonly steps: readonly StepReport[];
   readonly disks: readonly { readonly disk_id: number; readonly device_key: number; readonly size_bytes: number }[];
   readonly files: readonly FileReport[];
+  /** Restore points of the mounted disk, oldest first, compared bit by bit with what the guest held then. */
+  readonly points: readonly PointReport[];
   readonly files_equal: boolean;
   readonly left_behind: readonly string[];
 }
@@ -26,4 +28,10 @@ export interface FileReport {
   readonly size_bytes: number;
   readonly source_sha256: string;
   readonly restored_sha256: string;
+}
+
+export interface PointReport {
+  readonly backup_id: string;
+  readonly mode: string;
+  readonly identical: boolean;
 }

@@ -68,6 +68,10 @@ export class Stage {
     return this.lab.ready as unknown as LabFacts;
   }
 
+  get labUrl(): string {
+    return String(this.lab.ready['url']);
+  }
+
   get omaUrl(): string {
     return String(this.oma.ready['url']);
   }

@@ -2,8 +2,10 @@ import { createHash } from 'node:crypto';
 
 import type { ManifestFile } from '../guests/manifest.js';
 import type { Api } from './api.js';
-import type { FileReport, StepReport } from './report.js';
+import { chainOf, compareWithTruth, type DemoDisk, DemoGuest } from './chain.js';
+import type { FileReport, PointReport, StepReport } from './report.js';
 import type { Screen } from './screen.js';
+import { encodePath, gib, printable } from './words.js';
 import { type AuditRow, countEvents, trailLines } from './trail.js';
 
 export interface Cast {
@@ -18,6 +20,10 @@ export interface Cast {
   };
   readonly vmName: string;
   readonly repositoryPath: string;
+  /** The disk that is mounted and changed. */
+  readonly disk: DemoDisk;
+  /** Where what its guest held is kept. */
+  readonly truthFolder: string;
   /** Files of the first partition of the disk that is mounted. */
   readonly files: readonly ManifestFile[];
 }
@@ -30,7 +36,13 @@ interface Job {
 
 interface Backup {
   readonly backup_id: string;
-  readonly disks: readonly { readonly disk_id: number; readonly device_key: number; readonly size_bytes: number }[];
+  readonly disks: readonly {
+    readonly disk_id: number;
+    readonly device_key: number;
+    readonly size_bytes: number;
+    readonly bytes_transferred: number;
+    readonly mode: string;
+  }[];
 }
 
 const POLL_MS = 150;
@@ -41,9 +53,14 @@ export class Story {
   readonly ids: Record<string, string | number> = {};
   readonly files: FileReport[] = [];
   disks: Backup['disks'] = [];
+  readonly points: PointReport[] = [];
+  private readonly guest: DemoGuest;
+  private readonly truths: string[] = [];
   private trail: readonly AuditRow[] = [];
 
-  constructor(private readonly cast: Cast) {}
+  constructor(private readonly cast: Cast) {
+    this.guest = new DemoGuest(cast.disk, cast.truthFolder);
+  }
 
   async tell(): Promise<void> {
     await this.step('sign in', () => this.signIn());
@@ -55,8 +72,11 @@ export class Story {
     await this.step('list a folder', () => this.list());
     await this.step('download and compare', () => this.compare());
     await this.step('unmount', () => this.unmount());
-    this.cast.screen.say('the audit trail: who did what, when, and what led to it');
-    this.cast.screen.show(trailLines(this.trail));
+    await this.step('the guest changes files', () => this.changeFiles());
+    await this.step('back up what changed', () => this.takeIncrement());
+    await this.step('show the chain', () => this.showChain());
+    await this.step('compare oldest and newest', () => this.comparePoints());
+    this.cast.screen.show(['the audit trail: who did what, when, and what led to it', ...trailLines(this.trail)]);
   }
 
   private async step(name: string, work: () => Promise<string>): Promise<void> {
@@ -134,6 +154,7 @@ export class Story {
 
   private async takeBackup(): Promise<string> {
     const { api, screen, vmName } = this.cast;
+    this.truths.push(await this.guest.keep('oldest'));
     const started = await api.post<Backup>('/backup/start', {
       vm_name: vmName,
       backup_type: 'full',
@@ -209,27 +230,49 @@ export class Story {
     return `downloaded ${files.length} files, ${(bytes / 1024 ** 2).toFixed(1)} MiB; every byte equals the source`;
   }
 
+  private async changeFiles(): Promise<string> {
+    const write = { '/added-by-the-guest.txt': `written at ${new Date().toISOString()}\n` };
+    await this.guest.changeFiles(write, []);
+    this.truths.push(await this.guest.keep('newest'));
+    return 'the guest wrote a file';
+  }
+
+  private async takeIncrement(): Promise<string> {
+    const { api, screen, vmName } = this.cast;
+    const started = await api.post<Backup>('/backup/start', {
+      vm_name: vmName,
+      backup_type: 'auto',
+      repository_id: this.ids['repository_id'],
+    });
+    this.ids['incremental_backup_id'] = started.backup_id;
+    await this.finished(started.backup_id, (job) => {
+      screen.bar('copying', (job.progress_percent ?? 0) / 100);
+    });
+    const backup = await api.get<Backup>(`/backup/${started.backup_id}`);
+    const bytes = backup.disks.reduce((sum, disk) => sum + disk.bytes_transferred, 0);
+    const modes = backup.disks.map(({ mode }) => mode).join(', ');
+    return `backed up ${(bytes / 1024).toFixed(0)} KiB that had changed (${modes})`;
+  }
+
+  private async showChain(): Promise<string> {
+    const { api, screen, disk } = this.cast;
+    const { layers, lines } = await chainOf(api, String(this.ids['context_id']), disk.diskId);
+    screen.show(lines);
+    return `the chain of disk ${disk.diskId} has ${layers.length} layers`;
+  }
+
+  private async comparePoints(): Promise<string> {
+    const { api, disk, repositoryPath } = this.cast;
+    const { layers } = await chainOf(api, String(this.ids['context_id']), disk.diskId);
+    for (const [index, layer] of layers.entries()) {
+      this.points.push(await compareWithTruth(repositoryPath, layer, this.truths[index] ?? ''));
+    }
+    if (!this.points.every(({ identical }) => identical)) throw new Error('a point differs from what the guest held');
+    return `${this.points.length} points, read with qemu-img alone, are bit by bit what the guest held then`;
+  }
+
   private async unmount(): Promise<string> {
     await this.cast.api.delete(`/restore/${this.ids['mount_id'] ?? ''}`);
     return 'unmounted';
   }
-}
-
-function gib(bytes: number): string {
-  return (bytes / 1024 ** 3).toFixed(2);
-}
-
-/** Percent-encodes the bytes of a path; a name of a guest needn't be text. */
-function encodePath(path: Buffer): string {
-  return [...path]
-    .map((byte) => {
-      const character = String.fromCharCode(byte);
-      return /[A-Za-z0-9/._~-]/.test(character) ? character : `%${byte.toString(16).padStart(2, '0').toUpperCase()}`;
-    })
-    .join('');
-}
-
-/** Names of guests may hold anything, also control characters that a terminal would obey. */
-function printable(name: string): string {
-  return name.replaceAll(/\p{C}/gu, '?');
 }

@@ -20,16 +20,19 @@ function say(line: string): void {
 }
 
 async function run(): Promise<void> {
-  const config = Config.from(process.env);
-  const logger = pinoLogger(config.logLevel);
+  const settings = Config.from(process.env);
+  const logger = pinoLogger(settings.logLevel);
   const lab = flags.lab
-    ? await startLab({ dir: `${config.dataDir}/lab`, port: Number(new URL(config.vmaUrl).port) })
+    ? await startLab({ dir: `${settings.dataDir}/lab`, port: Number(new URL(settings.vmaUrl).port) })
     : null;
+  // The lab's agent proves itself with the token that it made at its first start.
+  const config = lab === null ? settings : Config.from({ ...process.env, OMA_VMA_TOKEN: lab.agentToken });
   const isTerminal = process.stdout.isTTY;
   const oma = await Oma.start({ config, logger, say, isTerminal, swagger: true }).catch(async (error: unknown) => {
     await lab?.stop();
     throw error;
   });
+  lab?.connect(oma.url);
   if (flags['ready-line']) say(JSON.stringify({ ready: true, url: oma.url }));
   else greet(oma.url, lab);
   await stopSignal();

@@ -21,7 +21,7 @@ export interface BackupResponse {
   /** The whole disks, or of increments what had changed; what isn't known yet counts as a whole disk. */
   bytes_to_copy: number;
   progress_percent: number;
-  /** Bytes per second, despite the name; the moving average that docs/operations describes. */
+  /** Bytes per second, despite the name; a moving average over some 15 seconds. */
   transfer_speed_bps: number | null;
   eta_seconds: number | null;
   last_telemetry_at?: string;

@@ -142,6 +142,11 @@ describe('what agents report', () => {
     expect((await ask('vm_name=nobody')).status).toBe(404);
     expect((await ask('disk_id=0')).status).toBe(400);
     expect((await ask('vm_name=told&disk_id=x')).status).toBe(400);
+    const named = `job_id=backup-${jobId}-disk0`;
+    expect((await ask(`vm_name=told&disk_id=0&${named}`)).body).toMatchObject({ backup_job_id: jobId });
+    expect((await ask(`vm_name=told&disk_id=1&${named}`)).status).toBe(404);
+    expect((await ask(`vm_name=twin-a&disk_id=0&${named}`)).status).toBe(404);
+    expect((await ask(`vm_name=told&disk_id=0&job_id=${UNKNOWN}`)).status).toBe(404);
 
     lab.misbehave({});
     expect(await endOf(oma.api, jobId)).toMatchObject({ status: 'completed' });
@@ -157,6 +162,7 @@ describe('what agents report', () => {
         backup_job_id: next,
       });
     });
+    expect((await ask(`vm_name=told&disk_id=0&job_id=${jobId}`)).status).toBe(409);
     await endOf(oma.api, next);
   });
 });

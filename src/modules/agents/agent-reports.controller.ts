@@ -47,7 +47,11 @@ export class AgentReportsController {
     summary: "The base of one disk of the VM's open job; empty when everything is to be copied",
     access: 'agent',
     answers: { status: 200, about: 'vm_name, disk_id, change_id, backup_job_id, message' },
-    refusals: { 400: 'malformed-request', 404: 'unknown-vm, disk-not-in-job', 409: 'ambiguous-vm-name' },
+    refusals: {
+      400: 'malformed-request',
+      404: 'unknown-vm, unknown-backup, disk-not-in-job',
+      409: 'ambiguous-vm-name, job-is-over',
+    },
   })
   async changeId(@Query() query: GetChangeIdRequest, @Asking() context: CommandContext): Promise<BaseChangeId> {
     return this.queries.execute(new GetChangeId(query, context.actor.id));

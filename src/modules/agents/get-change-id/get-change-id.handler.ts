@@ -53,13 +53,13 @@ export class GetChangeIdHandler implements IQueryHandler<GetChangeId> {
     return { ...about, change_id: changeId, backup_job_id: plan.jobId, message: 'what changed since is to be copied' };
   }
 
-  private async planOf({ vm_name: ref, job_id: said }: GetChangeIdRequest, agent: string): Promise<BackupPlan | null> {
-    if (said !== undefined) {
-      const { jobId } = readAgentJobId(said);
-      const plan = await this.jobs.of(agent, jobId).catch(() => null);
-      if (plan !== null && [plan.vmName, plan.contextId].includes(ref)) return plan;
-    }
-    const vm = await this.directory.resolve(ref);
-    return this.jobs.ofVm(agent, vm.contextId);
+  /** An agent that names its job is answered out of that one, or refused: never out of another that came after it. */
+  private async planOf(request: GetChangeIdRequest, agent: string): Promise<BackupPlan | null> {
+    const { vm_name: ref, job_id: said, disk_id: wanted } = request;
+    if (said === undefined) return this.jobs.ofVm(agent, (await this.directory.resolve(ref)).contextId);
+    const { jobId, diskId } = readAgentJobId(said);
+    const plan = await this.jobs.of(agent, jobId);
+    if (![plan.vmName, plan.contextId].includes(ref) || (diskId ?? wanted) !== wanted) throw new DiskNotInJob(jobId);
+    return plan;
   }
 }

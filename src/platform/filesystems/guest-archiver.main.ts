@@ -3,6 +3,7 @@
  * killed. It gets the mount point as `--root=` and the request on standard input. It writes a line about the folder, then the
  * archive, and ends with 0 only when the archive is whole.
  */
+import { isUtf8 } from 'node:buffer';
 import { closeSync, createReadStream, fstatSync, readdirSync, readFileSync, type Stats } from 'node:fs';
 import { Readable } from 'node:stream';
 
@@ -71,7 +72,7 @@ class Archiver {
     if (found === null) return;
     const facts = factsOf(path, found.stats);
     if (found.is === 'folder') await this.folder(found.fd, path, shown);
-    else if (found.is === 'link') await this.writer.link(facts, archiveTarget(found.target));
+    else if (found.is === 'link') await this.writer.link(facts, found.target);
     else await this.writer.file(facts, found.stats.size, contentOf(found.fd, found.stats.size));
   }
 
@@ -79,7 +80,7 @@ class Archiver {
   private opened(folder: number, name: Buffer, shown: string) {
     try {
       const stats = look(folder, name);
-      if (stats.isSymbolicLink()) return { is: 'link' as const, stats, target: linkTarget(folder, name) };
+      if (stats.isSymbolicLink()) return { is: 'link' as const, stats, target: textTarget(linkTarget(folder, name)) };
       if (stats.isDirectory()) return { is: 'folder' as const, stats, fd: openFolder(folder, name, stats, this.root) };
       if (!stats.isFile()) throw new Refused('refused', `it is a ${typeOf(stats)}`);
       const fd = openSame(folder, name, stats, this.root);
@@ -114,8 +115,9 @@ function factsOf(path: string, { mode, uid, gid, mtimeMs }: Stats): EntryFacts {
   return { path, mode, uid, gid, mtime: new Date(Math.max(0, mtimeMs)) };
 }
 
-/** Kept as it is where it is text. */
-function archiveTarget(target: Buffer): string {
+/** Neither format has room for a target that isn't text, and a changed one would lead elsewhere. */
+function textTarget(target: Buffer): string {
+  if (!isUtf8(target)) throw new Refused('refused', "it is a link whose target isn't text");
   return target.toString();
 }
 

@@ -104,12 +104,13 @@ async function hashWindow(
   window: Window,
   compare: { readonly isFull: boolean } | null,
 ): Promise<readonly ManifestPiece[]> {
-  const hashes = await Promise.all(
-    window.pieces.map(async ({ offset, length, stretches }) => {
-      const sha256 = stretches === null ? null : await image.workers.hash(image.fd, stretches).catch(atPlace(offset));
-      return { offset, length, sha256 };
-    }),
-  );
+  const work = window.pieces.map(async ({ offset, length, stretches }) => {
+    const sha256 = stretches === null ? null : await image.workers.hash(image.fd, stretches).catch(atPlace(offset));
+    return { offset, length, sha256 };
+  });
+  // The file is closed when this rejects: then no thread may still read from it.
+  await Promise.allSettled(work);
+  const hashes = await Promise.all(work);
   if (compare !== null) await compareWindow(window, hashes, image, compare.isFull);
   return hashes;
 }

@@ -1,11 +1,11 @@
-import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
 import { createInterface } from 'node:readline';
-import { pipeline } from 'node:stream/promises';
+import type { Readable } from 'node:stream';
 
 import type { LayerDamage } from '#domain/verification/verification';
 import type { ProcessRunner } from '#platform/processes/process-runner.port';
+import { sha256OfFile } from '#platform/repositories/file-hash';
 
 import {
   type ManifestHeader,
@@ -54,12 +54,13 @@ export class ContentVerifier {
   }
 
   private async compare({ file, manifestFile, manifestSha256, header, signal }: VerificationOrder): Promise<void> {
-    if ((await fileHash(manifestFile)) !== manifestSha256)
+    if ((await sha256OfFile(manifestFile)) !== manifestSha256)
       throw nowhere('the manifest is not the one that was recorded');
     const image = await open(file, 'r');
+    const manifest = createReadStream(manifestFile);
+    const underWay: Promise<void>[] = [];
     try {
-      const expected = await manifestOf(manifestFile, header);
-      const underWay: Promise<void>[] = [];
+      const expected = await manifestOf(manifest, header);
       for await (const piece of ownContent(this.runner, file, signal)) {
         const { value } = await expected.next();
         const work = this.comparePiece(image, piece, sameShape(piece, value));
@@ -71,6 +72,9 @@ export class ContentVerifier {
       const { value: missing } = await expected.next();
       if (missing !== undefined) throw at(missing, 'the image lacks what its manifest lists');
     } finally {
+      // Damage ends the reading early; no thread may still read from a file that is closed.
+      await Promise.allSettled(underWay);
+      manifest.destroy();
       await image.close();
     }
   }
@@ -86,8 +90,8 @@ export class ContentVerifier {
   }
 }
 
-async function manifestOf(file: string, header: ManifestHeader): Promise<AsyncGenerator<ManifestPiece, undefined>> {
-  const lines = createInterface({ input: createReadStream(file), crlfDelay: Infinity })[Symbol.asyncIterator]();
+async function manifestOf(input: Readable, header: ManifestHeader): Promise<AsyncGenerator<ManifestPiece, undefined>> {
+  const lines = createInterface({ input, crlfDelay: Infinity })[Symbol.asyncIterator]();
   const first = await lines.next();
   const found = readHeader(first.done === true ? '' : first.value);
   if (JSON.stringify(found) !== JSON.stringify(header)) throw nowhere('the manifest belongs to another image');
@@ -104,12 +108,6 @@ function sameShape(piece: OwnPiece, expected: ManifestPiece | undefined): string
     expected?.offset === piece.offset && expected.length === piece.length && (expected.sha256 === null) === isZero;
   if (!fits) throw at(piece, 'the image holds something else here than its manifest lists');
   return expected.sha256;
-}
-
-async function fileHash(file: string): Promise<string> {
-  const hash = createHash('sha256');
-  await pipeline(createReadStream(file), hash);
-  return hash.digest('hex');
 }
 
 function at({ offset, length }: { readonly offset: number; readonly length: number }, reason: string): Damaged {

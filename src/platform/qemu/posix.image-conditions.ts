@@ -1,8 +1,5 @@
-import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
-import { pipeline } from 'node:stream/promises';
-
 import type { ImageCondition } from '#domain/backup/disk-mode';
+import { sha256OfFile } from '#platform/repositories/file-hash';
 import { pathBeneath, PathLeavesRoot } from '#platform/repositories/path-beneath';
 
 import { ImageConditions } from './image-conditions.port.js';
@@ -18,17 +15,13 @@ export class PosixImageConditions extends ImageConditions {
       const { header } = await openImage({ root, image, layers: layers.slice(0, -1) });
       if (header.dirty || header.corrupt) return 'unreadable';
       if (manifestSha256 === null) return 'intact';
-      return (await hashOf(await pathBeneath(root, `${image}.manifest`))) === manifestSha256 ? 'intact' : 'altered';
+      return (await sha256OfFile(await pathBeneath(root, `${image}.manifest`))) === manifestSha256
+        ? 'intact'
+        : 'altered';
     } catch (error) {
       return conditionIn(error);
     }
   }
-}
-
-async function hashOf(file: string): Promise<string> {
-  const hash = createHash('sha256');
-  await pipeline(createReadStream(file), hash);
-  return hash.digest('hex');
 }
 
 function conditionIn(error: unknown): ImageCondition {

@@ -37,12 +37,14 @@ export const FOUR: readonly BenchGuest[] = ['four-1', 'four-2', 'four-3', 'four-
 const SMALL_FILES = 1000;
 const SMALL_FILE_BYTES = 4000;
 
-/** With a folder of large and of many small files, to be taken away as an archive. */
+/** With a folder of large and of many small files, to be taken away as an archive, and another a quarter as large. */
 export const FOLDER: BenchGuest = {
   name: 'folder',
   sizeMib: 256,
   plant: (tree, scale) => {
     plantData(tree, 96 * scale);
+    tree.folder('quarter');
+    tree.file('quarter/one', seededBytes('quarter', 24 * scale * MIB));
     tree.folder('data/small');
     for (let index = 0; index < SMALL_FILES * scale; index++) {
       tree.file(`data/small/${index}.txt`, seededBytes(`small ${index}`, SMALL_FILE_BYTES / 2).toString('hex'));

@@ -20,11 +20,13 @@ export interface EntryFacts {
 
 /** Writes one archive, entry by entry: each resolves when its bytes are on their way, so nothing piles up. */
 export interface ArchiveWriter {
+  /** Resolves when the archive is out whole; rejects when it can't be any more, and then no entry need ever resolve. */
+  readonly written: Promise<void>;
   folder(facts: EntryFacts): Promise<void>;
   link(facts: EntryFacts, target: string): Promise<void>;
   /** Rejects when the content isn't exactly `sizeBytes` long. */
-  file(facts: EntryFacts, sizeBytes: number, content: Readable): Promise<void>;
-  end(): Promise<void>;
+  file(facts: EntryFacts, sizeBytes: number, pieces: Iterable<Buffer>): Promise<void>;
+  end(): void;
 }
 
 export function archiveWriter(format: ArchiveFormat, to: Writable): ArchiveWriter {
@@ -36,17 +38,17 @@ type TarHeader = Partial<Header> & { name: string };
 /** What gzip itself does when it isn't told otherwise. */
 const LEVEL = 6;
 const CHUNK_BYTES = 256 * 1024;
+/** Read while the compressor is busy. */
+const AHEAD_BYTES = 2 * 1024 * 1024;
 /** Beyond this the number doesn't fit into the old header and goes into an extended one (pax). */
 const MAX_OLD_ID = 0o7777777;
 
 class TarWriter implements ArchiveWriter {
-  private readonly tar = pack();
-  private readonly written: Promise<void>;
+  readonly written: Promise<void>;
+  private readonly tar = pack({ highWaterMark: AHEAD_BYTES });
 
   constructor(to: Writable) {
     this.written = pipeline(this.tar, createGzip({ level: LEVEL, chunkSize: CHUNK_BYTES }), to);
-    // Told where somebody waits for it: at the end, or by the entry that can't go on.
-    this.written.catch(() => undefined);
   }
 
   async folder(facts: EntryFacts): Promise<void> {
@@ -57,26 +59,23 @@ class TarWriter implements ArchiveWriter {
     await this.entry({ ...headersOf(facts), type: 'symlink', linkname: target, size: 0 });
   }
 
-  async file(facts: EntryFacts, sizeBytes: number, content: Readable): Promise<void> {
-    const entry = this.tar.entry({ ...headersOf(facts), type: 'file', size: sizeBytes });
-    await Promise.race([pipeline(content, entry), this.broken()]);
+  async file(facts: EntryFacts, sizeBytes: number, pieces: Iterable<Buffer>): Promise<void> {
+    await this.entry({ ...headersOf(facts), type: 'file', size: sizeBytes }, pieces);
   }
 
-  async end(): Promise<void> {
+  end(): void {
     this.tar.finalize();
-    await this.written;
   }
 
-  private async entry(headers: TarHeader): Promise<void> {
+  /** Most files are one piece, and a stream for each of them would cost more than to compress it. */
+  private async entry(headers: TarHeader, pieces: Iterable<Buffer> = []): Promise<void> {
     const entry = this.tar.entry(headers);
+    const done = finished(entry);
+    for (const piece of pieces) {
+      if (!entry.write(piece)) await Promise.race([once(entry, 'drain'), done]);
+    }
     entry.end(null);
-    await Promise.race([finished(entry), this.broken()]);
-  }
-
-  /** Never resolves: only the failure of the whole matters here. */
-  private async broken(): Promise<never> {
-    await this.written;
-    throw new Error('the archive ended before its entries');
+    await done;
   }
 }
 
@@ -94,12 +93,11 @@ const LARGE_BYTES = 0xf0000000;
 const LINK_MODE = 0o120777;
 
 class ZipWriter implements ArchiveWriter {
+  readonly written: Promise<void>;
   private readonly zip = new ZipFile();
-  private readonly written: Promise<void>;
 
   constructor(to: Writable) {
     this.written = pipeline(this.zip.outputStream as Readable, to);
-    this.written.catch(() => undefined);
     this.zip.on('error', (error: Error) => (this.zip.outputStream as Readable).destroy(error));
   }
 
@@ -118,28 +116,22 @@ class ZipWriter implements ArchiveWriter {
     );
   }
 
-  async file({ path, mode, mtime }: EntryFacts, sizeBytes: number, content: Readable): Promise<void> {
+  async file({ path, mode, mtime }: EntryFacts, sizeBytes: number, pieces: Iterable<Buffer>): Promise<void> {
     const forceZip64Format = sizeBytes >= LARGE_BYTES;
     const options = { mode: mode & 0xffff, mtime: zipTime(mtime), forceZip64Format, compressionLevel: LEVEL };
-    await this.add(path, options, sizeBytes, content);
+    await this.add(path, options, sizeBytes, Readable.from(pieces, { objectMode: false }));
   }
 
-  async end(): Promise<void> {
+  end(): void {
     this.zip.end();
-    await this.written;
   }
 
   private async add(path: string, options: object, sizeBytes: number, content: Readable): Promise<void> {
     this.zip.addReadStreamLazy(path, { ...options, size: sizeBytes }, (take) => {
       take(null, content);
     });
-    await Promise.race([once(content, 'close'), this.broken()]);
+    await once(content, 'close');
     if (content.errored !== null) throw content.errored;
-  }
-
-  private async broken(): Promise<never> {
-    await this.written;
-    throw new Error('the archive ended before its entries');
   }
 }
 

@@ -4,8 +4,7 @@
  * archive, and ends with 0 only when the archive is whole.
  */
 import { isUtf8 } from 'node:buffer';
-import { closeSync, createReadStream, fstatSync, readdirSync, readFileSync, type Stats } from 'node:fs';
-import { Readable } from 'node:stream';
+import { closeSync, fstatSync, readdirSync, readFileSync, readSync, type Stats } from 'node:fs';
 
 import type { ArchiveFormat } from './archive-format.js';
 import { archiveName, isKept, printableName } from './archive-names.js';
@@ -13,7 +12,7 @@ import { archiveWriter, type ArchiveWriter, type EntryFacts } from './archive-wr
 import { codeOf, enter, linkTarget, look, openFolder, openRoot, openSame, Refused, typeOf } from './guest-tree.js';
 
 const ROOT = '--root=';
-const CHUNK_BYTES = 256 * 1024;
+const PIECE_BYTES = 512 * 1024;
 /** Beside the archive's only folder, so no entry of the guest can have this name. */
 const TRAILER = 'oma-not-included.txt';
 
@@ -53,9 +52,9 @@ class Archiver {
     if (this.notes.length > 0) {
       const text = Buffer.from(`${this.notes.join('\n')}\n`);
       const facts = { path: TRAILER, mode: 0o100644, uid: 0, gid: 0, mtime: new Date() };
-      await this.writer.file(facts, text.length, Readable.from([text]));
+      await this.writer.file(facts, text.length, [text]);
     }
-    await this.writer.end();
+    this.writer.end();
   }
 
   private names(folder: number, shown: string): readonly Buffer[] {
@@ -93,22 +92,22 @@ class Archiver {
   }
 }
 
-/** Exactly so many bytes, holes as zeros; fewer are an error of the stream. */
-function contentOf(fd: number, sizeBytes: number): Readable {
-  if (sizeBytes === 0) {
+/**
+ * Exactly so many bytes in pieces, holes as zeros; closes the file at the end. Reading waits here and not in a thread: nothing
+ * else is to be done meanwhile, the compressor has threads of its own, and of a thousand small files each costs one call.
+ */
+function* contentOf(fd: number, sizeBytes: number): Generator<Buffer> {
+  try {
+    for (let left = sizeBytes; left > 0;) {
+      const piece = Buffer.allocUnsafeSlow(Math.min(left, PIECE_BYTES));
+      const bytes = readSync(fd, piece);
+      if (bytes === 0) throw new Error('a file ends before its size');
+      left -= bytes;
+      yield piece.subarray(0, bytes);
+    }
+  } finally {
     closeSync(fd);
-    return Readable.from([]);
   }
-  return Readable.from(exactly(fd, sizeBytes), { objectMode: false, highWaterMark: CHUNK_BYTES });
-}
-
-async function* exactly(fd: number, sizeBytes: number): AsyncGenerator<Buffer> {
-  let left = sizeBytes;
-  for await (const chunk of createReadStream('', { fd, start: 0, end: sizeBytes - 1, highWaterMark: CHUNK_BYTES })) {
-    left -= (chunk as Buffer).length;
-    yield chunk as Buffer;
-  }
-  if (left > 0) throw new Error('a file ends before its size');
 }
 
 function factsOf(path: string, { mode, uid, gid, mtimeMs }: Stats): EntryFacts {
@@ -121,15 +120,25 @@ function textTarget(target: Buffer): string {
   return target.toString();
 }
 
+function refuseWhatIsNoFolder(seen: Stats): void {
+  if (seen.isDirectory() || seen.isSymbolicLink()) return;
+  throw new Refused('refused', `only folders can be downloaded as archives, and this is a ${typeOf(seen)}`);
+}
+
 async function answer(rootPath: string, { format, components, name }: Request): Promise<void> {
   const opened = openRoot(rootPath);
   let { folder } = opened;
-  for (const component of components) folder = enter(folder, Buffer.from(component, 'base64'), opened.root);
+  const names = components.map((component) => Buffer.from(component, 'base64'));
+  for (const [index, name] of names.entries()) {
+    if (index === names.length - 1) refuseWhatIsNoFolder(look(folder, name));
+    folder = enter(folder, name, opened.root);
+  }
   process.stdout.write(`${JSON.stringify({ archive: format })}\n`);
-  const archiver = new Archiver(archiveWriter(format, process.stdout), opened.root);
+  const writer = archiveWriter(format, process.stdout);
+  const archiver = new Archiver(writer, opened.root);
   const path = archiveName(Buffer.from(name, 'base64'));
-  await archiver.folder(folder, path === TRAILER ? `folder-${path}` : path, path);
-  await archiver.end();
+  const walked = archiver.folder(folder, path === TRAILER ? `folder-${path}` : path, path).then(() => archiver.end());
+  await Promise.all([walked, writer.written]);
 }
 
 try {

@@ -2,7 +2,6 @@ import type { Readable } from 'node:stream';
 
 import { type IQueryHandler, Query, QueryHandler } from '@nestjs/cqrs';
 
-import { PathRefused } from '#domain/restore/mount.errors';
 import type { ArchiveFormat } from '#platform/filesystems/archive-format';
 import { GuestFiles } from '#platform/filesystems/guest-files.port';
 
@@ -38,9 +37,6 @@ export class DownloadDirectoryHandler implements IQueryHandler<DownloadDirectory
 
   async execute({ mountId, path, partition, format }: DownloadDirectory): Promise<ArchiveDownload> {
     const place = await this.partitions.of(mountId, partition);
-    const { type } = await this.guest.info(place, path);
-    if (type !== 'directory')
-      throw new PathRefused(`only folders can be downloaded as archives, and this is a ${type}`);
     const own = baseName(path);
     const name = own.length === 0 ? Buffer.from(`partition-${place.partition}`) : own;
     const stream = await this.guest.archive(place, path, format, name);

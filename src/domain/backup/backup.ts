@@ -1,5 +1,6 @@
 import type { Decider } from '../kernel/decider.js';
 import type { DomainEvent } from '../kernel/event.js';
+import { type JobEnd, jobEnd } from '../kernel/job-end.js';
 import {
   BackupIsOver,
   BackupNotUnderWay,
@@ -29,17 +30,7 @@ export type BackupCancelled = DomainEvent<'BackupCancelled', BackupEnd>;
 export type BackupEvent =
   BackupStarted | BackupCancelRequested | DiskReported | BackupCompleted | BackupFailed | BackupCancelled;
 
-type BackupEnd = {
-  readonly jobId: string;
-  readonly contextId: string;
-  /** The step at which it ended; null when it was between steps. */
-  readonly step: string | null;
-  readonly code: string;
-  readonly message: string;
-  readonly remedy: string | null;
-  /** Steps whose undoing failed: something of them may be left. */
-  readonly leftovers: readonly string[];
-};
+type BackupEnd = { readonly jobId: string; readonly contextId: string } & JobEnd;
 
 export type BackupCommand =
   | { readonly type: 'StartBackup'; readonly plan: BackupPlan }
@@ -152,6 +143,5 @@ function proven({ plan, reports }: Running, disks: readonly DiskProof[]): readon
 }
 
 function endOf(command: BackupEnd): BackupEnd {
-  const { jobId, contextId, step, code, message, remedy, leftovers } = command;
-  return { jobId, contextId, step, code, message, remedy, leftovers };
+  return { jobId: command.jobId, contextId: command.contextId, ...jobEnd(command) };
 }

@@ -1,5 +1,6 @@
 import type { Decider } from '../kernel/decider.js';
 import type { DomainEvent } from '../kernel/event.js';
+import { type JobEnd, jobEnd } from '../kernel/job-end.js';
 import { MountIsGone, NothingReadable } from './mount.errors.js';
 
 /** A restore point of one disk, opened for browsing. Stream: `mount-<mount id>`. */
@@ -39,14 +40,7 @@ export type MountedPartition = {
   | { readonly state: 'unreadable'; readonly reason: string }
 );
 
-type MountEnd = {
-  readonly mountId: string;
-  readonly step: string | null;
-  readonly code: string;
-  readonly message: string;
-  readonly remedy: string | null;
-  readonly leftovers: readonly string[];
-};
+type MountEnd = { readonly mountId: string } & JobEnd;
 
 export type MountCommand =
   | { readonly type: 'RequestMount'; readonly plan: MountPlan }
@@ -95,6 +89,5 @@ export const mount: Decider<MountState, MountCommand, MountEvent> = {
 };
 
 function endOf(command: MountEnd): MountEnd {
-  const { mountId, step, code, message, remedy, leftovers } = command;
-  return { mountId, step, code, message, remedy, leftovers };
+  return { mountId: command.mountId, ...jobEnd(command) };
 }

@@ -1,6 +1,7 @@
 import type { Decider } from '../kernel/decider.js';
 import { DomainError } from '../kernel/domain-error.js';
 import type { DomainEvent } from '../kernel/event.js';
+import { type JobEnd, jobEnd } from '../kernel/job-end.js';
 
 /** A restore point is read again and compared with its content manifests. Stream: `verification-<job id>`. */
 export type VerificationRequested = DomainEvent<'VerificationRequested', VerificationPlan>;
@@ -55,15 +56,7 @@ export type LayerDamage = {
   readonly lengthBytes: number | null;
 };
 
-type VerificationEnd = {
-  readonly jobId: string;
-  readonly backupId: string;
-  readonly step: string | null;
-  readonly code: string;
-  readonly message: string;
-  readonly remedy: string | null;
-  readonly leftovers: readonly string[];
-};
+type VerificationEnd = { readonly jobId: string; readonly backupId: string } & JobEnd;
 
 export type VerificationCommand =
   | { readonly type: 'RequestVerification'; readonly plan: VerificationPlan }
@@ -110,8 +103,7 @@ export const verification: Decider<VerificationState, VerificationCommand, Verif
 };
 
 function endOf(command: VerificationEnd): VerificationEnd {
-  const { jobId, backupId, step, code, message, remedy, leftovers } = command;
-  return { jobId, backupId, step, code, message, remedy, leftovers };
+  return { jobId: command.jobId, backupId: command.backupId, ...jobEnd(command) };
 }
 
 export class VerificationIsOver extends DomainError {

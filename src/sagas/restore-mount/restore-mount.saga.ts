@@ -1,3 +1,4 @@
+import { jobEndOf } from '#domain/kernel/job-end';
 import type { EffectRequest, RetryRule } from '#domain/kernel/saga';
 import { type Ending, type Results, sequence, type Step } from '#domain/kernel/sequence';
 import type { FoundPartition, RestoreEffects } from '#domain/restore/effects';
@@ -168,11 +169,7 @@ function endCommand(plan: MountPlan, ending: Ending): MountCommand {
   return {
     type: ending.outcome === 'failed' ? 'MarkFailed' : 'MarkClosed',
     mountId: plan.mountId,
-    step: ending.step,
-    code: ending.failure?.code ?? 'unknown',
-    message: ending.failure?.message ?? 'no reason was given',
-    remedy: ending.failure?.remedy ?? null,
-    leftovers: ending.leftovers,
+    ...jobEndOf(ending),
   };
 }
 

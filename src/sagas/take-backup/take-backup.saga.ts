@@ -2,6 +2,7 @@ import type { BackupCommand } from '#domain/backup/backup';
 import type { BackupPlan } from '#domain/backup/backup-plan';
 import { type EarlierPlan, planOfToday } from '#domain/backup/earlier-shapes';
 import type { VmHeld } from '#domain/hold/vm-hold';
+import { jobEndOf } from '#domain/kernel/job-end';
 import type { EffectRequest } from '#domain/kernel/saga';
 import { type Ending, type Results, sequence } from '#domain/kernel/sequence';
 
@@ -67,11 +68,7 @@ function endCommand(plan: BackupPlan, results: Results, ending: Ending): BackupC
     type: ending.outcome === 'failed' ? 'FailBackup' : 'CancelBackup',
     jobId,
     contextId,
-    step: ending.step,
-    code: ending.failure?.code ?? 'unknown',
-    message: ending.failure?.message ?? 'no reason was given',
-    remedy: ending.failure?.remedy ?? null,
-    leftovers: ending.leftovers,
+    ...jobEndOf(ending),
   };
 }
 

@@ -1,3 +1,4 @@
+import { jobEndOf } from '#domain/kernel/job-end';
 import type { EffectRequest } from '#domain/kernel/saga';
 import { type Ending, type Results, sequence, type Step } from '#domain/kernel/sequence';
 import type { VerificationEffects } from '#domain/verification/effects';
@@ -80,10 +81,6 @@ function endCommand(
     type: ending.outcome === 'failed' ? 'FailVerification' : 'CancelVerification',
     jobId,
     backupId,
-    step: ending.step,
-    code: ending.failure?.code ?? 'unknown',
-    message: ending.failure?.message ?? 'no reason was given',
-    remedy: ending.failure?.remedy ?? null,
-    leftovers: ending.leftovers,
+    ...jobEndOf(ending),
   };
 }

@@ -65,6 +65,18 @@ function says200(status: string, ...disks: readonly object[]): Reply {
   return json({ status, disk_progresses: disks });
 }
 
+/** A job that is done, by its own account, with a disk that isn't. */
+function failedDisk(status = 'failed') {
+  const one = (device_key: number, bytes: number, own: string) => ({
+    device_key,
+    bytes_transferred: bytes,
+    total_bytes: bytes,
+    status: own,
+    mode: 'full',
+  });
+  return { status: 'completed', disk_progresses: [one(2000, 1000, status), one(2001, 2000, 'Completed')] };
+}
+
 describe('effects on an agent', () => {
   let agent: ScriptedVma;
   let database: Database;
@@ -323,6 +335,23 @@ describe('effects on an agent', () => {
       expect(error).toMatchObject({ certainty: 'permanent', failure: { code: 'agent-forgot-job' } });
     });
 
+    it('is patient with an agent that does not know the job in its first seconds, but not for ever', async () => {
+      const whole = says200('completed', disk(2000, 1000), disk(2001, 2000));
+      agent.on(PROGRESS, says(404, 'unknown'), says(404, 'unknown'), says200('in_progress'), whole);
+      await expect(follow()).resolves.toMatchObject({ disks: [{}, {}] });
+      agent.on(PROGRESS, says(404, 'unknown'));
+      expect((await failureOf(follow({ awaySeconds: 0.1 }))).failure.code).toBe('agent-forgot-job');
+    });
+
+    it('takes refusals for silence: what stands in between may be restarting', async () => {
+      const refusals = Array.from({ length: 12 }, () => says(503, 'no'));
+      const whole = says200('completed', disk(2000, 1000), disk(2001, 2000));
+      agent.on(PROGRESS, says200('in_progress'), ...refusals, whole);
+      await expect(follow({ awaySeconds: 20 })).resolves.toMatchObject({ disks: [{}, {}] });
+      agent.on(PROGRESS, says200('in_progress', disk(2000, 1)), says(503, 'no'));
+      expect((await failureOf(follow({ awaySeconds: 0.2, stalledSeconds: 60 }))).failure.code).toBe('vma-away');
+    });
+
     it.each<[string, Reply]>([
       ['drops every connection', dropsConnection],
       ['never answers', silence],
@@ -385,6 +414,8 @@ describe('effects on an agent', () => {
       ['the end with bytes missing', says200('completed', disk(2000, 999), disk(2001, 2000))],
       ['the end without one disk', says200('completed', disk(2000, 1000))],
       ['the end without any disk', says200('completed')],
+      ['the end of a disk that failed', json(failedDisk())],
+      ['the end with an error', json({ ...failedDisk('Completed'), last_error: '3 sectors unreadable' })],
       ['the end with too many bytes', says200('completed', disk(2000, 1000), disk(2001, 2001))],
     ])('does not believe in %s', async (_what, reply) => {
       agent.on(PROGRESS, reply);
@@ -477,6 +508,13 @@ describe('effects on an agent', () => {
           message: expect.stringContaining('could not be told'),
         },
       ]);
+    });
+
+    it('tells it of every job that it may have, also when it refuses one', async () => {
+      agent.on(STOP, says(409, 'unknown'), json({ status: 'stopping' }));
+      const args = { agent: 'one', jobId: 'job-1', diskIds: [0, 1] };
+      await expect(executor('agent.stop').execute(args, effectContext())).resolves.toEqual({});
+      expect(agent.times(STOP)).toBe(3);
     });
 
     it('does not pass for told when it is interrupted', async () => {

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { copyFileSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { copyFileSync, readFileSync, rmSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs';
 
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 
@@ -97,6 +97,80 @@ describe('content manifests', () => {
     await prove(base);
     await prove(other);
     expect(lines(other)).toEqual(lines(base));
+  });
+
+  it('are the same for every copy of the file, also for one in which holes were made', async () => {
+    const many = image('many');
+    const writes = Array.from({ length: 120 }, (_, index) => `write -P 7 ${index * 68}k 4k`);
+    io(many, ...writes);
+    const { manifestSha256 } = await prove(many);
+    run('cp', '--sparse=always', many, `${world.root}/copy.qcow2`);
+    run('cp', `${world.root}/copy.qcow2`, many);
+    expect(await verify(many, manifestSha256)).toBeNull();
+  });
+
+  it('stop at once when they are told to, however much is left to read', async () => {
+    const large = `${world.root}/large.qcow2`;
+    run('qemu-img', 'create', '-q', '-f', 'qcow2', large, '1G');
+    io(large, 'write -P 9 0 512M', 'write -P 8 512M 512M');
+    const life = new AbortController();
+    const begun = performance.now();
+    setTimeout(() => {
+      life.abort(new Error('told to'));
+    }, 100);
+    const proving = new ContentProver(runner, workers).prove({
+      file: large,
+      manifestFile: `${large}.manifest`,
+      header: { ...header(large), sizeBytes: 1024 * MIB },
+      source: null,
+      signal: life.signal,
+    });
+    await expect(proving).rejects.toThrow('told to');
+    const stoppedAfterMs = performance.now() - begun;
+    const { dataBytes } = await new ContentProver(runner, workers).prove({
+      file: large,
+      manifestFile: `${large}.manifest`,
+      header: { ...header(large), sizeBytes: 1024 * MIB },
+      source: null,
+      signal,
+    });
+    expect(dataBytes).toBe(1024 * MIB);
+    expect(stoppedAfterMs).toBeLessThan((performance.now() - begun - stoppedAfterMs) / 2);
+  }, 60_000);
+
+  it('accuse no image of what only keeps qemu-img from its work', async () => {
+    const { manifestSha256 } = await prove(newest, 'a'.repeat(64));
+    const killed = new Proxy(runner, {
+      get: (target, key) =>
+        key === 'pipe'
+          ? (call: Parameters<typeof runner.pipe>[0]) => {
+              const program = target.pipe(call);
+              program.kill();
+              return program;
+            }
+          : (Reflect.get(target, key) as unknown),
+    });
+    const order = {
+      file: newest,
+      manifestFile: `${newest}.manifest`,
+      manifestSha256,
+      header: header(newest, 'a'.repeat(64)),
+      signal,
+    };
+    await expect(new ContentVerifier(killed, workers).verify(order)).rejects.toThrow('could not read the map');
+  });
+
+  it('keep nobody waiting at a pipe in their place, and write through no link', async () => {
+    const { manifestSha256 } = await prove(newest, 'a'.repeat(64));
+    rmSync(`${newest}.manifest`);
+    run('mkfifo', `${newest}.manifest`);
+    expect(await verify(newest, manifestSha256, 'a'.repeat(64))).toMatchObject({ reason: 'its manifest is no file' });
+    const victim = `${world.root}/victim`;
+    writeFileSync(victim, 'untouched');
+    symlinkSync(victim, `${newest}.manifest.part`);
+    await prove(newest, 'a'.repeat(64));
+    expect(readFileSync(victim, 'utf8')).toBe('untouched');
+    expect(await verify(newest, manifestSha256, 'a'.repeat(64))).toBeNull();
   });
 
   it('seal the chain: the hash depends on the parent', async () => {

@@ -362,11 +362,12 @@ describe('the HTTP client of an agent', () => {
       await expect(progress({ status: 'in_progress', disk_progresses: disks })).resolves.toEqual({
         status: 'running',
         error: null,
+        lastError: null,
         bytesTransferred: null,
         totalBytes: null,
         disks: [
-          { deviceKey: 2000, bytesTransferred: 512, totalBytes: 1024, changeId: '52 ab/7', complete: true, ...untold },
-          { deviceKey: 2001, bytesTransferred: 0, totalBytes: 2048, changeId: null, complete: false, ...untold },
+          { deviceKey: 2000, bytesTransferred: 512, totalBytes: 1024, changeId: '52 ab/7', failed: false, ...untold },
+          { deviceKey: 2001, bytesTransferred: 0, totalBytes: 2048, changeId: null, failed: false, ...untold },
         ],
       });
     });

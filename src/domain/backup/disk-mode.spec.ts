@@ -9,6 +9,7 @@ const head: ChainHead = {
   changeId: 'a/7',
   manifestSha256: 'hash',
   layers: ['full.qcow2', 'point.qcow2'],
+  fileSizesBytes: [1, 1],
 };
 const facts = (changes: Partial<DiskFacts> = {}): DiskFacts => ({
   diskId: 0,

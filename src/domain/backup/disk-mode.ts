@@ -39,6 +39,8 @@ export type ChainHead = {
   readonly changeId: string | null;
   readonly manifestSha256: string | null;
   readonly layers: readonly string[];
+  /** Of each layer's file when it was closed; null where that wasn't recorded. */
+  readonly fileSizesBytes: readonly (number | null)[];
 };
 
 /** What a vCenter says of a base change id now; `unknown` when the agent can't be asked. */

@@ -84,7 +84,7 @@ export class BackupPlanner {
       chosen.map(async ({ diskId, deviceKey, sizeBytes }, index): Promise<DiskFacts> => {
         const head = heads[index] ?? null;
         const seen = now?.get(deviceKey);
-        const condition = head === null ? 'intact' : await this.conditions.of(root, head.layers, head.manifestSha256);
+        const condition = head === null ? 'intact' : await this.conditions.of(root, head);
         return {
           diskId,
           sizeBytes: seen?.sizeBytes ?? sizeBytes,

@@ -27,11 +27,11 @@ export function joined(folder: Buffer, name: Buffer): Buffer {
   return folder.at(-1) === slash[0] ? Buffer.concat([folder, name]) : Buffer.concat([folder, slash, name]);
 }
 
-/** The last part of a path. */
+/** The last part of a path that says something. */
 export function baseName(path: Buffer): Buffer {
   const parts = path
     .toString('latin1')
     .split('/')
-    .filter((part) => part !== '');
+    .filter((part) => part !== '' && part !== '.');
   return Buffer.from(parts.at(-1) ?? '', 'latin1');
 }

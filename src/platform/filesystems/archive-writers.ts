@@ -42,6 +42,9 @@ const CHUNK_BYTES = 256 * 1024;
 const AHEAD_BYTES = 2 * 1024 * 1024;
 /** Beyond this the number doesn't fit into the old header and goes into an extended one (pax). */
 const MAX_OLD_ID = 0o7777777;
+/** The same for the time: what tar-stream writes ends in 2038. */
+const MAX_OLD_SECONDS = 2 ** 31 - 1;
+const MS = 1000;
 
 class TarWriter implements ArchiveWriter {
   readonly written: Promise<void>;
@@ -80,11 +83,21 @@ class TarWriter implements ArchiveWriter {
 }
 
 function headersOf({ path: name, mode, uid, gid, mtime }: EntryFacts): TarHeader {
+  const seconds = Math.floor(mtime.getTime() / MS);
+  const old = Math.min(Math.max(seconds, 0), MAX_OLD_SECONDS);
   const pax = {
+    ...(seconds !== old && { mtime: String(seconds) }),
     ...(uid > MAX_OLD_ID && { uid: String(uid) }),
     ...(gid > MAX_OLD_ID && { gid: String(gid) }),
   };
-  return { name, mode: mode & 0o7777, uid, gid, mtime, ...(Object.keys(pax).length > 0 && { pax }) };
+  return {
+    name,
+    mode: mode & 0o7777,
+    uid,
+    gid,
+    mtime: new Date(old * MS),
+    ...(Object.keys(pax).length > 0 && { pax }),
+  };
 }
 
 const FIRST_ZIP_YEAR = 1980;

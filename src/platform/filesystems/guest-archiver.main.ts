@@ -111,7 +111,7 @@ function* contentOf(fd: number, sizeBytes: number): Generator<Buffer> {
 }
 
 function factsOf(path: string, { mode, uid, gid, mtimeMs }: Stats): EntryFacts {
-  return { path, mode, uid, gid, mtime: new Date(Math.max(0, mtimeMs)) };
+  return { path, mode, uid, gid, mtime: new Date(mtimeMs) };
 }
 
 /** Neither format has room for a target that isn't text, and a changed one would lead elsewhere. */

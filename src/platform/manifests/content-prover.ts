@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto';
 import { type FileHandle, open } from 'node:fs/promises';
+import { setImmediate } from 'node:timers/promises';
 
 import type { ProcessRunner } from '#platform/processes/process-runner.port';
-import { publish } from '#platform/repositories/durable-file';
+import { openPart, publish } from '#platform/repositories/durable-file';
 import type { SourceRange } from '#platform/vma/vma-client.port';
 
 import {
@@ -52,8 +53,7 @@ export class ContentProver {
   async prove({ file, manifestFile, header, source, signal }: ProofOrder): Promise<Proof> {
     const image = await open(file, 'r');
     try {
-      const partial = `${manifestFile}.part`;
-      const manifest = await open(partial, 'w', 0o600);
+      const { partial, handle: manifest } = await openPart(manifestFile);
       let proof: Proof;
       try {
         const isFull = header.parentManifestSha256 === null;
@@ -84,6 +84,8 @@ export class ContentProver {
     const underWay: Promise<readonly ManifestPiece[]>[] = [];
     try {
       for await (const window of found) {
+        // What is compared without reading takes no turn by itself, and others want theirs.
+        await setImmediate();
         const work = hashWindow(image, window, compare ? { isFull } : null);
         // Waited for in its turn; until then a failure isn't nobody's.
         work.catch(() => undefined);

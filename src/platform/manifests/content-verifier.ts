@@ -1,11 +1,10 @@
-import { createReadStream } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
 import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
 
 import type { LayerDamage } from '#domain/verification/verification';
 import type { ProcessRunner } from '#platform/processes/process-runner.port';
-import { sha256OfFile } from '#platform/repositories/file-hash';
+import { fromItsStart, NotAFile, openRegular, sha256Of } from '#platform/repositories/file-hash';
 
 import {
   type ManifestHeader,
@@ -14,7 +13,7 @@ import {
   readHeader,
   readPieces,
 } from './content-manifest.js';
-import { atPlace, ContentEndsBefore } from './content-cut-off.js';
+import { atPlace, ContentEndsBefore, ContentLost } from './content-cut-off.js';
 import type { HashWorkers } from './hash-workers.js';
 import { MapUnreadable, ownContent, type OwnPiece } from './own-content.js';
 
@@ -54,13 +53,16 @@ export class ContentVerifier {
   }
 
   private async compare({ file, manifestFile, manifestSha256, header, signal }: VerificationOrder): Promise<void> {
-    if ((await sha256OfFile(manifestFile)) !== manifestSha256)
-      throw nowhere('the manifest is not the one that was recorded');
     const image = await open(file, 'r');
-    const manifest = createReadStream(manifestFile);
+    const manifest = await openRegular(manifestFile).catch(async (error: unknown) => {
+      await image.close();
+      throw error;
+    });
     const underWay: Promise<void>[] = [];
     try {
-      const expected = await manifestOf(manifest, header);
+      // Read from the very file that was hashed: the name may lead elsewhere a moment later.
+      if ((await sha256Of(manifest)) !== manifestSha256) throw nowhere('the manifest is not the one that was recorded');
+      const expected = await manifestOf(fromItsStart(manifest), header);
       for await (const piece of ownContent(this.runner, file, signal)) {
         const { value } = await expected.next();
         const work = this.comparePiece(image, piece, sameShape(piece, value));
@@ -74,7 +76,7 @@ export class ContentVerifier {
     } finally {
       // Damage ends the reading early; no thread may still read from a file that is closed.
       await Promise.allSettled(underWay);
-      manifest.destroy();
+      await manifest.close();
       await image.close();
     }
   }
@@ -125,7 +127,11 @@ function damageIn(error: unknown): LayerDamage {
   if (error instanceof ContentEndsBefore) {
     return { reason: 'the image file is shorter than it was', offsetBytes: error.offset, lengthBytes: null };
   }
+  if (error instanceof ContentLost) {
+    return { reason: 'its storage does not give it back', offsetBytes: error.offset, lengthBytes: null };
+  }
   const code = (error as NodeJS.ErrnoException | undefined)?.code;
+  if (error instanceof NotAFile || code === 'ELOOP') return nowhere('its manifest is no file').damage;
   if (code === 'ENOENT' || code === 'ENOTDIR') return nowhere('the image or its manifest is gone').damage;
   throw error;
 }

@@ -3,7 +3,7 @@ import type { VerificationEffects } from '#domain/verification/effects';
 import type { ProcessRunner } from '#platform/processes/process-runner.port';
 import { inUserWords } from '#platform/qemu/failures';
 import { openImage } from '#platform/qemu/layers';
-import { pathBeneath } from '#platform/repositories/path-beneath';
+import { pathBeneath, PathLeavesRoot } from '#platform/repositories/path-beneath';
 import { type EffectContext, EffectError, type EffectExecutor, type Observation } from '#platform/sagas/effect.port';
 import { inUserWords as inAgentWords } from '#platform/vma/agent-failures';
 import type { Agents } from '#platform/vma/agents';
@@ -82,10 +82,14 @@ class VerifyImageExecutor implements EffectExecutor<Verify['args']> {
 async function brokenHeader(args: Verify['args']): Promise<string | null> {
   try {
     const { header } = await openImage(args);
+    if (header.virtualSizeBytes !== args.sizeBytes) return 'the image has another size than the disk had';
     return header.dirty || header.corrupt ? 'the image is marked as not closed or as damaged' : null;
   } catch (error) {
     if (error instanceof ImageRefused) return error.message;
-    if ((error as NodeJS.ErrnoException | undefined)?.code === 'ENOENT') return 'an image of the chain is gone';
+    if (error instanceof PathLeavesRoot) return 'an image of the chain lies outside its repository';
+    const code = (error as NodeJS.ErrnoException | undefined)?.code;
+    if (code === 'ENOENT' || code === 'ENOTDIR') return 'an image of the chain is gone';
+    if (code === 'ELOOP') return 'an image of the chain is a link';
     throw error;
   }
 }

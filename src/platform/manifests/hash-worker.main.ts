@@ -31,7 +31,8 @@ parentPort?.on('message', (task: HashTask) => {
   try {
     answer = hashed(task);
   } catch (error) {
-    answer = { sha256: null, cutOffAt: null, error: error as Error };
+    const { message, code } = error as NodeJS.ErrnoException;
+    answer = { sha256: null, cutOffAt: null, error: { message, code: code ?? null } };
   }
   parentPort?.postMessage({ id: task.id, ...answer } satisfies HashAnswer);
 });

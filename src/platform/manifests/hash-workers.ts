@@ -20,7 +20,8 @@ export interface HashAnswer {
   readonly sha256: string | null;
   /** So many bytes were there before the file ended. */
   readonly cutOffAt: number | null;
-  readonly error: Error | null;
+  /** As plain data: an error's code doesn't survive the way between threads. */
+  readonly error: { readonly message: string; readonly code: string | null } | null;
 }
 
 /** The file is shorter than it should be. */
@@ -31,6 +32,17 @@ export class ContentCutOff extends Error {
     readonly bytesThere: number,
   ) {
     super('the file ends before its content does');
+  }
+}
+
+/** The file could not be read; `code` is the system's. */
+export class ContentUnreadable extends Error {
+  override readonly name = 'ContentUnreadable';
+  constructor(
+    message: string,
+    readonly code: string | null,
+  ) {
+    super(message);
   }
 }
 
@@ -51,6 +63,7 @@ export class HashWorkers {
   private readonly idle: Worker[] = [];
   private readonly all = new Set<Worker>();
   private lastId = 0;
+  private closed = false;
   private readonly queue: Waiting[] = [];
   private readonly underWay = new Map<Worker, Waiting>();
 
@@ -62,6 +75,10 @@ export class HashWorkers {
     this.lastId += 1;
     const task = { id: this.lastId, fd, parts };
     return new Promise((resolve, reject) => {
+      if (this.closed) {
+        reject(new Error('hashing was ended'));
+        return;
+      }
       this.queue.push({ task, resolve, reject });
       this.next();
     });
@@ -69,6 +86,8 @@ export class HashWorkers {
 
   /** Ends the threads; what is under way rejects. */
   async close(): Promise<void> {
+    this.closed = true;
+    for (const waiting of this.queue.splice(0)) waiting.reject(new Error('hashing was ended'));
     await Promise.all([...this.all].map((worker) => worker.terminate()));
   }
 
@@ -94,11 +113,16 @@ export class HashWorkers {
       this.next();
     });
     worker.on('error', (error) => {
-      this.settle(worker, { id: -1, sha256: null, cutOffAt: null, error });
+      this.settle(worker, { id: -1, sha256: null, cutOffAt: null, error: { message: error.message, code: null } });
     });
     worker.on('exit', () => {
       this.all.delete(worker);
-      this.settle(worker, { id: -1, sha256: null, cutOffAt: null, error: new Error('a thread for hashing ended') });
+      this.settle(worker, {
+        id: -1,
+        sha256: null,
+        cutOffAt: null,
+        error: { message: 'a thread for hashing ended', code: null },
+      });
       this.next();
     });
     return worker;
@@ -108,6 +132,7 @@ export class HashWorkers {
     const waiting = this.underWay.get(worker);
     this.underWay.delete(worker);
     if (sha256 !== null) waiting?.resolve(sha256);
-    else waiting?.reject(error ?? new ContentCutOff(cutOffAt ?? 0));
+    else if (error === null) waiting?.reject(new ContentCutOff(cutOffAt ?? 0));
+    else waiting?.reject(new ContentUnreadable(error.message, error.code));
   }
 }

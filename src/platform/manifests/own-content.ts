@@ -31,6 +31,17 @@ export class MapUnreadable extends Error {
   }
 }
 
+/** qemu-img could not do its work; that says nothing about the image. `detail` is for the log. */
+class MapNotRead extends Error {
+  override readonly name = 'MapNotRead';
+  constructor(readonly detail: string) {
+    super('qemu-img could not read the map of the image');
+  }
+}
+
+/** What ends it with the same exit code as a damaged table, and passes. */
+const PASSING = /lock|too many open files|stale|cannot allocate|temporarily unavailable/i;
+
 const area = z.object({
   start: z.int().min(0),
   length: z.int().positive(),
@@ -57,6 +68,8 @@ export async function* ownContent(runner: ProcessRunner, file: string, signal: A
     let pending: OwnPiece | null = null;
     for await (const line of createInterface({ input: running.stdout, crlfDelay: Infinity })) {
       for (const piece of cut(read(line))) {
+        // Lines that were printed already are no reason to read on.
+        signal.throwIfAborted();
         if (pending !== null && continues(pending, piece)) pending = joined(pending, piece);
         else {
           if (pending !== null) yield pending;
@@ -66,7 +79,8 @@ export async function* ownContent(runner: ProcessRunner, file: string, signal: A
     }
     const { exitCode, stderr } = await running.ended;
     signal.throwIfAborted();
-    if (exitCode !== 0) throw new MapUnreadable(stderr);
+    if (exitCode !== 0)
+      throw exitCode === 1 && !PASSING.test(stderr) ? new MapUnreadable(stderr) : new MapNotRead(stderr);
     if (pending !== null) yield pending;
   } finally {
     signal.removeEventListener('abort', stop);
@@ -93,7 +107,8 @@ function read(line: string): Area | null {
 
 function* cut(found: Area | null): Generator<OwnPiece> {
   if (found?.present !== true) return;
-  const isData = found.data && !found.zero;
+  // A place in the file that is a hole there is data that reads as zeros: whether it is one changes with every copy of the file.
+  const isData = found.data;
   if (isData && found.offset === undefined) throw new MapUnreadable('an area of data has no place in the file');
   const end = found.start + found.length;
   for (let offset = found.start; offset < end;) {

@@ -2,6 +2,9 @@ import type { SourceRange } from '#platform/vma/vma-client.port';
 
 import { type OwnPiece, PIECE_BYTES } from './own-content.js';
 
+/** The smallest thing a disk knows. Smaller ranges would be no account of reading it, and could be millions. */
+const SECTOR_BYTES = 512;
+
 /** All that is known of PIECE_BYTES of a disk: what the layer holds, and what the agent says it read there. */
 export interface Window {
   readonly start: number;
@@ -19,7 +22,7 @@ export class SourceRangesWrong extends Error {
 
 /**
  * Both accounts side by side, window by window in rising order; windows of which neither tells anything are left out. Throws
- * SourceRangesWrong when ranges overlap, fall back, cross a window's end or leave the disk.
+ * SourceRangesWrong when ranges overlap, fall back, cross a window's end, leave the disk or aren't whole sectors.
  */
 export async function* windows(
   own: AsyncIterable<OwnPiece>,
@@ -71,7 +74,9 @@ async function* inOrder(source: AsyncIterable<SourceRange>, sizeBytes: number): 
   let reached = 0;
   for await (const range of source) {
     const { offset, length } = range;
-    const fits = offset >= reached && offset + length <= sizeBytes && (offset % PIECE_BYTES) + length <= PIECE_BYTES;
+    const isAligned = offset % SECTOR_BYTES === 0 && (length % SECTOR_BYTES === 0 || offset + length === sizeBytes);
+    const fits =
+      isAligned && offset >= reached && offset + length <= sizeBytes && (offset % PIECE_BYTES) + length <= PIECE_BYTES;
     if (!fits) throw new SourceRangesWrong(offset);
     reached = offset + length;
     yield range;

@@ -113,7 +113,10 @@ export class NbdExports {
         ? await this.gates.open(exportId, this.place(exportId, address), options.limits ?? null)
         : await loopbackPortIsFree(address.port);
       if (!free) continue;
-      const running = await this.startAt(exportId, image, address, gated, signal);
+      const running = await this.startAt(exportId, image, address, gated, signal).catch(async (error: unknown) => {
+        await this.gates.close(exportId);
+        throw error;
+      });
       if (running !== null) return running;
       await this.gates.close(exportId);
       // Somebody else may have taken the port between the look and the start; then another one is tried.

@@ -1,5 +1,7 @@
-import type { ImageCondition } from '#domain/backup/disk-mode';
-import { sha256OfFile } from '#platform/repositories/file-hash';
+import { stat } from 'node:fs/promises';
+
+import type { ChainHead, ImageCondition } from '#domain/backup/disk-mode';
+import { NotAFile, sha256OfFile } from '#platform/repositories/file-hash';
 import { pathBeneath, PathLeavesRoot } from '#platform/repositories/path-beneath';
 
 import { ImageConditions } from './image-conditions.port.js';
@@ -8,12 +10,14 @@ import { ImageRefused } from './qcow2-header.js';
 
 /** Looks at headers and manifests in a directory. */
 export class PosixImageConditions extends ImageConditions {
-  async of(root: string, layers: readonly string[], manifestSha256: string | null): Promise<ImageCondition> {
+  async of(root: string, { layers, fileSizesBytes, sizeBytes, manifestSha256 }: ChainHead): Promise<ImageCondition> {
     const image = layers.at(-1);
     if (image === undefined) return 'missing';
     try {
-      const { header } = await openImage({ root, image, layers: layers.slice(0, -1) });
-      if (header.dirty || header.corrupt) return 'unreadable';
+      const { file, beneath, header } = await openImage({ root, image, layers: layers.slice(0, -1) });
+      if (header.dirty || header.corrupt || header.virtualSizeBytes !== sizeBytes) return 'unreadable';
+      const there = await Promise.all([...beneath, file].map(async (one) => (await stat(one)).size));
+      if (there.some((bytes, index) => bytes < (fileSizesBytes[index] ?? 0))) return 'unreadable';
       if (manifestSha256 === null) return 'intact';
       return (await sha256OfFile(await pathBeneath(root, `${image}.manifest`))) === manifestSha256
         ? 'intact'
@@ -27,6 +31,12 @@ export class PosixImageConditions extends ImageConditions {
 function conditionIn(error: unknown): ImageCondition {
   const code = (error as NodeJS.ErrnoException | undefined)?.code;
   if (code === 'ENOENT' || code === 'ENOTDIR') return 'missing';
-  if (error instanceof ImageRefused || error instanceof PathLeavesRoot || code !== undefined) return 'unreadable';
+  if (
+    error instanceof NotAFile ||
+    error instanceof ImageRefused ||
+    error instanceof PathLeavesRoot ||
+    code !== undefined
+  )
+    return 'unreadable';
   throw error;
 }

@@ -1,4 +1,4 @@
-import { open, rename } from 'node:fs/promises';
+import { type FileHandle, open, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 
 /** Waits until a file's content, or a folder's list of names, has reached the disk. */
@@ -18,10 +18,16 @@ export async function publish(partial: string, path: string): Promise<void> {
   await fsyncPath(dirname(path));
 }
 
+/** A new file beside the one it will become. What was left there goes, and a link there is replaced, not followed. */
+export async function openPart(path: string): Promise<{ readonly partial: string; readonly handle: FileHandle }> {
+  const partial = `${path}.part`;
+  await rm(partial, { force: true });
+  return { partial, handle: await open(partial, 'wx', 0o600) };
+}
+
 /** Writes a small file whole or not at all; readable by the owner only. */
 export async function writeDurably(path: string, content: string): Promise<void> {
-  const partial = `${path}.part`;
-  const handle = await open(partial, 'w', 0o600);
+  const { partial, handle } = await openPart(path);
   try {
     await handle.writeFile(content);
   } finally {

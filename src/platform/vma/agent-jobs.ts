@@ -54,10 +54,12 @@ class WholeJob implements AgentJob {
   }
 
   completed(said: AgentProgress): readonly CopiedDisk[] {
+    if (said.lastError !== null) throw lied('it says that it is done, and tells of an error');
     return this.disks.map((ordered) => {
       const { deviceKey } = ordered;
       const disk = said.disks.find((candidate) => candidate.deviceKey === deviceKey);
       if (disk === undefined) throw lied(`it says that it is done and doesn't name disk ${deviceKey}`);
+      if (disk.failed) throw lied(`it says that it is done, and that disk ${deviceKey} failed`);
       const expected = ordered.baseChangeId === null ? ordered.sizeBytes : disk.totalBytes;
       if (disk.bytesTransferred !== expected || disk.totalBytes !== expected) {
         throw lied(`it says that it is done with ${disk.bytesTransferred} of ${expected} bytes of disk ${deviceKey}`);

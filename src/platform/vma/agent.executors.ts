@@ -11,6 +11,7 @@ import type { Agents } from './agents.js';
 import type { BackupProgress } from './backup-progress.js';
 import { Follower, type FollowTimes } from './follow.js';
 import type { VcenterCredentials } from './vcenter-credentials.port.js';
+import { VmaAway } from './vma.errors.js';
 
 type Check = BackupEffects['agent.check'];
 type Start = BackupEffects['agent.start'];
@@ -125,8 +126,12 @@ class StopAgentExecutor implements EffectExecutor<Stop['args']> {
         await this.agents.named(agent).client.stopBackup(id, signal);
       } catch (error) {
         if (!(error instanceof DomainError)) throw error;
-        this.logger.warn({ error, jobId: id, correlationId }, 'the agent could not be told to give up a job');
-        return {};
+        // Its words may echo what it was sent.
+        this.logger.warn(
+          { code: error.code, jobId: id, correlationId },
+          'the agent could not be told to give up a job',
+        );
+        if (error instanceof VmaAway) return {};
       }
     }
     return {};

@@ -8,7 +8,7 @@ import { agentFailed, AWAY, failed, RESTARTED } from './agent-failures.js';
 import type { BackupProgress } from './backup-progress.js';
 import { without } from './redaction.js';
 import type { VcenterCredentials } from './vcenter-credentials.port.js';
-import { VmaAway } from './vma.errors.js';
+import { VmaAway, VmaRefuses } from './vma.errors.js';
 import type { AgentProgress, VmaClient } from './vma-client.port.js';
 
 type Follow = BackupEffects['agent.follow'];
@@ -30,12 +30,19 @@ const MS = 1000;
 /** An agent with little to copy is done at once: it is asked soon first, and then ever more seldom. */
 const FIRST_POLL_MS = 20;
 
+/** Agents of the first generation don't know a job in its first seconds (contract-a 17.5). */
+const KNOWS_JOB_WITHIN_SECONDS = 10;
+
 /** Follows the jobs of an agent that make up one backup until every disk is copied, and believes only what fits. */
 export class Follower {
   private readonly moved = new Map<number, number>();
   private lastAnswerAt: number;
   private lastMoveAt: number;
   private nonsense = 0;
+  /** Jobs that the agent has told of. */
+  private readonly known = new Set<string>();
+  private readonly beganAt: number;
+  private readonly knowsWithinMs: number;
 
   constructor(
     private readonly client: VmaClient,
@@ -44,8 +51,10 @@ export class Follower {
     private readonly args: Follow['args'],
     private readonly times: FollowTimes,
   ) {
-    this.lastAnswerAt = performance.now();
-    this.lastMoveAt = this.lastAnswerAt;
+    this.beganAt = performance.now();
+    this.lastAnswerAt = this.beganAt;
+    this.lastMoveAt = this.beganAt;
+    this.knowsWithinMs = Math.min(KNOWS_JOB_WITHIN_SECONDS, times.awaySeconds) * MS;
   }
 
   /** Throws EffectError, permanent, with the reason; or the signal's reason. */
@@ -88,12 +97,16 @@ export class Follower {
       const said = await this.client.progress(agentJobId, signal);
       this.lastAnswerAt = performance.now();
       this.nonsense = 0;
-      if (said === null) throw failed('agent-forgot-job', 'the agent does not know the job any more', RESTARTED);
+      if (said !== null) this.known.add(agentJobId);
+      else if (this.known.has(agentJobId) || this.lastAnswerAt - this.beganAt > this.knowsWithinMs) {
+        throw failed('agent-forgot-job', 'the agent does not know the job any more', RESTARTED);
+      }
       return said;
     } catch (error) {
       signal.throwIfAborted();
       if (error instanceof EffectError) throw error;
-      if (!(error instanceof VmaAway)) {
+      // A refusal in place of an account is as good as silence: what stands between may be restarting.
+      if (!(error instanceof VmaAway) && !(error instanceof VmaRefuses)) {
         this.lastAnswerAt = performance.now();
         this.nonsense += 1;
         if (this.nonsense >= this.times.nonsenseAnswers) {

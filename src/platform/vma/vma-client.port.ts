@@ -61,6 +61,8 @@ export interface AgentProgress {
   readonly status: 'running' | 'completed' | 'failed';
   /** The agent's own words for why it failed; hostile text. */
   readonly error: string | null;
+  /** The last error it remembers, also of a job that it calls completed; hostile text. */
+  readonly lastError: string | null;
   readonly disks: readonly {
     readonly deviceKey: number;
     readonly bytesTransferred: number;
@@ -69,7 +71,8 @@ export interface AgentProgress {
     /** null when it doesn't say. */
     readonly mode: 'full' | 'incremental' | null;
     readonly baseChangeId: string | null;
-    readonly complete: boolean;
+    /** The agent says that this disk failed. */
+    readonly failed: boolean;
   }[];
 }
 

@@ -165,7 +165,7 @@ const diskProgress = z
     changeId: found.change_id ?? null,
     mode: found.mode ?? null,
     baseChangeId: found.base_change_id ?? null,
-    complete: found.status.toLowerCase() === 'completed',
+    failed: found.status.toLowerCase() === 'failed',
   }));
 
 /** Answer of `GET /progress/{job}` (contract-a 17.5); `disk_progresses` tells of each disk. */
@@ -187,6 +187,7 @@ export const progressAnswer = z
     return {
       status: statusOf(found.status),
       error: last ?? found.errors?.[0] ?? null,
+      lastError: last === '' ? null : (last ?? null),
       bytesTransferred: found.bytes_transferred ?? null,
       totalBytes: found.total_bytes ?? null,
       disks: found.disk_progresses,

@@ -16,6 +16,8 @@ export interface Link {
   readonly fullBackupId: string;
   readonly health: Health;
   readonly damage: Damage | null;
+  /** Of the file of each layer, oldest first, when it was closed. */
+  readonly fileSizesBytes: readonly (number | null)[];
 }
 
 /** Where the chains of a disk are looked for. */
@@ -54,6 +56,7 @@ export class Chains {
       changeId: disk.change_id,
       manifestSha256: disk.manifest_sha256,
       layers: [...disk.layers, disk.image],
+      fileSizesBytes: newest.fileSizesBytes,
     };
   }
 }
@@ -68,5 +71,6 @@ function link(backup: BackupRow, disk: BackupDisk, links: ReadonlyMap<string, Li
     fullBackupId: parent?.fullBackupId ?? backup.backupId,
     health: disk.damage !== null ? 'damaged' : standsOnGood ? 'good' : 'stands-on-damaged',
     damage: disk.damage,
+    fileSizesBytes: [...(parent?.fileSizesBytes ?? []), disk.file_size_bytes],
   };
 }

@@ -33,6 +33,8 @@ export class ExportGate {
     server.listen({ host: '127.0.0.1', port: settings.port, exclusive: true });
     try {
       await once(server, 'listening');
+      // One client that can't be taken in (no memory, no descriptors) is that client's trouble.
+      server.on('error', () => undefined);
       return gate;
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code === 'EADDRINUSE') return null;

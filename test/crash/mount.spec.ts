@@ -90,7 +90,10 @@ describe('a mount whose OMA is killed', () => {
       await oma.kill();
       await oma.restart();
       await closed(mountId);
-      expect((await oma.api.get(`/restore/${mountId}/files?path=/`)).status).toBe(410);
+      // The log tells it before the rows do.
+      await eventually(async () => {
+        expect((await oma.api.get(`/restore/${mountId}/files?path=/`)).status).toBe(410);
+      });
     },
     120_000,
   );

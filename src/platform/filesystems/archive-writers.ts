@@ -33,6 +33,22 @@ export function archiveWriter(format: ArchiveFormat, to: Writable): ArchiveWrite
   return format === 'zip' ? new ZipWriter(to) : new TarWriter(to);
 }
 
+/** Each piece costs the compressor a way to another thread and back: small ones go there together. */
+async function* joined(pieces: AsyncIterable<unknown>): AsyncGenerator<Buffer> {
+  let waiting: Buffer[] = [];
+  let bytes = 0;
+  for await (const some of pieces) {
+    const piece = some as Buffer;
+    waiting.push(piece);
+    bytes += piece.byteLength;
+    if (bytes < CHUNK_BYTES) continue;
+    yield waiting.length === 1 ? piece : Buffer.concat(waiting, bytes);
+    waiting = [];
+    bytes = 0;
+  }
+  if (bytes > 0) yield Buffer.concat(waiting, bytes);
+}
+
 type TarHeader = Partial<Header> & { name: string };
 
 /** What gzip itself does when it isn't told otherwise. */
@@ -51,7 +67,7 @@ class TarWriter implements ArchiveWriter {
   private readonly tar = pack({ highWaterMark: AHEAD_BYTES });
 
   constructor(to: Writable) {
-    this.written = pipeline(this.tar, createGzip({ level: LEVEL, chunkSize: CHUNK_BYTES }), to);
+    this.written = pipeline(this.tar, joined, createGzip({ level: LEVEL, chunkSize: CHUNK_BYTES }), to);
   }
 
   async folder(facts: EntryFacts): Promise<void> {

@@ -108,16 +108,14 @@ describe('what agents report', () => {
       });
     expect((await telemetry(MIB)).status).toBe(200);
     const shown = async () => (await oma.api.get<Json & { disks: Json[] }>(`/backup/${jobId}`)).body;
-    expect((await shown()).disks[0]).toMatchObject({
-      bytes_transferred: MIB,
-      progress_percent: 50,
-      ignored_reports: 0,
-    });
+    const before = (await shown()).disks[0];
+    expect(before).toMatchObject({ bytes_transferred: MIB, progress_percent: 50 });
     expect((await telemetry(100)).status).toBe(200);
     expect((await telemetry(9 * MIB)).status).toBe(200);
     const backup = await shown();
     expect(backup.disks[0]).toMatchObject({ bytes_transferred: 2 * MIB, progress_percent: 99 });
-    expect(Number(backup.disks[0]?.['ignored_reports'])).toBeGreaterThan(0);
+    // OMA asks the agent by itself meanwhile, and what it hears of the hanging copy is out of order too.
+    expect(Number(backup.disks[0]?.['ignored_reports'])).toBeGreaterThan(Number(before?.['ignored_reports']));
     expect(backup).toMatchObject({ status: 'running' });
     expect(Number(backup['progress_percent'])).toBeLessThan(100);
     expect(backup['last_telemetry_at']).toEqual(expect.stringMatching(/Z$/));

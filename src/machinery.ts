@@ -93,6 +93,7 @@ export class Machinery {
     const aggregates = new Aggregates(store);
     const runner = new ProjectionRunner(database, store, projections, logger);
     const rows = await openReadModels(databaseUrl, entities);
+    const clock = new SystemClock();
     const processes = new ExecaProcessRunner();
     const storage = new PosixLocalRepositoryStorage();
     const nbdExports = new NbdExports(processes, new NbdPorts(database, config.nbdPorts), config.runDir);
@@ -113,7 +114,7 @@ export class Machinery {
       ...repositoryExecutors(storage),
       ...qemuExecutors({ runner: processes, nbdExports, agents }),
       ...agentExecutors({ agents, credentials, nbdExports, progress, logger, times }),
-      ...manifestExecutors({ runner: processes, agents, workers }),
+      ...manifestExecutors({ runner: processes, agents, workers, clock, awaySeconds }),
       ...mountExecutors({ runner: processes, runDir: config.runDir, access, logger }),
     ];
     const engine = new SagaEngine({
@@ -131,7 +132,7 @@ export class Machinery {
     const providers: readonly Provider[] = [
       { provide: Config, useValue: config },
       { provide: Logger, useValue: logger },
-      { provide: Clock, useValue: new SystemClock() },
+      { provide: Clock, useValue: clock },
       { provide: DataSource, useValue: rows },
       { provide: Aggregates, useValue: aggregates },
       { provide: ProjectionProgress, useValue: runner },

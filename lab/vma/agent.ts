@@ -49,17 +49,22 @@ export class Agent {
   discover(body: unknown): object {
     const { vcenter: host, username, password, datacenter, filter } = understood(discovery, body);
     this.vcenter.signIn({ host, username, password });
-    return { vcenter: { host, datacenter }, vms: this.vcenter.describe(datacenter, filter ?? '') };
+    return { vcenter: { host, datacenter }, vms: this.vcenter.describe(datacenter, filter ?? '', this.hidden) };
   }
 
   preflight(body: unknown): object {
     const question = understood(preflightQuestion, body);
     this.signIn(question);
     const vm = this.vcenter.find(question.vm_path);
-    const disks = question.disks.flatMap(({ device_key, base_change_id }) => {
-      const disk = vm.disks.find(({ deviceKey }) => deviceKey === device_key);
-      if (disk === undefined) return [];
-      return [{ device_key, size_bytes: disk.sizeBytes, change_tracking: disk.trackingState(base_change_id) }];
+    // All that the VM has, also those that were not asked about: who asks may not know of them.
+    const shown = vm.disks.filter(({ deviceKey }) => !this.hidden.includes(deviceKey));
+    const disks = shown.map((disk) => {
+      const base = question.disks.find(({ device_key }) => device_key === disk.deviceKey)?.base_change_id ?? null;
+      return {
+        device_key: disk.deviceKey,
+        size_bytes: disk.sizeBytes,
+        change_tracking: disk.trackingState(base),
+      };
     });
     return { disks };
   }
@@ -124,6 +129,10 @@ export class Agent {
     const over = this.contacts.follow(run);
     await run.run();
     over();
+  }
+
+  private get hidden(): readonly number[] {
+    return this.misbehaviour.settings.hide_disks ?? [];
   }
 
   private get offersHashes(): boolean {

@@ -16,6 +16,8 @@ export const misbehaviourSettings = z.strictObject({
   vanish_at_byte: position.optional(),
   slow_answer_ms: position.optional(),
   nonsense: z.enum(['not-json', 'wrong-types', 'html']).optional(),
+  /** Device keys that the vCenter doesn't show: of disks that are attached later. */
+  hide_disks: z.array(z.number().int()).optional(),
   /** Backups aren't started; the text is the answer. */
   refuse_start: z.string().optional(),
   /** Jobs start, but fail with this text before they connect to any export. */

@@ -32,8 +32,11 @@ export class Vcenter {
     }
   }
 
-  /** The VMs whose names hold one of the comma-separated parts of `filter`, whatever the case of the letters. */
-  describe(datacenter: string, filter: string): readonly object[] {
+  /**
+   * The VMs whose names hold one of the comma-separated parts of `filter`, whatever the case of the letters, without their
+   * hidden disks.
+   */
+  describe(datacenter: string, filter: string, hidden: readonly number[]): readonly object[] {
     if (datacenter !== this.datacenter)
       throw new Refusal(500, `failed to find datacenter: datacenter '${datacenter}' not found`);
     const parts = filter
@@ -43,7 +46,7 @@ export class Vcenter {
       .filter((part) => part !== '');
     return this.vms
       .filter(({ name }) => parts.length === 0 || parts.some((part) => name.toLowerCase().includes(part)))
-      .map(vmaVm);
+      .map((vm) => vmaVm(vm, hidden));
   }
 
   find(path: string): BuiltVm {
@@ -54,7 +57,8 @@ export class Vcenter {
 }
 
 /** A VM in the agent's words, with the fields that the agent always leaves empty. */
-function vmaVm(vm: BuiltVm): object {
+function vmaVm(vm: BuiltVm, hidden: readonly number[]): object {
+  const shown = vm.disks.filter(({ deviceKey }) => !hidden.includes(deviceKey));
   return {
     id: vm.id,
     name: vm.name,
@@ -72,7 +76,7 @@ function vmaVm(vm: BuiltVm): object {
     folder_path: '',
     vmware_tools_status: '',
     vmware_tools_version: '',
-    disks: vm.disks.map(({ deviceKey, sizeBytes }, index) => {
+    disks: shown.map(({ deviceKey, sizeBytes }, index) => {
       const path = `[lab-datastore] ${vm.name}/${vm.name}${index === 0 ? '' : `_${index}`}.vmdk`;
       return {
         id: `disk-${deviceKey}`,

@@ -383,6 +383,30 @@ describe('effects on an agent', () => {
       expect((await failureOf(follow({ stalledSeconds: 0.3 }))).failure.code).toBe('agent-stalled');
     });
 
+    it('is more patient before the first byte and after the last, when snapshots are made and merged', async () => {
+      const stalledSeconds = 0.15;
+      const before = says200('in_progress', disk(2000, 0), disk(2001, 0));
+      const after = says200('in_progress', disk(2000, 1000), disk(2001, 2000));
+      for (const still of [before, after]) {
+        agent.on(
+          PROGRESS,
+          ...Array.from({ length: 10 }, () => still),
+          says200('completed', disk(2000, 1000), disk(2001, 2000)),
+        );
+        await expect(follow({ stalledSeconds, pollMs: 50 })).resolves.toMatchObject({ disks: [{}, {}] });
+        agent.on(PROGRESS, still);
+        expect((await failureOf(follow({ stalledSeconds }))).failure.code).toBe('agent-stalled');
+      }
+    });
+
+    it('gives a slow export time for what is under way', async () => {
+      const still = Array.from({ length: 10 }, () => says200('in_progress', disk(2000, 10), disk(2001, 0)));
+      agent.on(PROGRESS, ...still, says200('completed', disk(2000, 1000), disk(2001, 2000)));
+      const slow = { ...FOLLOW_ARGS, slowestBytesPerSecond: 64 * 1024 ** 2 };
+      const following = executor('agent.follow', { stalledSeconds: 0.1, pollMs: 50 }).execute(slow, effectContext());
+      await expect(following).resolves.toMatchObject({ disks: [{}, {}] });
+    });
+
     it('is patient as long as some byte moves', async () => {
       const creeping = Array.from({ length: 100 }, (_, n) => says200('in_progress', disk(2001, n)));
       agent.on(PROGRESS, ...creeping, says200('completed', disk(2000, 1000), disk(2001, 2000)));

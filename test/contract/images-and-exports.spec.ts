@@ -4,8 +4,9 @@ import {
   chmodSync,
   existsSync,
   mkdirSync,
-  readdirSync,
   readFileSync,
+  readdirSync,
+  renameSync,
   statSync,
   symlinkSync,
   writeFileSync,
@@ -145,9 +146,20 @@ describe('images and exports', () => {
       await execute('image.remove', image());
       await execute('image.remove', image());
       expect(await observe('image.remove', image())).toEqual({ state: 'done', result: {} });
-      expect(readdirSync(world.root)).toEqual(['vm']);
+      expect(readdirSync(world.root)).toEqual(['.oma-repository', 'vm']);
       expect(readdirSync(join(world.root, 'vm'))).toEqual(['other.qcow2']);
     });
+  });
+
+  it('are not taken for removed while their repository is away', async () => {
+    await create();
+    const away = world.path('away');
+    renameSync(world.root, away);
+    const failure = { certainty: 'transient', failure: { code: 'repository-not-marked' } };
+    await expect(observe('image.remove', image())).rejects.toMatchObject(failure);
+    await expect(execute('image.remove', image())).rejects.toMatchObject(failure);
+    renameSync(away, world.root);
+    expect(await observe('image.remove', image())).toEqual({ state: 'partial' });
   });
 
   describe('a sidecar', () => {

@@ -156,11 +156,11 @@ describe('increments of the lab', () => {
     expect(await send({})).toEqual([500, `disk 2000 has ${MIB} bytes, not ${2 * MIB}\n`]);
   });
 
-  it('leave out disks that the VM has not, when asked beforehand', async () => {
+  it('tell of the disks that the VM has, when asked beforehand about others', async () => {
     const disks = [{ device_key: 2007, base_change_id: null }];
     const ask = (changes: object) =>
       copies.call('POST', '/api/v1/backup/preflight', { ...copies.account(), disks, ...changes });
-    expect(await (await ask({})).json()).toEqual({ disks: [] });
+    expect(await (await ask({})).json()).toMatchObject({ disks: [{ device_key: 2000, change_tracking: 'none' }] });
     expect((await ask({ disks: [] })).status).toBe(400);
     expect((await ask({ vcenter_password: 'wrong' })).status).toBe(500);
     expect((await ask({ vm_path: '/Lab/vm/nothing' })).status).toBe(500);

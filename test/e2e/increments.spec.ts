@@ -202,6 +202,37 @@ describe('increments', () => {
     expect(await verify(third.backupId)).toMatchObject({ status: 'completed' });
   });
 
+  it('are not called damaged when their repository is away, and verified when it is back', async () => {
+    const point = await good();
+    renameSync(vm.repositoryPath, `${vm.repositoryPath}.away`);
+    const job = await verify(point.backupId);
+    expect(job).toMatchObject({ status: 'failed', error: { code: 'repository-not-marked' } });
+    renameSync(`${vm.repositoryPath}.away`, vm.repositoryPath);
+    expect((await chain())['layers']).toMatchObject([{ health: 'good', damage: null, verified_at: null }]);
+    expect(await verify(point.backupId)).toMatchObject({ status: 'completed' });
+    expect((await chain())['layers']).toMatchObject([{ health: 'good', verified_at: expect.any(String) }]);
+  });
+
+  it('are not begun while the VM has other disks than OMA knows, and have all of them once it was added again', async () => {
+    await good();
+    lab.misbehave({ hide_disks: [2016] });
+    const gone = { code: 'vm-disks-changed', added_device_keys: [], removed_device_keys: [2016] };
+    expect(await start({ backup_type: 'auto' })).toMatchObject({ status: 422, body: gone });
+    await addAgain();
+    expect((await good()).backup.disks).toMatchObject([{ disk_id: 0, device_key: 2000, mode: 'incremental' }]);
+    lab.misbehave({});
+    const come = { code: 'vm-disks-changed', added_device_keys: [2016], removed_device_keys: [] };
+    expect(await start({ backup_type: 'auto' })).toMatchObject({ status: 422, body: come });
+    await addAgain();
+    expect((await good()).backup.disks).toMatchObject([{ mode: 'incremental' }, { disk_id: 1, device_key: 2016 }]);
+  });
+
+  const addAgain = async () => {
+    const order = { credential_id: vm.credentialId, vm_names: ['inc'] };
+    const { body } = await oma.api.post<{ processed_vms: Json[] }>('/discovery/add-vms', order);
+    expect(body.processed_vms).toMatchObject([{ context_id: vm.contextId, already_existed: true }]);
+  };
+
   const verify = async (backupId: string) => {
     const { status, body } = await oma.api.post(`/backup/${backupId}/verify`, {});
     expect(status).toBe(202);

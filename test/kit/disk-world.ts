@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -20,6 +20,7 @@ export class DiskWorld {
   constructor() {
     chmodSync(this.folder, 0o700);
     mkdirSync(this.root, { mode: 0o700 });
+    writeFileSync(join(this.root, '.oma-repository'), '');
     mkdirSync(this.runDir, { mode: 0o700 });
   }
 

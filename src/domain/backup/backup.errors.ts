@@ -4,7 +4,7 @@ export class BackupIsOver extends DomainError {
   readonly kind = 'conflict';
   readonly code = 'job-is-over';
   constructor(jobId: string, as: string) {
-    super(`job ${jobId} is ${as} already`, undefined, { job_id: jobId, status: as });
+    super(`job ${jobId} is ${as} already`, 'GET /api/v1/jobs shows which jobs run', { job_id: jobId, status: as });
   }
 }
 
@@ -12,7 +12,7 @@ export class BackupNotUnderWay extends DomainError {
   readonly kind = 'conflict';
   readonly code = 'backup-not-under-way';
   constructor(jobId: string) {
-    super(`backup ${jobId} hasn't been started`);
+    super(`backup ${jobId} hasn't been started`, 'start it first');
   }
 }
 
@@ -23,6 +23,29 @@ export class ProofMissing extends DomainError {
     super(
       `it is not proven that every disk was copied: ${disks.map(({ diskId, why }) => `disk ${diskId}: ${why}`).join('; ')}`,
       'start the backup again',
+    );
+  }
+}
+
+/** Agents that tell of a disk only by completing it may do so a moment after they end. */
+export class CompletionMissing extends DomainError {
+  readonly kind = 'unavailable';
+  readonly code = 'proof-missing';
+  constructor(diskIds: readonly number[]) {
+    super(`the agent did not complete disk ${diskIds.join(' and ')}`, 'start the backup again');
+  }
+}
+
+/** Disks were added to the VM or taken away since OMA last saw it. */
+export class VmDisksChanged extends DomainError {
+  readonly kind = 'rule-broken';
+  readonly code = 'vm-disks-changed';
+  constructor(contextId: string, keys: { readonly added: readonly number[]; readonly removed: readonly number[] }) {
+    const { added, removed } = keys;
+    super(
+      `the disks of VM ${contextId} are not the ones that OMA knows`,
+      'add the VM again (POST /api/v1/discovery/add-vms): OMA takes its disks down anew',
+      { vm_context_id: contextId, added_device_keys: [...added], removed_device_keys: [...removed] },
     );
   }
 }
@@ -63,7 +86,8 @@ export class DiskReportedOtherwise extends DomainError {
   readonly kind = 'conflict';
   readonly code = 'disk-reported-otherwise';
   constructor(diskId: number, changeId: string) {
-    super(`disk ${diskId} was completed before, with change id ${changeId}`, undefined, { disk_id: diskId });
+    const remedy = 'repeat the change id that was told first, or cancel the backup';
+    super(`disk ${diskId} was completed before, with change id ${changeId}`, remedy, { disk_id: diskId });
   }
 }
 
@@ -94,7 +118,9 @@ export class VmHasNoDisks extends DomainError {
   readonly kind = 'rule-broken';
   readonly code = 'vm-has-no-disks';
   constructor(contextId: string) {
-    super(`no disk is known of VM ${contextId}`, 'discover the VM again', { vm_context_id: contextId });
+    super(`no disk is known of VM ${contextId}`, 'add the VM again (POST /api/v1/discovery/add-vms)', {
+      vm_context_id: contextId,
+    });
   }
 }
 

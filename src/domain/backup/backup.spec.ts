@@ -2,7 +2,14 @@ import { describe, expect, it } from '@jest/globals';
 
 import { replay } from '../kernel/decider.js';
 import { backup, type BackupCommand, type BackupEvent } from './backup.js';
-import { BackupIsOver, DiskNotInJob, DiskReportedOtherwise, ProofMissing, UnknownBackup } from './backup.errors.js';
+import {
+  BackupIsOver,
+  CompletionMissing,
+  DiskNotInJob,
+  DiskReportedOtherwise,
+  ProofMissing,
+  UnknownBackup,
+} from './backup.errors.js';
 import { type BackupPlan, type DiskProof, type PlannedDisk, spaceFor } from './backup-plan.js';
 
 const disk = (diskId: number, sizeBytes: number) => ({
@@ -96,7 +103,6 @@ describe('a backup', () => {
     ['a size is not known', [proof(0, { virtualSizeBytes: -1 }), proof(1)]],
     ['less than the whole disk was to be copied', [proof(0, { bytesCopied: 500, bytesToCopy: 500 }), proof(1)]],
     ['a content manifest is missing', [proof(0, { manifestSha256: null }), proof(1)]],
-    ['an agent told nothing of a disk', [proof(0, { bytesCopied: null, bytesToCopy: null }), proof(1)]],
   ])('does not become a restore point when %s', (_case, disks) => {
     expect(() => decide([started], complete(...disks))).toThrow(ProofMissing);
     expect(() => decide([started], { type: 'ProveBackup', jobId: 'job', contextId: 'ctx', disks })).toThrow(
@@ -104,9 +110,19 @@ describe('a backup', () => {
     );
   });
 
-  it('asks for proof without a fact of its own', () => {
+  it('waits for the word of an agent that tells of a disk only by completing it', () => {
+    const disks = [proof(0, { bytesCopied: null, bytesToCopy: null }), proof(1)];
+    const prove = () => decide([started], { type: 'ProveBackup', jobId: 'job', contextId: 'ctx', disks });
+    expect(prove).toThrow(CompletionMissing);
+    expect(prove).toThrow(expect.objectContaining({ kind: 'unavailable', code: 'proof-missing' }));
+  });
+
+  it('is proven once', () => {
     const disks = [proof(0), proof(1)];
-    expect(decide([started], { type: 'ProveBackup', jobId: 'job', contextId: 'ctx', disks })).toEqual([]);
+    const prove: BackupCommand = { type: 'ProveBackup', jobId: 'job', contextId: 'ctx', disks };
+    const provenEvent: BackupEvent = { type: 'BackupProven', data: { jobId: 'job' } };
+    expect(decide([started], prove)).toEqual([provenEvent]);
+    expect(decide([started, provenEvent], prove)).toEqual([]);
   });
 
   it('ends once: what comes after the end is not recorded', () => {
@@ -138,7 +154,8 @@ describe('a backup', () => {
 
     it('is proven by as many bytes as had changed, none included', () => {
       for (const bytes of [0, 300]) {
-        const [completed] = decide([small], complete(proof(0, { bytesCopied: bytes, bytesToCopy: bytes })));
+        const counts = { bytesCopied: bytes, bytesToCopy: bytes, changeId: 'A/9' };
+        const [completed] = decide([small], complete(proof(0, counts)));
         expect(completed?.type).toBe('BackupCompleted');
       }
     });
@@ -146,8 +163,11 @@ describe('a backup', () => {
     it.each([
       ['fewer bytes were copied than had changed', { bytesCopied: 200, bytesToCopy: 300 }],
       ['more was copied than the disk holds', { bytesCopied: 1001, bytesToCopy: 1001 }],
+      ['tracking was reset since its base', { changeId: 'b/1' }],
+      ['the agent told no bookmark', { changeId: null }],
     ])('is not proven when %s', (_case, changes) => {
-      expect(() => decide([small], complete(proof(0, changes)))).toThrow(ProofMissing);
+      const others = { bytesCopied: 300, bytesToCopy: 300, changeId: 'a/9' };
+      expect(() => decide([small], complete(proof(0, { ...others, ...changes })))).toThrow(ProofMissing);
     });
   });
 
@@ -188,6 +208,18 @@ describe('a backup', () => {
       const silent = proof(1, { bytesCopied: null, bytesToCopy: null });
       const [completed] = decide([started, reported], complete(proof(0), silent));
       expect(completed).toMatchObject({ data: { disks: [{ changeId: null }, { changeId: 'a/1' }] } });
+    });
+
+    it('takes the same bookmark in another spelling for the same', () => {
+      expect(decide([started, reported], report({ changeId: 'A/1' }))).toEqual([]);
+      const [completed] = decide([started, reported], complete(proof(0), proof(1, { changeId: 'A/1' })));
+      expect(completed?.type).toBe('BackupCompleted');
+    });
+
+    it('takes nothing new once it is proven, so that the end is the one that was proven', () => {
+      const history: BackupEvent[] = [started, reported, { type: 'BackupProven', data: { jobId: 'job' } }];
+      expect(decide(history, report())).toEqual([]);
+      expect(() => decide(history, report({ diskId: 0 }))).toThrow(BackupIsOver);
     });
 
     it('is not proven when the agent told two bookmarks of one disk', () => {

@@ -4,13 +4,15 @@ import { type JobEnd, jobEnd } from '../kernel/job-end.js';
 import {
   BackupIsOver,
   BackupNotUnderWay,
+  CompletionMissing,
   DiskNotInJob,
   DiskReportedOtherwise,
   ProofMissing,
   UnknownBackup,
 } from './backup.errors.js';
 import type { BackupPlan, DiskProof } from './backup-plan.js';
-import { doubtIn } from './proof.js';
+import { isSameChangeId } from './change-id.js';
+import { awaitsCompletion, doubtIn } from './proof.js';
 
 /** One backup job and, once completed, one restore point. Stream: `backup-<job id>`. */
 export type BackupStarted = DomainEvent<'BackupStarted', BackupPlan>;
@@ -20,7 +22,9 @@ export type DiskReported = DomainEvent<
   'DiskReported',
   { readonly jobId: string; readonly deviceKey: number; readonly changeId: string }
 >;
-/** The restore point exists from here on: every disk has its proof. */
+/** Every disk has its proof, so the agent has nothing to add any more. */
+export type BackupProven = DomainEvent<'BackupProven', { readonly jobId: string }>;
+/** The restore point exists from here on. */
 export type BackupCompleted = DomainEvent<
   'BackupCompleted',
   { readonly jobId: string; readonly contextId: string; readonly disks: readonly DiskProof[] }
@@ -28,7 +32,13 @@ export type BackupCompleted = DomainEvent<
 export type BackupFailed = DomainEvent<'BackupFailed', BackupEnd>;
 export type BackupCancelled = DomainEvent<'BackupCancelled', BackupEnd>;
 export type BackupEvent =
-  BackupStarted | BackupCancelRequested | DiskReported | BackupCompleted | BackupFailed | BackupCancelled;
+  | BackupStarted
+  | BackupCancelRequested
+  | DiskReported
+  | BackupProven
+  | BackupCompleted
+  | BackupFailed
+  | BackupCancelled;
 
 type BackupEnd = { readonly jobId: string; readonly contextId: string } & JobEnd;
 
@@ -44,7 +54,7 @@ export type BackupCommand =
       readonly deviceKey: number | null;
       readonly changeId: string;
     }
-  /** Asks whether the proof suffices: refused, or nothing happens. Asked while everything can still be undone. */
+  /** Refused unless the proof suffices. Asked while everything can still be undone. */
   | ({ readonly type: 'ProveBackup' } & BackupCompleted['data'])
   | ({ readonly type: 'CompleteBackup' } & BackupCompleted['data'])
   | ({ readonly type: 'FailBackup' } & BackupEnd)
@@ -55,7 +65,13 @@ export type Reports = Readonly<Record<string, string>>;
 
 export type BackupState =
   | { readonly is: 'planned'; readonly cancelRequested: boolean }
-  | { readonly is: 'running'; readonly plan: BackupPlan; readonly cancelRequested: boolean; readonly reports: Reports }
+  | {
+      readonly is: 'running';
+      readonly plan: BackupPlan;
+      readonly cancelRequested: boolean;
+      readonly reports: Reports;
+      readonly isProven: boolean;
+    }
   | { readonly is: 'over'; readonly as: 'completed' | 'failed' | 'cancelled' };
 
 export const backup: Decider<BackupState, BackupCommand, BackupEvent> = {
@@ -68,12 +84,15 @@ export const backup: Decider<BackupState, BackupCommand, BackupEvent> = {
           plan: event.data,
           cancelRequested: state.is === 'planned' && state.cancelRequested,
           reports: {},
+          isProven: false,
         };
       case 'BackupCancelRequested':
         return state.is === 'over' ? state : { ...state, cancelRequested: true };
       case 'DiskReported':
         if (state.is !== 'running') return state;
         return { ...state, reports: { ...state.reports, [event.data.deviceKey]: event.data.changeId } };
+      case 'BackupProven':
+        return state.is === 'running' ? { ...state, isProven: true } : state;
       case 'BackupCompleted':
         return { is: 'over', as: 'completed' };
       case 'BackupFailed':
@@ -94,7 +113,7 @@ export const backup: Decider<BackupState, BackupCommand, BackupEvent> = {
       case 'ProveBackup':
         if (state.is !== 'running') throw new BackupNotUnderWay(command.jobId);
         proven(state, command.disks);
-        return [];
+        return state.isProven ? [] : [{ type: 'BackupProven', data: { jobId: command.jobId } }];
       case 'CompleteBackup': {
         if (state.is === 'over') return [];
         if (state.is !== 'running') throw new BackupNotUnderWay(command.jobId);
@@ -124,14 +143,17 @@ function report(
   );
   if (disk === undefined || (diskId === null && deviceKey === null)) throw new DiskNotInJob(jobId);
   const before = state.reports[disk.deviceKey];
-  if (before === changeId) return [];
+  if (before !== undefined && isSameChangeId(before, changeId)) return [];
   if (before !== undefined) throw new DiskReportedOtherwise(disk.diskId, before);
+  if (state.isProven) throw new BackupIsOver(jobId, 'copied');
   return [{ type: 'DiskReported', data: { jobId, deviceKey: disk.deviceKey, changeId } }];
 }
 
 /** A restore point needs proof for exactly the planned disks. Answers the proofs with the bookmarks that were reported. */
 function proven({ plan, reports }: Running, disks: readonly DiskProof[]): readonly DiskProof[] {
   const proofs = new Map(disks.map((disk) => [disk.deviceKey, disk]));
+  const late = disks.filter((proof) => awaitsCompletion(proof, reports[proof.deviceKey] ?? null));
+  if (late.length > 0) throw new CompletionMissing(late.map(({ diskId }) => diskId));
   const doubts = plan.disks.flatMap((disk) => {
     const why = doubtIn(disk, proofs.get(disk.deviceKey), reports[disk.deviceKey] ?? null);
     return why === null ? [] : [{ diskId: disk.diskId, why }];

@@ -8,3 +8,21 @@ const CHANGE_ID = /^(?:[0-9a-f]{2}[ -]?){15}[0-9a-f]{2}\/\d{1,20}$/i;
 export function isChangeId(text: string): boolean {
   return CHANGE_ID.test(text);
 }
+
+/** Whether two change ids say the same, however their epochs are written. */
+export function isSameChangeId(one: string, other: string): boolean {
+  return plain(one) === plain(other);
+}
+
+/** Whether both belong to one epoch of tracking: only then did nothing go unseen between them. */
+export function isSameEpoch(one: string, other: string): boolean {
+  return epochOf(one) === epochOf(other);
+}
+
+function epochOf(changeId: string): string {
+  return plain(changeId.slice(0, changeId.lastIndexOf('/')));
+}
+
+function plain(text: string): string {
+  return text.replaceAll(/[ -]/g, '').toLowerCase();
+}

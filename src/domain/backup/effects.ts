@@ -99,6 +99,8 @@ export type BackupEffects = {
       jobId: string;
       /** Whose password must not stand in what the agent says. */
       credentialId: number;
+      /** The lowest limit that its exports have. */
+      slowestBytesPerSecond: number | null;
       disks: readonly FollowedDisk[];
     };
     result: {

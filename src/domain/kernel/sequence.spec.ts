@@ -163,6 +163,27 @@ describe('a sequence', () => {
     expect(run.requested.filter((name) => name.startsWith('undo:'))).toEqual([]);
   });
 
+  it('undoes all it did when the domain refuses the good end, and tells it so', () => {
+    const run = processOf().event('Begin').succeeds('a').succeeds('b1').succeeds('b2').succeeds('c');
+    run.fails('conclude:tell').settle();
+    expect(run.outcome).toBe('failed');
+    expect(run.requested.filter((name) => name.startsWith('undo:'))).toEqual([
+      'undo:c',
+      'undo:b2',
+      'undo:b1',
+      'undo:a',
+    ]);
+    expect(run.requested.slice(-2)).toEqual(['conclude-refused:tell', 'conclude-refused:release']);
+    expect(run.ending).toMatchObject({ step: 'conclude:tell', failure: { code: 'broken' } });
+  });
+
+  it('takes nothing back that the domain was told', () => {
+    const run = processOf().event('Begin').succeeds('a').succeeds('b1').succeeds('b2').succeeds('c');
+    run.succeeds('conclude:tell').fails('conclude:release');
+    expect(run.outcome).toBe('completed');
+    expect(run.requested.filter((name) => name.startsWith('undo:'))).toEqual([]);
+  });
+
   it('grows with what an earlier step found', () => {
     const run = processOf().event('Begin').succeeds('a', { more: true }).succeeds('b1').succeeds('b2');
     expect(run.open).toEqual(['c', 'd']);
@@ -300,7 +321,7 @@ describe('a sequence', () => {
         run.settle();
         expect(run.outcome).not.toBeNull();
         expect(new Set(run.requested).size).toBe(run.requested.length);
-        const begun = run.requested.filter((name) => !/^(undo|conclude):/.test(name));
+        const begun = run.requested.filter((name) => !/^(undo|conclude|conclude-refused):/.test(name));
         const undone = run.requested.filter((name) => name.startsWith('undo:'));
         expect(undone).toEqual(run.outcome === 'completed' ? [] : begun.map((name) => `undo:${name}`).reverse());
       }),

@@ -47,6 +47,8 @@ export interface SequenceState<Start> {
   readonly start: Start | null;
   readonly ending: Ending | null;
   readonly ended: boolean;
+  /** The domain refused the good end; what was done is undone, and the domain told again. */
+  readonly isRefused: boolean;
   /** Every requested step in order, with what became of it; of the checks only the open one. */
   readonly steps: Readonly<Record<string, 'open' | 'succeeded' | 'failed' | 'cancelled'>>;
   readonly cancelling: readonly string[];
@@ -58,7 +60,9 @@ export interface SequenceState<Start> {
 const UNDO = 'undo:';
 const CHECK = 'check:';
 const CONCLUDE = 'conclude:';
-const RESERVED = [UNDO, CHECK, CONCLUDE];
+const CONCLUDE_REFUSED = 'conclude-refused:';
+const BACKWARD = [UNDO, CONCLUDE, CONCLUDE_REFUSED];
+const RESERVED = [UNDO, CHECK, CONCLUDE, CONCLUDE_REFUSED];
 
 /** Turns the description into a saga. */
 export function sequence<Start>(definition: Sequence<Start>): Saga<SequenceState<Start>> {
@@ -71,6 +75,7 @@ export function sequence<Start>(definition: Sequence<Start>): Saga<SequenceState
       start: null,
       ending: null,
       ended: false,
+      isRefused: false,
       steps: {},
       cancelling: [],
       results: {},
@@ -177,8 +182,17 @@ function failed<Start>(before: SequenceState<Start>, step: string, failure: Fail
   const state = { ...before, steps: settledSteps(before, step, 'failed') };
   if (step.startsWith(CHECK)) return state;
   if (state.ending === null) return endBy(state, { outcome: 'failed', step, failure });
+  if (isRefusalOfGoodEnd(state, step)) {
+    return { ...state, isRefused: true, ending: { outcome: 'failed', step, failure, leftovers: [] } };
+  }
   if (!step.startsWith(UNDO)) return state;
   return { ...state, ending: { ...state.ending, leftovers: [...state.ending.leftovers, step.slice(UNDO.length)] } };
+}
+
+/** Nothing was told yet, so everything can still be undone; later conclusions can't take the first one back. */
+function isRefusalOfGoodEnd<Start>({ ending, steps }: SequenceState<Start>, step: string): boolean {
+  if (ending?.outcome !== 'completed' || !step.startsWith(CONCLUDE)) return false;
+  return !Object.entries(steps).some(([name, is]) => name.startsWith(CONCLUDE) && is === 'succeeded');
 }
 
 /** The group at hand: the first with a step that hasn't succeeded; null when all have. */
@@ -226,7 +240,7 @@ function windUp<Start>(
   start: Start,
   ending: Ending,
 ): readonly Decision[] {
-  const forward = Object.keys(state.steps).filter((step) => !step.startsWith(UNDO) && !step.startsWith(CONCLUDE));
+  const forward = Object.keys(state.steps).filter((step) => !BACKWARD.some((prefix) => step.startsWith(prefix)));
   const open = forward.filter((step) => state.steps[step] === 'open');
   if (open.length > 0) {
     return open.filter((step) => !state.cancelling.includes(step)).map((step) => ({ do: 'cancelEffect', step }));
@@ -234,7 +248,7 @@ function windUp<Start>(
   const undos = ending.outcome === 'completed' ? [] : undoSteps(definition, state, start, forward);
   const conclusion = definition
     .conclude(start, state.results, ending)
-    .map((effect) => ({ ...effect, step: `${CONCLUDE}${effect.step}` }));
+    .map((effect) => ({ ...effect, step: `${state.isRefused ? CONCLUDE_REFUSED : CONCLUDE}${effect.step}` }));
   const next = [...undos, ...conclusion].find((effect) => isUnsettled(state, effect.step));
   if (next === undefined) return [{ do: 'end', outcome: ending.outcome }];
   return next.step in state.steps ? [] : [{ do: 'effect', effect: next }];

@@ -12,6 +12,7 @@ export type VerificationEffects = {
       manifestSha256: string;
       parentManifestSha256: string | null;
     };
-    result: { damage: LayerDamage | null };
+    /** `readAt` is when the reading began, in UTC (RFC 3339). */
+    result: { damage: LayerDamage | null; readAt: string };
   };
 };

@@ -47,6 +47,8 @@ export type Finding = {
   readonly deviceKey: number;
   /** null when the layer is what its manifest says. */
   readonly damage: LayerDamage | null;
+  /** When the reading of the layer began, in UTC: what was found later than that isn't outdone by it. */
+  readonly readAt: string;
 };
 
 /** Offset and length are null when it isn't a matter of one place in the disk. */

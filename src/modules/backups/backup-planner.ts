@@ -1,13 +1,21 @@
 import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 
+import { VmDisksChanged } from '#domain/backup/backup.errors';
 import type { BackupPlan, PlannedDisk } from '#domain/backup/backup-plan';
-import { type AskedType, chooseModes, type DiskFacts } from '#domain/backup/disk-mode';
-import { ImageConditions } from '#platform/qemu/image-conditions.port';
+import {
+  type AskedType,
+  type ChainHead,
+  chooseModes,
+  type DiskFacts,
+  type ImageCondition,
+} from '#domain/backup/disk-mode';
+import { RepositoryAway } from '#domain/repository/repository.errors';
+import { ImageConditions, ImagesOutOfReach } from '#platform/qemu/image-conditions.port';
 import { Agents } from '#platform/vma/agents';
 import { VcenterCredentials } from '#platform/vma/vcenter-credentials.port';
 import { VmaAway, VmaRefuses, VmaTalksNonsense } from '#platform/vma/vma.errors';
-import type { DiskNow } from '#platform/vma/vma-client.port';
+import type { DiskNow, FoundVm } from '#platform/vma/vma-client.port';
 import { Chains } from '#projections/backup/chain.directory';
 import type { VmContextRow } from '#projections/inventory/vm-context.entity';
 import type { RepositoryRow } from '#projections/repository/repository.entity';
@@ -33,7 +41,7 @@ export class BackupPlanner {
     this.chains = new Chains(rows);
   }
 
-  /** Throws the refusals of disks, repository, agent and space, and IncrementalNotPossible. */
+  /** Throws the refusals of disks (VmDisksChanged among them), repository, agent and space, and IncrementalNotPossible. */
   async plan(jobId: string, vm: VmContextRow, request: StartBackupRequest): Promise<BackupPlan> {
     const { disks: chosen, credentialId } = chosenDisks(vm, request.disk_id);
     const repository = await this.target.open(request.repository_id);
@@ -73,18 +81,19 @@ export class BackupPlanner {
     }: { chosen: readonly ChosenDisk[]; credentialId: number; repository: RepositoryRow },
   ): Promise<readonly PlannedDisk[]> {
     const { contextId } = vm;
-    const { repositoryId, path: root } = repository;
+    const { repositoryId } = repository;
     const heads: Heads = await Promise.all(
       chosen.map(async ({ diskId }) =>
         asked === 'full' ? null : this.chains.head({ contextId, repositoryId, diskId }),
       ),
     );
     const now = await this.now(vm, asked, credentialId, chosen, heads);
+    if (now !== null) refuseOtherDisks(vm, chosen, now);
     const facts = await Promise.all(
       chosen.map(async ({ diskId, deviceKey, sizeBytes }, index): Promise<DiskFacts> => {
         const head = heads[index] ?? null;
         const seen = now?.get(deviceKey);
-        const condition = head === null ? 'intact' : await this.conditions.of(root, head);
+        const condition = head === null ? 'intact' : await this.condition(repository, head);
         return {
           diskId,
           sizeBytes: seen?.sizeBytes ?? sizeBytes,
@@ -104,9 +113,18 @@ export class BackupPlanner {
     }));
   }
 
+  /** Throws RepositoryAway when it can't be told. */
+  private async condition({ repositoryId, path }: RepositoryRow, head: ChainHead): Promise<ImageCondition> {
+    try {
+      return await this.conditions.of(path, head);
+    } catch (error) {
+      throw error instanceof ImagesOutOfReach ? new RepositoryAway(repositoryId) : error;
+    }
+  }
+
   /**
-   * The disks as their vCenter knows them now; null when the agent can't be asked. A full backup needs no answer: what is
-   * wrong with the agent shows in its job.
+   * All disks of the VM as their vCenter knows them now; null when the agent can't be asked. A full backup needs no answer:
+   * what is wrong with the agent shows in its job.
    */
   private async now(
     vm: VmContextRow,
@@ -121,11 +139,37 @@ export class BackupPlanner {
         deviceKey,
         baseChangeId: heads[index]?.changeId ?? null,
       }));
-      return await this.agents.beside(vm.vcenterHost).client.preflight(vm.vmPath, account, asking);
+      const { client } = this.agents.beside(vm.vcenterHost);
+      return (
+        (await client.preflight(vm.vmPath, account, asking)) ??
+        discovered(vm, await client.discover(account, vm.vmName))
+      );
     } catch (error) {
       const isAgents = error instanceof VmaAway || error instanceof VmaRefuses || error instanceof VmaTalksNonsense;
       if (asked === 'full' && isAgents) return null;
       throw error;
     }
   }
+}
+
+/** What an agent of the first generation can tell: which disks there are, and nothing of their tracking. */
+function discovered(vm: VmContextRow, found: readonly FoundVm[]): ReadonlyMap<number, DiskNow> | null {
+  const disks = found.find(({ path }) => path === vm.vmPath)?.disks;
+  if (disks === undefined) return null;
+  return new Map(
+    disks.map(({ deviceKey, capacityBytes }) => [deviceKey, { sizeBytes: capacityBytes, changeTracking: 'unknown' }]),
+  );
+}
+
+/** A backup of a VM has all its disks, one of a disk has that disk; so OMA must know the ones there are. */
+function refuseOtherDisks(
+  { contextId, disks }: VmContextRow,
+  chosen: readonly ChosenDisk[],
+  now: ReadonlyMap<number, DiskNow>,
+): void {
+  const known = new Set(disks.map((disk) => disk.device_key));
+  const isWhole = chosen.length === known.size;
+  const added = isWhole ? [...now.keys()].filter((key) => !known.has(key)) : [];
+  const removed = chosen.map(({ deviceKey }) => deviceKey).filter((key) => !now.has(key));
+  if (added.length + removed.length > 0) throw new VmDisksChanged(contextId, { added, removed });
 }

@@ -3,12 +3,13 @@ import { DataSource, In } from 'typeorm';
 
 import { osTypeOf } from '#domain/inventory/os-type';
 import { type Selection, selectVms } from '#domain/inventory/select-vms';
-import type { VmContextCommand } from '#domain/inventory/vm-context';
+import { vmContext, type VmContextCommand } from '#domain/inventory/vm-context';
 import type { CommandContext } from '#domain/kernel/command-context';
 import { AlreadyReserved, reservation } from '#domain/kernel/reservation';
 import { until } from '#platform/clock/until';
 import { Aggregates } from '#platform/event-store/aggregates';
 import { idFor, newId } from '#platform/ids/ids';
+import { ProjectionProgress } from '#platform/projections/projection-progress.port';
 import type { FoundVm } from '#platform/vma/vma-client.port';
 import { VmContextRow } from '#projections/inventory/vm-context.entity';
 
@@ -42,6 +43,7 @@ export class VmAdder {
   constructor(
     private readonly aggregates: Aggregates,
     private readonly rows: DataSource,
+    private readonly progress: ProjectionProgress,
   ) {}
 
   /** `refs` are inventory paths, VMware ids or names; null means all that were discovered. */
@@ -94,8 +96,20 @@ export class VmAdder {
       return { is: 'added', ref, vm, contextId: events[0]?.data.by ?? by, isNew: true };
     } catch (error) {
       if (!(error instanceof AlreadyReserved)) throw error;
+      await this.seeAgain(factsOf(vm, found, error.by), request, index);
       return { is: 'added', ref, vm, contextId: error.by, isNew: false };
     }
+  }
+
+  /** What it is made of may have changed since. */
+  private async seeAgain(vm: VmContextCommand['vm'], request: CommandContext, index: number): Promise<void> {
+    const { events, position } = await this.aggregates.handle({
+      decider: vmContext,
+      stream: `context-${vm.contextId}`,
+      command: { type: 'AddVmContext', vm },
+      context: { ...request, commandId: idFor('see vm again', request.commandId, String(index)) },
+    });
+    if (events.length > 0) await this.progress.waitFor(['vm_context'], position, VISIBLE_WITHIN_MS);
   }
 }
 

@@ -1,12 +1,18 @@
+import { setTimeout as pause } from 'node:timers/promises';
+
 import type { BackupEffects } from '#domain/backup/effects';
 import type { VerificationEffects } from '#domain/verification/effects';
+import type { LayerDamage } from '#domain/verification/verification';
+import type { Clock } from '#platform/clock/clock.port';
 import type { ProcessRunner } from '#platform/processes/process-runner.port';
 import { inUserWords } from '#platform/qemu/failures';
 import { openImage } from '#platform/qemu/layers';
 import { pathBeneath, PathLeavesRoot } from '#platform/repositories/path-beneath';
+import { requireMarked } from '#platform/repositories/repository-mark';
 import { type EffectContext, EffectError, type EffectExecutor, type Observation } from '#platform/sagas/effect.port';
 import { inUserWords as inAgentWords } from '#platform/vma/agent-failures';
 import type { Agents } from '#platform/vma/agents';
+import { VmaAway } from '#platform/vma/vma.errors';
 
 import { ContentProver } from './content-prover.js';
 import { ContentVerifier } from './content-verifier.js';
@@ -15,6 +21,10 @@ import type { HashWorkers } from './hash-workers.js';
 import { SourceDiffers } from './source-comparison.js';
 import { SourceRangesWrong } from './windows.js';
 
+const MS_PER_SECOND = 1000;
+const RETRY_MS = 1000;
+
+type Source = Parameters<ContentProver['prove']>[0]['source'];
 type Prove = BackupEffects['image.prove'];
 type Verify = VerificationEffects['image.verify'];
 
@@ -28,6 +38,7 @@ class ProveImageExecutor implements EffectExecutor<Prove['args']> {
   constructor(
     private readonly prover: ContentProver,
     private readonly agents: Agents,
+    private readonly awaySeconds: number,
   ) {}
 
   observe(): Promise<Observation> {
@@ -41,12 +52,32 @@ class ProveImageExecutor implements EffectExecutor<Prove['args']> {
         const { file } = await openImage({ root, image, layers });
         const manifestFile = await pathBeneath(root, `${image}.manifest`);
         const header = { backupId: jobId, deviceKey, sizeBytes, parentManifestSha256 };
-        const source = args.hashesOffered ? await this.sourceOf(args, signal) : null;
-        const proof = await this.prover.prove({ file, manifestFile, header, source, signal }).catch(inWords);
-        const { manifestSha256, dataBytes } = proof;
-        return { manifestSha256, dataBytes, comparedWithSource: source !== null };
+        const prove = async (source: Source) => {
+          const proof = await this.prover.prove({ file, manifestFile, header, source, signal }).catch(inWords);
+          const { manifestSha256, dataBytes } = proof;
+          return { manifestSha256, dataBytes, comparedWithSource: source !== null };
+        };
+        if (!args.hashesOffered) return prove(null);
+        return (await this.unlessAway(async () => prove(await this.sourceOf(args, signal)), signal)) ?? prove(null);
       }),
     );
+  }
+
+  /**
+   * An agent that is away for a while is waited for. One that stays away takes its account of what it read with it, as one
+   * does that was started again: what was copied is not thrown away for that, and the point says that nobody compared it.
+   */
+  private async unlessAway<Result>(work: () => Promise<Result>, signal: AbortSignal): Promise<Result | null> {
+    const deadline = performance.now() + this.awaySeconds * MS_PER_SECOND;
+    for (;;) {
+      try {
+        return await work();
+      } catch (error) {
+        if (!(error instanceof VmaAway)) throw error;
+        if (performance.now() >= deadline) return null;
+        await pause(RETRY_MS, undefined, { signal });
+      }
+    }
   }
 
   private sourceOf({ agent, jobId, deviceKey }: Prove['args'], signal: AbortSignal) {
@@ -58,24 +89,34 @@ class ProveImageExecutor implements EffectExecutor<Prove['args']> {
 class VerifyImageExecutor implements EffectExecutor<Verify['args']> {
   readonly kind = 'image.verify';
 
-  constructor(private readonly verifier: ContentVerifier) {}
+  constructor(
+    private readonly verifier: ContentVerifier,
+    private readonly clock: Clock,
+  ) {}
 
   observe(): Promise<Observation> {
     return Promise.resolve(ABSENT);
   }
 
+  /** Damage is believed only of a repository that is there, also after the reading. */
   async execute(args: Verify['args'], { signal }: EffectContext): Promise<Verify['result']> {
+    const readAt = this.clock.now().toISOString();
+    const damage = await this.damage(args, signal);
+    if (damage !== null) await requireMarked(args.root);
+    return { damage, readAt };
+  }
+
+  private async damage(args: Verify['args'], signal: AbortSignal): Promise<LayerDamage | null> {
     const { root, image, backupId, deviceKey, sizeBytes, manifestSha256, parentManifestSha256 } = args;
     const broken = await brokenHeader(args);
-    if (broken !== null) return { damage: { reason: broken, offsetBytes: null, lengthBytes: null } };
-    const damage = await this.verifier.verify({
+    if (broken !== null) return { reason: broken, offsetBytes: null, lengthBytes: null };
+    return this.verifier.verify({
       file: await pathBeneath(root, image),
       manifestFile: await pathBeneath(root, `${image}.manifest`),
       manifestSha256,
       header: { backupId, deviceKey, sizeBytes, parentManifestSha256 },
       signal,
     });
-    return { damage };
   }
 }
 
@@ -109,10 +150,13 @@ export function manifestExecutors(deps: {
   readonly runner: ProcessRunner;
   readonly agents: Agents;
   readonly workers: HashWorkers;
+  readonly clock: Clock;
+  /** So long an agent may be away before its account of what it read is done without. */
+  readonly awaySeconds: number;
 }): EffectExecutor[] {
   const { workers } = deps;
   return [
-    new ProveImageExecutor(new ContentProver(deps.runner, workers), deps.agents),
-    new VerifyImageExecutor(new ContentVerifier(deps.runner, workers)),
+    new ProveImageExecutor(new ContentProver(deps.runner, workers), deps.agents, deps.awaySeconds),
+    new VerifyImageExecutor(new ContentVerifier(deps.runner, workers), deps.clock),
   ];
 }

@@ -4,6 +4,7 @@ import { dirname } from 'node:path';
 import type { BackupEffects } from '#domain/backup/effects';
 import { publish } from '#platform/repositories/durable-file';
 import { makeFoldersOf, pathBeneath } from '#platform/repositories/path-beneath';
+import { requireMarked } from '#platform/repositories/repository-mark';
 import { EffectError, type EffectContext, type EffectExecutor, type Observation } from '#platform/sagas/effect.port';
 
 import { inUserWords } from './failures.js';
@@ -58,7 +59,9 @@ export class RemoveImageExecutor implements EffectExecutor<Remove['args']> {
   observe({ root, image }: Remove['args']): Promise<Observation> {
     return inUserWords(async () => {
       const left = await Promise.all(filesOf(await pathBeneath(root, image)).map(exists));
-      return left.some(Boolean) ? { state: 'partial' } : { state: 'done', result: {} };
+      if (left.some(Boolean)) return { state: 'partial' };
+      await requireMarked(root);
+      return { state: 'done', result: {} };
     });
   }
 
@@ -66,6 +69,7 @@ export class RemoveImageExecutor implements EffectExecutor<Remove['args']> {
     return inUserWords(async () => {
       const file = await pathBeneath(root, image);
       for (const one of filesOf(file)) await rm(one, { force: true });
+      await requireMarked(root);
       for (let folder = dirname(file); folder.startsWith(`${root}/`); folder = dirname(folder)) {
         if (!(await removedEmpty(folder))) break;
       }

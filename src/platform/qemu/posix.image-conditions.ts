@@ -4,9 +4,22 @@ import type { ChainHead, ImageCondition } from '#domain/backup/disk-mode';
 import { NotAFile, sha256OfFile } from '#platform/repositories/file-hash';
 import { pathBeneath, PathLeavesRoot } from '#platform/repositories/path-beneath';
 
-import { ImageConditions } from './image-conditions.port.js';
+import { ImageConditions, ImagesOutOfReach } from './image-conditions.port.js';
 import { openImage } from './layers.js';
 import { ImageRefused } from './qcow2-header.js';
+
+const PASSING = [
+  'EAGAIN',
+  'EBUSY',
+  'EHOSTDOWN',
+  'EMFILE',
+  'ENFILE',
+  'ENOMEM',
+  'ENOTCONN',
+  'EREMOTEIO',
+  'ESTALE',
+  'ETIMEDOUT',
+];
 
 /** Looks at headers and manifests in a directory. */
 export class PosixImageConditions extends ImageConditions {
@@ -31,12 +44,9 @@ export class PosixImageConditions extends ImageConditions {
 function conditionIn(error: unknown): ImageCondition {
   const code = (error as NodeJS.ErrnoException | undefined)?.code;
   if (code === 'ENOENT' || code === 'ENOTDIR') return 'missing';
-  if (
-    error instanceof NotAFile ||
-    error instanceof ImageRefused ||
-    error instanceof PathLeavesRoot ||
-    code !== undefined
-  )
-    return 'unreadable';
+  // Said of a file server or of this process, and gone a moment later: nothing is known of the image.
+  if (code !== undefined && PASSING.includes(code)) throw new ImagesOutOfReach(code, { cause: error });
+  const isOfImage = error instanceof NotAFile || error instanceof ImageRefused || error instanceof PathLeavesRoot;
+  if (isOfImage || code !== undefined) return 'unreadable';
   throw error;
 }

@@ -3,9 +3,9 @@ import { constants, lstat, mkdir, open, realpath, rm, stat, statfs } from 'node:
 import { dirname, isAbsolute, join, normalize } from 'node:path';
 
 import { writeDurably } from './durable-file.js';
+import { isMarked, MARK } from './repository-mark.js';
 import { type Capacity, LocalRepositoryStorage, RepositoryPathRefused } from './local-repository-storage.port.js';
 
-const MARK = '.oma-repository';
 /** Trees of the system in which a backup has no business; a folder beneath /home, /mnt, /srv, /var/lib … is fine. */
 const SYSTEM_TREES = [
   '/bin',
@@ -74,8 +74,7 @@ export class PosixLocalRepositoryStorage extends LocalRepositoryStorage {
 
   async preflight(path: string): Promise<Capacity> {
     const capacity = await this.capacity(path);
-    const mark = await lstat(join(path, MARK)).catch(() => null);
-    if (mark?.isFile() !== true) {
+    if (!(await isMarked(path).catch(() => false))) {
       throw new RepositoryPathRefused(
         'not-marked',
         'the directory is not marked as a repository; is its disk mounted?',

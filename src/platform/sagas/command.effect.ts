@@ -16,7 +16,7 @@ export interface CommandArgs extends JsonObject {
 
 /**
  * Carries a saga's command to the domain. The effect's id is the command's id: a repeat finds the facts of the first time
- * in the stream and adds nothing. A refusal is final; its words are the failure's.
+ * in the stream and adds nothing. A refusal is final, but for one of kind `unavailable`; its words are the failure's.
  */
 export class CommandEffect implements EffectExecutor<CommandArgs> {
   readonly kind = 'command';
@@ -52,7 +52,8 @@ export class CommandEffect implements EffectExecutor<CommandArgs> {
       if (error instanceof DomainError) {
         const { code, message, remedy } = error;
         const failure = { code, message, ...(remedy !== undefined && { remedy }) };
-        throw new EffectError('permanent', failure, { cause: error });
+        // What isn't there yet may come; the effect's own rule says for how long it is asked for.
+        throw new EffectError(error.kind === 'unavailable' ? 'transient' : 'permanent', failure, { cause: error });
       }
       throw error;
     }

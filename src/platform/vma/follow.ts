@@ -18,7 +18,7 @@ export interface FollowTimes {
   readonly pollMs: number;
   /** So long in a row nobody may answer. */
   readonly awaySeconds: number;
-  /** So long no byte may move. */
+  /** So long no byte may move in the midst of a copy; before its first and after its last one, eight times as long. */
   readonly stalledSeconds: number;
   /** So many answers in a row may be nonsense. */
   readonly nonsenseAnswers: number;
@@ -30,12 +30,18 @@ const MS = 1000;
 /** An agent with little to copy is done at once: it is asked soon first, and then ever more seldom. */
 const FIRST_POLL_MS = 20;
 
+const AROUND_THE_COPY = 8;
+/** What several streams have asked for and not been told of yet: four of them, with requests of 32 MiB (contract-c 6.4). */
+const IN_FLIGHT_BYTES = 4 * 32 * 1024 * 1024;
+
 /** Agents of the first generation don't know a job in its first seconds (contract-a 17.5). */
 const KNOWS_JOB_WITHIN_SECONDS = 10;
 
 /** Follows the jobs of an agent that make up one backup until every disk is copied, and believes only what fits. */
 export class Follower {
   private readonly moved = new Map<number, number>();
+  /** How many bytes each disk has to move, by the agent's account. */
+  private readonly wanted = new Map<number, number>();
   private lastAnswerAt: number;
   private lastMoveAt: number;
   private nonsense = 0;
@@ -119,6 +125,7 @@ export class Follower {
 
   /** Writes the newest numbers down; also those that stand still, so that the rate sinks. */
   private async note(deviceKey: number, bytesTransferred: number, bytesToCopy: number | null): Promise<void> {
+    if (bytesToCopy !== null) this.wanted.set(deviceKey, bytesToCopy);
     if (bytesTransferred > (this.moved.get(deviceKey) ?? 0)) {
       this.moved.set(deviceKey, bytesTransferred);
       this.lastMoveAt = performance.now();
@@ -131,8 +138,26 @@ export class Follower {
     if (now - this.lastAnswerAt > this.times.awaySeconds * MS) {
       throw failed('vma-away', `the agent has not answered for ${this.times.awaySeconds} seconds`, AWAY);
     }
-    if (now - this.lastMoveAt > this.times.stalledSeconds * MS) {
-      throw failed('agent-stalled', `the agent has copied nothing for ${this.times.stalledSeconds} seconds`, AWAY);
+    const patienceSeconds = this.patienceSeconds();
+    if (now - this.lastMoveAt > patienceSeconds * MS) {
+      throw failed('agent-stalled', `the agent has copied nothing for ${Math.round(patienceSeconds)} seconds`, AWAY);
     }
+  }
+
+  /** Snapshots are made before the first byte and merged after the last; and a slow export takes its time for each request. */
+  private patienceSeconds(): number {
+    const { stalledSeconds } = this.times;
+    // Orders of earlier builds say nothing of limits.
+    const rate = this.args.slowestBytesPerSecond ?? null;
+    const slowSeconds = rate === null ? 0 : IN_FLIGHT_BYTES / rate;
+    const isInMidst = this.moved.size > 0 && !this.allMoved();
+    return (isInMidst ? stalledSeconds : stalledSeconds * AROUND_THE_COPY) + slowSeconds;
+  }
+
+  private allMoved(): boolean {
+    return this.args.disks.every(({ deviceKey }) => {
+      const wanted = this.wanted.get(deviceKey);
+      return wanted !== undefined && (this.moved.get(deviceKey) ?? 0) >= wanted;
+    });
   }
 }

@@ -46,7 +46,7 @@ export interface BackupOrder {
 export interface DiskNow {
   readonly sizeBytes: number;
   /** Whether what changed since the base can still be told. */
-  readonly changeTracking: Exclude<ChangeTracking, 'unknown'>;
+  readonly changeTracking: ChangeTracking;
 }
 
 /** What an agent read from a source disk, in rising order and cut at multiples of 4 MiB. */
@@ -84,7 +84,10 @@ export interface AgentProgress {
 export abstract class VmaClient {
   /** Resolves, with what it can do, when the agent says that it is healthy. */
   abstract check(signal?: AbortSignal): Promise<AgentWays>;
-  /** The disks of a VM as they are now, by device key; null when the agent can't be asked. */
+  /**
+   * All disks of a VM as they are now, by device key, with the tracking of those asked about; null when the agent has no
+   * such question.
+   */
   abstract preflight(
     vmPath: string,
     account: VcenterAccount,

@@ -30,6 +30,8 @@ export type BackupDisk = {
   readonly damage: Damage | null;
   /** When it was last compared with its manifest. */
   readonly verified_at: string | null;
+  /** When the look began that the newest finding is of. */
+  readonly read_at: string | null;
 };
 
 /** Where a layer is not what its manifest says; offset and length are null when it isn't a matter of one place. */
@@ -62,7 +64,7 @@ export type BackupRecord = {
 
 export const backupProjection: Projection<BackupRecord> = {
   name: 'backup',
-  version: 2,
+  version: 3,
   table: {
     key: 'backup_id',
     columns: {
@@ -123,6 +125,7 @@ function evolve(row: BackupRecord | null, stored: StoredEvent, event: Handled): 
       return { ...row, disks: verified(row, event.data.findings, at) };
     case 'BackupCancelRequested':
     case 'DiskReported':
+    case 'BackupProven':
       return row;
   }
 }
@@ -149,15 +152,17 @@ function pending(plan: BackupPlan, at: string): BackupRecord {
   };
 }
 
-/** The newest word on a layer counts: what was mended is good again. */
+/** The newest look at a layer counts, not the last to end: what was mended is good again, and what rotted stays damaged. */
 function verified(row: BackupRecord, findings: readonly Finding[], at: string): readonly BackupDisk[] {
   return row.disks.map((disk) => {
     const finding = findings.find((one) => one.backupId === row.backup_id && one.deviceKey === disk.device_key);
     if (finding === undefined) return disk;
-    const { damage } = finding;
-    if (damage === null) return { ...disk, damage: null, verified_at: at };
+    const { damage, readAt } = finding;
+    if (disk.read_at !== null && readAt < disk.read_at) return disk;
+    const seen = { ...disk, read_at: readAt, verified_at: at };
+    if (damage === null) return { ...seen, damage: null };
     const { reason, offsetBytes: offset_bytes, lengthBytes: length_bytes } = damage;
-    return { ...disk, damage: { reason, offset_bytes, length_bytes, found_at: at }, verified_at: at };
+    return { ...seen, damage: { reason, offset_bytes, length_bytes, found_at: at } };
   });
 }
 
@@ -181,6 +186,7 @@ function planned({ diskId, deviceKey, sizeBytes, image, mode }: PlannedDisk): Ba
     compared_with_source: false,
     damage: null,
     verified_at: null,
+    read_at: null,
   };
 }
 

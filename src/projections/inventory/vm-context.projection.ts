@@ -1,4 +1,4 @@
-import type { VmContextAdded } from '#domain/inventory/vm-context';
+import type { VmContextAdded, VmContextEvent } from '#domain/inventory/vm-context';
 import type { Projection } from '#domain/kernel/projection';
 
 export type VmContextDisk = {
@@ -45,7 +45,7 @@ export type VmContextRecord = {
 
 export const vmContextProjection: Projection<VmContextRecord> = {
   name: 'vm_context',
-  version: 1,
+  version: 2,
   table: {
     key: 'context_id',
     columns: {
@@ -69,10 +69,34 @@ export const vmContextProjection: Projection<VmContextRecord> = {
     },
     indexes: [['vm_name', 'context_id'], ['vmware_vm_id']],
   },
-  handles: ['VmContextAdded'],
-  keysOf: (event) => [(event.data as VmContextAdded['data']).contextId],
-  evolve: (_row, event) => added(event.data as VmContextAdded['data'], event.recordedAt.toISOString()),
+  handles: ['VmContextAdded', 'VmSeenAgain'],
+  keysOf: (event) => [(event.data as VmContextEvent['data']).contextId],
+  evolve: (row, stored) => {
+    const event = stored as unknown as VmContextEvent;
+    const at = stored.recordedAt.toISOString();
+    switch (event.type) {
+      case 'VmContextAdded':
+        return added(event.data, at);
+      case 'VmSeenAgain': {
+        const { credentialId: credential_id, disks } = event.data;
+        return row === null ? null : { ...row, credential_id, disks: disks.map(shownDisk), updated_at: at };
+      }
+    }
+  },
 };
+
+function shownDisk(disk: VmContextAdded['data']['disks'][number]): VmContextDisk {
+  return {
+    disk_id: disk.diskId,
+    device_key: disk.deviceKey,
+    label: disk.label,
+    vmdk_path: disk.vmdkPath,
+    capacity_bytes: disk.capacityBytes,
+    datastore: disk.datastore,
+    provisioning_type: disk.provisioningType,
+    unit_number: disk.unitNumber,
+  };
+}
 
 function added(vm: VmContextAdded['data'], at: string): VmContextRecord {
   return {
@@ -88,16 +112,7 @@ function added(vm: VmContextAdded['data'], at: string): VmContextRecord {
     os_type: vm.osType,
     power_state: vm.powerState,
     credential_id: vm.credentialId,
-    disks: vm.disks.map((disk) => ({
-      disk_id: disk.diskId,
-      device_key: disk.deviceKey,
-      label: disk.label,
-      vmdk_path: disk.vmdkPath,
-      capacity_bytes: disk.capacityBytes,
-      datastore: disk.datastore,
-      provisioning_type: disk.provisioningType,
-      unit_number: disk.unitNumber,
-    })),
+    disks: vm.disks.map(shownDisk),
     networks: vm.networks.map((network) => ({
       label: network.label,
       network_name: network.networkName,

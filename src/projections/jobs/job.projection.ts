@@ -135,6 +135,7 @@ function evolve(row: JobRecord | null, stored: StoredEvent, event: Handled): Job
       return row.status === 'running' ? ended(changed, 'cancelled', event.data, at) : changed;
     case 'BackupStarted':
     case 'DiskReported':
+    case 'BackupProven':
       return changed;
     default:
       return { ...changed, steps: stepsAfter(row.steps, event, at) };

@@ -125,7 +125,7 @@ export function proveContent(plan: BackupPlan, disk: PlannedDisk, results: Resul
 }
 
 export function writeSidecar(plan: BackupPlan, disk: PlannedDisk, results: Results): Step {
-  const proof = proofOf(disk, results);
+  const proof = proofOf(plan, disk, results);
   return {
     effect: effect(
       'sidecar.write',

@@ -2,15 +2,16 @@ import type { BackupPlan, DiskProof, PlannedDisk } from '#domain/backup/backup-p
 import type { BackupEffects } from '#domain/backup/effects';
 import type { Results } from '#domain/kernel/sequence';
 
+import { copiedDisks } from './agent-steps.js';
+
 /** What is taken for the result of a step that hasn't succeeded: no decision takes it for proof. */
 const UNCHECKED: BackupEffects['image.check']['result'] = { virtualSizeBytes: -1, fileSizeBytes: -1 };
 const UNPROVED = { manifestSha256: null, dataBytes: -1, comparedWithSource: false };
 const UNCOPIED = { bytesTransferred: -1, bytesToCopy: -1, changeId: null };
 
 /** Everything known of a disk. */
-export function proofOf({ diskId, deviceKey, image }: PlannedDisk, results: Results): DiskProof {
-  const copied = results['copy'] as BackupEffects['agent.follow']['result'] | undefined;
-  const report = copied?.disks.find((candidate) => candidate.deviceKey === deviceKey) ?? UNCOPIED;
+export function proofOf(plan: BackupPlan, { diskId, deviceKey, image }: PlannedDisk, results: Results): DiskProof {
+  const report = copiedDisks(plan, results).find((candidate) => candidate.deviceKey === deviceKey) ?? UNCOPIED;
   const checked = (results[`verify:${deviceKey}`] ?? UNCHECKED) as BackupEffects['image.check']['result'];
   const proved = (results[`proving:${deviceKey}`] ?? UNPROVED) as
     BackupEffects['image.prove']['result'] | typeof UNPROVED;
@@ -21,5 +22,5 @@ export function proofOf({ diskId, deviceKey, image }: PlannedDisk, results: Resu
 /** The facts for a decision about the whole backup. */
 export function proofs(plan: BackupPlan, results: Results) {
   const { jobId, contextId } = plan;
-  return { jobId, contextId, disks: plan.disks.map((disk) => proofOf(disk, results)) };
+  return { jobId, contextId, disks: plan.disks.map((disk) => proofOf(plan, disk, results)) };
 }

@@ -8,6 +8,9 @@ export const ONCE: RetryRule = { attempts: 1, baseMs: 200, maxMs: 200 };
 /** Undoing and telling the domain go on for a long time before they give up. */
 export const STUBBORN: RetryRule = { attempts: 40, baseMs: 200, maxMs: 10_000 };
 
+/** Agents of the first generation may complete a disk some seconds after they end. */
+export const LAST_WORDS: RetryRule = { attempts: 40, baseMs: 500, maxMs: 2000 };
+
 const SHORT_SECONDS = 30;
 /** Flushing a large image's caches and reading its tables can take a while on slow storage. */
 export const STORAGE_SECONDS = 600;

@@ -7,7 +7,7 @@ import type { EffectRequest } from '#domain/kernel/saga';
 import { type Ending, type Results, sequence } from '#domain/kernel/sequence';
 
 import { commandEffect } from '../command-effect.js';
-import { agentCheck, agentFollow, agentStart } from './agent-steps.js';
+import { agentCheck, agentCopies } from './agent-steps.js';
 import {
   checkImage,
   createImage,
@@ -18,6 +18,7 @@ import {
   writeSidecar,
 } from './image-steps.js';
 import { proofs } from './proofs.js';
+import { LAST_WORDS } from './step-effects.js';
 
 /** Takes one backup: from the hold of the VM to the restore point, or back to where it began. */
 export const takeBackupSaga = sequence<BackupPlan>({
@@ -38,18 +39,17 @@ export const takeBackupSaga = sequence<BackupPlan>({
     [agentCheck(plan)],
     plan.disks.map((disk) => createImage(plan, disk)),
     plan.disks.map((disk) => startExport(plan, disk, results)),
-    [agentStart(plan, results)],
-    [agentFollow(plan, results)],
+    ...agentCopies(plan, results),
     plan.disks.map((disk) => finishExport(plan, disk)),
     plan.disks.map((disk) => checkImage(plan, disk)),
     plan.disks.map((disk) => proveContent(plan, disk, results)),
     plan.disks.map((disk) => writeSidecar(plan, disk, results)),
     [
       {
-        effect: toBackup('prove', 'Require proof for every disk', plan, {
-          type: 'ProveBackup',
-          ...proofs(plan, results),
-        }),
+        effect: {
+          ...toBackup('prove', 'Require proof for every disk', plan, { type: 'ProveBackup', ...proofs(plan, results) }),
+          retry: LAST_WORDS,
+        },
       },
     ],
   ],

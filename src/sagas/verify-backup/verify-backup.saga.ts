@@ -11,6 +11,8 @@ import type {
 
 import { commandEffect } from '../command-effect.js';
 
+/** What stands for the finding of a layer that was not read; a verification that completes has read all. */
+const UNREAD = { damage: { reason: 'it was not read', offsetBytes: null, lengthBytes: null }, readAt: '' };
 const READ_SECONDS = 14 * 24 * 3600;
 
 /** Reads every layer of a restore point again, one after another, and records what was found. */
@@ -71,9 +73,8 @@ function endCommand(
   if (ending.outcome === 'completed') {
     const findings = layers.map((layer) => {
       const found = results[stepOf(layer)] as VerificationEffects['image.verify']['result'] | undefined;
-      const damage =
-        found === undefined ? { reason: 'it was not read', offsetBytes: null, lengthBytes: null } : found.damage;
-      return { backupId: layer.backupId, deviceKey: layer.deviceKey, damage };
+      const { damage, readAt } = found ?? UNREAD;
+      return { backupId: layer.backupId, deviceKey: layer.deviceKey, damage, readAt };
     });
     return { type: 'CompleteVerification', jobId, backupId, findings };
   }

@@ -20,6 +20,7 @@ export class DiskExecutor implements EffectExecutor<Disk['args']> {
 
   async observe({ mountId }: Disk['args']): Promise<Observation> {
     const folder = this.parts.folder(mountId);
+    if (!(await folder.hasTraceOf('disk'))) return { state: 'absent' };
     const daemon = await this.parts.diskProcess(folder);
     const mounted = await isMounted(folder.diskFolder);
     if (daemon !== null && mounted) return { state: 'done', result: { ...daemon } };
@@ -28,7 +29,7 @@ export class DiskExecutor implements EffectExecutor<Disk['args']> {
 
   async execute({ mountId }: Disk['args'], { signal }: EffectContext): Promise<Disk['result']> {
     const folder = this.parts.folder(mountId);
-    await this.parts.closeDisk(folder);
+    if (await folder.hasTraceOf('disk')) await this.parts.closeDisk(folder);
     await mkdir(folder.diskFolder, { mode: 0o700 });
     const daemon = await this.parts.runner.spawnDaemon({
       program: 'nbdfuse',

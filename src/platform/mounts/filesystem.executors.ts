@@ -44,7 +44,8 @@ export class FilesystemExecutor implements EffectExecutor<Filesystem['args']> {
   async execute({ mountId, partition }: Filesystem['args'], { signal }: EffectContext): Promise<Filesystem['result']> {
     const folder = this.parts.folder(mountId);
     const { number } = partition;
-    await this.parts.unmountFilesystem(folder, number);
+    // The note is the first that is left of a partition.
+    if ((await readNote(folder, number)) !== null) await this.parts.unmountFilesystem(folder, number);
     await this.needDisk(folder);
     const prepared = await this.prepare(folder, partition, signal);
     const opened = prepared.unreadable === null ? await this.open(folder, partition, signal) : null;
@@ -104,8 +105,8 @@ export class FilesystemExecutor implements EffectExecutor<Filesystem['args']> {
   }
 
   private async needDisk(folder: MountFolder): Promise<void> {
-    const alive = (await this.parts.diskProcess(folder)) !== null && (await this.parts.exportProcess(folder)) !== null;
-    if (alive) return;
+    const [disk, server] = await Promise.all([this.parts.diskProcess(folder), this.parts.exportProcess(folder)]);
+    if (disk !== null && server !== null) return;
     throw new EffectError('transient', { code: 'mount-disk-gone', message: 'the mounted disk is not there any more' });
   }
 }

@@ -1,5 +1,5 @@
 import { readdir, rm, rmdir } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 
 /** sockaddr_un has room for 108 bytes with the closing zero. */
 const MAX_SOCKET_PATH_BYTES = 107;
@@ -57,6 +57,12 @@ export class MountFolder {
     const names = await this.names();
     const numbers = names.flatMap((name) => /^(?:fs|slice)-(\d+)/.exec(name)?.[1] ?? []);
     return [...new Set(numbers.map(Number))];
+  }
+
+  /** Whether a step of opening was ever begun: what it leaves first is there. Spares most openings a search for processes. */
+  async hasTraceOf(step: 'export' | 'disk'): Promise<boolean> {
+    const first = step === 'export' ? this.log('qemu-nbd') : this.diskFolder;
+    return (await this.names()).includes(basename(first));
   }
 
   async exists(): Promise<boolean> {

@@ -1,4 +1,4 @@
-import { mkdir, rm } from 'node:fs/promises';
+import { mkdir, rename, rm } from 'node:fs/promises';
 
 import type { ImagePlace } from '#domain/kernel/image-place';
 import type { RestoreEffects } from '#domain/restore/effects';
@@ -9,7 +9,6 @@ import { daemonReady, nbdAnswers } from '#platform/qemu/nbd-server';
 import { overlayNode } from '#platform/qemu/node-graph';
 import { readQcow2Header } from '#platform/qemu/qcow2-header';
 import { QemuImg } from '#platform/qemu/qemu-img';
-import { publish } from '#platform/repositories/durable-file';
 import { EffectError, type EffectContext, type EffectExecutor, type Observation } from '#platform/sagas/effect.port';
 
 import type { MountParts } from './mount-parts.js';
@@ -55,7 +54,8 @@ export class OverlayExecutor implements EffectExecutor<Overlay['args']> {
       const partial = `${folder.overlay}.part`;
       await rm(partial, { force: true });
       await new QemuImg(this.parts.runner).create(partial, virtualSizeBytes, null, signal);
-      await publish(partial, folder.overlay);
+      // Whole or not there; it is worth nothing after a crash of the machine, so nobody waits for the disk.
+      await rename(partial, folder.overlay);
       await this.access.begin(mountId);
       return {};
     });
@@ -92,7 +92,7 @@ export class MountExportExecutor implements EffectExecutor<Export['args']> {
 
   async observe({ mountId }: Export['args'], { signal }: EffectContext): Promise<Observation> {
     const folder = this.parts.folder(mountId);
-    const daemon = await this.parts.exportProcess(folder);
+    const daemon = (await folder.hasTraceOf('export')) ? await this.parts.exportProcess(folder) : null;
     if (daemon === null) return { state: 'absent' };
     const header = await readQcow2Header(folder.overlay).catch(() => null);
     if (header === null) return { state: 'partial' };
@@ -103,7 +103,7 @@ export class MountExportExecutor implements EffectExecutor<Export['args']> {
   execute({ mountId, ...place }: Export['args'], { signal }: EffectContext): Promise<Export['result']> {
     return inUserWords(async () => {
       const folder = this.parts.folder(mountId);
-      await this.parts.closeExport(folder);
+      if (await folder.hasTraceOf('export')) await this.parts.closeExport(folder);
       const { file, beneath, header } = await intactImage(place);
       await readQcow2Header(folder.overlay);
       const daemon = await this.parts.runner.spawnDaemon({

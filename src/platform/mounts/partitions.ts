@@ -6,6 +6,7 @@ import type { ProcessRunner } from '#platform/processes/process-runner.port';
 const PROBE_SECONDS = 60;
 /** As many as a usual GPT has room for; a table that names more is not one that a machine boots from. */
 const MAX_PARTITIONS = 128;
+const PROBES_AT_ONCE = 4;
 const MAX_TEXT_LENGTH = 64;
 /** MBR types that only hold other partitions. */
 const CONTAINERS = ['5', 'f', '85'];
@@ -40,12 +41,17 @@ export async function findPartitions(
   signal: AbortSignal,
 ): Promise<readonly FoundPartition[]> {
   const whole: Extent = { number: 0, startBytes: 0, sizeBytes: diskSizeBytes };
-  const bare = await probe(runner, file, whole, signal);
+  const [bare, extents] = await Promise.all([
+    probe(runner, file, whole, signal),
+    readTable(runner, file, diskSizeBytes, signal),
+  ]);
   // A boot sector of a filesystem may look like a partition table; blkid knows the difference.
-  const extents = bare.filesystem === null ? await readTable(runner, file, diskSizeBytes, signal) : null;
-  if (extents === null) return [bare];
+  if (bare.filesystem !== null || extents === null) return [bare];
   const found: FoundPartition[] = [];
-  for (const extent of extents) found.push(await probe(runner, file, extent, signal));
+  for (let first = 0; first < extents.length; first += PROBES_AT_ONCE) {
+    const some = extents.slice(first, first + PROBES_AT_ONCE);
+    found.push(...(await Promise.all(some.map((extent) => probe(runner, file, extent, signal)))));
+  }
   return found;
 }
 

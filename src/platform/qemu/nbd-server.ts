@@ -5,7 +5,9 @@ import type { DaemonIdentity, ProcessRunner } from '#platform/processes/process-
 import { processesWithArgument } from '#platform/processes/process-table';
 
 const PROBE_SECONDS = 5;
-const POLL_MS = 50;
+/** Most servers are ready at once: they are asked soon first, and then more seldom. */
+const FIRST_POLL_MS = 2;
+const MAX_POLL_MS = 50;
 
 /**
  * The living process of a program whose arguments hold exactly this one, or null. That is how a daemon is found again by a
@@ -45,10 +47,11 @@ export async function daemonReady(
   limits: { readonly seconds: number; readonly signal: AbortSignal },
 ): Promise<boolean> {
   const deadline = performance.now() + limits.seconds * 1000;
-  while (performance.now() < deadline && !limits.signal.aborted) {
+  for (let pollMs = FIRST_POLL_MS; performance.now() < deadline; pollMs = Math.min(pollMs * 2, MAX_POLL_MS)) {
+    if (limits.signal.aborted) return false;
     if (!(await runner.isAlive(daemon))) return false;
     if (await ready()) return true;
-    await pause(POLL_MS);
+    await pause(pollMs);
   }
   return false;
 }

@@ -143,11 +143,8 @@ describe('content manifests', () => {
     const killed = new Proxy(runner, {
       get: (target, key) =>
         key === 'pipe'
-          ? (call: Parameters<typeof runner.pipe>[0]) => {
-              const program = target.pipe(call);
-              program.kill();
-              return program;
-            }
+          ? (call: Parameters<typeof runner.pipe>[0]) =>
+              target.pipe({ ...call, program: 'sh', args: ['-c', 'kill -9 $$'] })
           : (Reflect.get(target, key) as unknown),
     });
     const order = {

@@ -68,6 +68,7 @@ describe('the storage of local repositories', () => {
     });
 
     it('fails without space, mark or folder', async () => {
+      rmSync(world.path('repository', '.oma-repository'));
       await expect(preflight(1)).rejects.toMatchObject({ failure: { code: 'repository-not-marked' } });
       await storage.prepare(world.root);
       await expect(preflight(Number.MAX_SAFE_INTEGER)).rejects.toMatchObject({

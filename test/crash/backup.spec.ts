@@ -68,7 +68,10 @@ describe('a backup whose OMA is killed', () => {
       expect(leftBehind(join(oma.dataDir, 'run'))).toEqual([]);
       expect(doubledFacts(await log.events(`takebackup-${jobId}`))).toEqual([]);
       const facts = (await log.events(`backup-${jobId}`)).map((event) => event.type);
-      expect(facts).toEqual(['BackupStarted', job['status'] === 'completed' ? 'BackupCompleted' : 'BackupFailed']);
+      expect(facts).toEqual([
+        'BackupStarted',
+        ...(job['status'] === 'completed' ? ['BackupProven', 'BackupCompleted'] : ['BackupFailed']),
+      ]);
     },
     120_000,
   );

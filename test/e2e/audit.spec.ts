@@ -76,7 +76,7 @@ describe('jobs and the audit trail', () => {
 
   it('has each fact of the backup once', async () => {
     const events = await all(`stream=backup-${jobId}`);
-    expect(events.map((event) => event.type)).toEqual(['BackupCompleted', 'BackupStarted']);
+    expect(events.map((event) => event.type)).toEqual(['BackupCompleted', 'BackupProven', 'BackupStarted']);
   });
 
   it.each(['actor=admin', 'actor=takebackup', 'type=BackupCompleted'])('filters by %s', async (filter) => {

@@ -46,6 +46,7 @@ export const backup: Bench = {
         return { image: world.imageOf(point), ...timesOf(job) };
       },
       theirs: () => copyByHand(context, source, target),
+      restSeconds: 10,
       compare: async ({ ours }) => {
         for (const image of [ours.image, target]) {
           await run('qemu-img', ['compare', '-f', 'raw', '-F', 'qcow2', source.file, image], context.signal);

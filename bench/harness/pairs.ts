@@ -1,5 +1,9 @@
+import { setTimeout as pause } from 'node:timers/promises';
+
 import type { BenchContext } from './bench.js';
 import { run } from './programs.js';
+
+const MS_PER_SECOND = 1000;
 
 /** What the two sides measured right after each other. */
 export interface Measured<Ours, Theirs> {
@@ -16,6 +20,11 @@ export async function interleaved<Ours, Theirs>(
   sides: {
     readonly ours: () => Promise<Ours>;
     readonly theirs: () => Promise<Theirs>;
+    /**
+     * So long the machine rests before each side, for those that write a lot: many disks take the first gigabytes faster than what
+     * follows, and whoever comes second would pay for it.
+     */
+    readonly restSeconds?: number;
     /** Throws when the two made different things. */
     readonly compare: (pair: Measured<Ours, Theirs>) => Promise<void>;
     /** What a pair measured, for the person who waits. */
@@ -26,6 +35,7 @@ export async function interleaved<Ours, Theirs>(
   const rested = async <Side>(side: () => Promise<Side>): Promise<Side> => {
     signal.throwIfAborted();
     await run('sync', [], signal);
+    await pause((sides.restSeconds ?? 0) * MS_PER_SECOND, undefined, { signal });
     return side();
   };
   for (let index = 0; index <= pairs; index++) {

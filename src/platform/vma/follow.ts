@@ -29,6 +29,7 @@ export const FOLLOW_TIMES: FollowTimes = { pollMs: 500, awaySeconds: 30, stalled
 const MS = 1000;
 /** An agent with little to copy is done at once: it is asked soon first, and then ever more seldom. */
 const FIRST_POLL_MS = 20;
+const POLL_SHARE = 0.02;
 
 const AROUND_THE_COPY = 8;
 /** What several streams have asked for and not been told of yet: four of them, with requests of 32 MiB (contract-c 6.4). */
@@ -67,7 +68,7 @@ export class Follower {
   async run(signal: AbortSignal): Promise<Follow['result']> {
     const disks: Follow['result']['disks'][number][] = [];
     let open = agentJobs(this.args);
-    for (let pollMs = FIRST_POLL_MS; ; pollMs = Math.min(pollMs * 2, this.times.pollMs)) {
+    for (;;) {
       const still: AgentJob[] = [];
       for (const job of open) {
         const done = await this.look(job, signal);
@@ -77,8 +78,14 @@ export class Follower {
       open = still;
       if (open.length === 0) return { disks };
       this.refuseStandstill();
-      await pause(Math.min(pollMs, this.times.pollMs), undefined, { signal });
+      await pause(this.pollMs(), undefined, { signal });
     }
+  }
+
+  /** The end of a copy is noticed late by a share of its time at most. */
+  private pollMs(): number {
+    const share = (performance.now() - this.beganAt) * POLL_SHARE;
+    return Math.min(Math.max(FIRST_POLL_MS, share), this.times.pollMs);
   }
 
   /** What became of the job's disks, once all of them are copied. */

@@ -18,6 +18,7 @@ import { migrations } from './platform/database/migrations.js';
 import { PostgresHeartbeat } from './platform/database/postgres.heartbeat.js';
 import { openReadModels } from './platform/database/read-models.js';
 import { Aggregates } from './platform/event-store/aggregates.js';
+import type { OpenEventStore } from './platform/event-store/event-store.port.js';
 import { PostgresEventStore } from './platform/event-store/postgres/postgres.event-store.js';
 import { GuestFiles } from './platform/filesystems/guest-files.port.js';
 import { ProcessGuestFiles } from './platform/filesystems/process.guest-files.js';
@@ -70,7 +71,7 @@ export class Machinery {
     readonly orphans: Orphans,
     private readonly parts: {
       readonly database: Database;
-      readonly store: PostgresEventStore;
+      readonly store: OpenEventStore;
       readonly runner: ProjectionRunner;
       readonly engine: SagaEngine;
       readonly workers: HashWorkers;

@@ -7,6 +7,7 @@ import {
   type EventStore,
   type Expected,
   InvalidAppend,
+  InvalidPosition,
   WrongExpectedRevision,
 } from '#platform/event-store/event-store.port';
 import { newId } from '#platform/ids/ids';
@@ -185,6 +186,16 @@ describe.each(EVENT_STORES)('an event store $name', ({ open }) => {
       expect(await indexes(store.readAll({ after: second, before: fourth }))).toEqual([2]);
       expect(await indexes(store.readAll({ direction: 'backward', limit: 2 }))).toEqual([4, 3]);
       expect(await indexes(store.readAll({ direction: 'backward', before: second }))).toEqual([0]);
+    });
+
+    it.each(['0', 'nonsense', '-1', '9'.repeat(20)])('refuses the position %s, which is none', async (position) => {
+      await expect(all(store.readAll({ after: position }))).rejects.toThrow(InvalidPosition);
+      const signal = AbortSignal.timeout(5000);
+      await expect(
+        (async () => {
+          for await (const { upTo } of store.subscribe({ after: position, signal })) expect(upTo).toBe('');
+        })(),
+      ).rejects.toThrow(InvalidPosition);
     });
 
     it('goes over many pages in order', async () => {

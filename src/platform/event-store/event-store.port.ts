@@ -32,7 +32,8 @@ export interface Batch {
  * - An append is atomic: 1 to 500 events, at most 1 MiB of JSON. The same ids at the same place with `no-stream` or an
  *   exact revision answer the first result again (`duplicate`). Two equal ids in one append are refused.
  * - Streams are named `category-id` (category `[a-z]+`); neither streams nor event types may begin with `$`.
- * - `after` is exclusive everywhere.
+ * - `after` is exclusive everywhere. A position that this log never gave (other form, inside a record) is refused with
+ *   InvalidPosition by the first read; one beyond the head reads as empty.
  */
 export abstract class EventStore {
   /** Throws WrongExpectedRevision, EventIdReused or InvalidAppend. */
@@ -62,6 +63,18 @@ export abstract class EventStore {
   abstract head(): Promise<Position>;
 }
 
+/** A log with connections of its own. */
+export abstract class OpenEventStore extends EventStore {
+  /** Opens what it needs; call it before anything else. Throws when this log can't be used as it is set up. */
+  abstract start(): Promise<void>;
+
+  /** Ends all subscriptions, waits for appends under way, and lets go of everything. */
+  abstract close(): Promise<void>;
+
+  /** Whether the log answers just now, within two seconds. Never throws. */
+  abstract answers(): Promise<boolean>;
+}
+
 /** Somebody else was faster, or the stream isn't what the caller thought. */
 export class WrongExpectedRevision extends Error {
   constructor(
@@ -88,5 +101,13 @@ export class InvalidAppend extends Error {
   constructor(reason: string) {
     super(reason);
     this.name = 'InvalidAppend';
+  }
+}
+
+/** The position is none of this log. */
+export class InvalidPosition extends Error {
+  constructor(readonly position: string) {
+    super('the position is none of this log');
+    this.name = 'InvalidPosition';
   }
 }

@@ -9,6 +9,7 @@ import {
   EventIdReused,
   EventStore,
   type Expected,
+  InvalidPosition,
   type Selection,
   WrongExpectedRevision,
 } from './event-store.port.js';
@@ -93,6 +94,7 @@ export class InMemoryEventStore extends EventStore {
     } & Selection = {},
   ): AsyncIterable<StoredEvent> {
     const { after, before, direction = 'forward', limit = Infinity } = options;
+    refuseForeign(after, before);
     const events = this.log.filter(
       (event) =>
         (after === undefined || event.position > after) &&
@@ -108,6 +110,7 @@ export class InMemoryEventStore extends EventStore {
   ): AsyncIterable<Batch> {
     const { signal, maxBatch = DEFAULT_BATCH } = options;
     let position = options.after;
+    refuseForeign(position);
     let told = false;
     while (!signal.aborted) {
       const looked = this.log.slice(Number(position === '' ? 0 : BigInt(position))).slice(0, maxBatch);
@@ -130,6 +133,12 @@ export class InMemoryEventStore extends EventStore {
 
   private headNow(): Position {
     return this.log.at(-1)?.position ?? '';
+  }
+}
+
+function refuseForeign(...positions: readonly (Position | undefined)[]): void {
+  for (const position of positions) {
+    if (position !== undefined && position !== '' && !/^0\d{19}$/.test(position)) throw new InvalidPosition(position);
   }
 }
 

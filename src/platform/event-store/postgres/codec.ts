@@ -1,6 +1,6 @@
 import type { EventMetadata, Position, StoredEvent } from '#domain/kernel/event';
 
-import type { Expected } from '../event-store.port.js';
+import { type Expected, InvalidPosition } from '../event-store.port.js';
 
 const POSITION_DIGITS = 20;
 
@@ -9,9 +9,15 @@ export function positionOf(number: bigint | string): Position {
   return String(number).padStart(POSITION_DIGITS, '0');
 }
 
-/** The number behind a position; 0 stands before the first event. */
+const POSITION = /^\d{20}$/;
+const LARGEST = 2n ** 63n - 1n;
+
+/** The number behind a position; 0 stands before the first event. Throws InvalidPosition. */
 export function numberOf(position: Position): bigint {
-  return position === '' ? 0n : BigInt(position);
+  if (position === '') return 0n;
+  const number = POSITION.test(position) ? BigInt(position) : LARGEST + 1n;
+  if (number > LARGEST) throw new InvalidPosition(position);
+  return number;
 }
 
 /** How `es.append` is told what a caller expects. */

@@ -1,10 +1,18 @@
 import type { NewEvent, Position, StoredEvent } from '#domain/kernel/event';
 import { pause } from '#platform/clock/pause';
 import type { Database } from '#platform/database/database';
+import { PostgresHeartbeat } from '#platform/database/postgres.heartbeat';
 import type { Logger } from '#platform/logging/logger.port';
 
 import { serialise } from '../append-rules.js';
-import { type Appended, type Batch, EventStore, type Expected, type Selection } from '../event-store.port.js';
+import {
+  type Appended,
+  type Batch,
+  type Expected,
+  InvalidPosition,
+  OpenEventStore,
+  type Selection,
+} from '../event-store.port.js';
 import { Lane } from './lane.js';
 import { Reader } from './reader.js';
 import { WakeUp } from './wake-up.js';
@@ -14,7 +22,7 @@ const RETRY_MS = 250;
 const MAX_RETRY_MS = 5000;
 
 /** The log in PostgreSQL: the lane (docs/adr/0002). */
-export class PostgresEventStore extends EventStore {
+export class PostgresEventStore extends OpenEventStore {
   private readonly lane: Lane;
   private readonly reader: Reader;
   private readonly wakeUp: WakeUp;
@@ -100,12 +108,17 @@ export class PostgresEventStore extends EventStore {
     return this.reader.head();
   }
 
+  answers(): Promise<boolean> {
+    return new PostgresHeartbeat(this.database).beats();
+  }
+
   /** Tries for as long as it takes: a database that is away comes back, and the reader goes on where it was. */
   private async pageAfter(position: Position, selection: Selection, limit: number, signal: AbortSignal) {
     for (let delayMs = RETRY_MS; !signal.aborted; delayMs = Math.min(MAX_RETRY_MS, delayMs * 2)) {
       try {
         return await unlessAborted(this.reader.page(position, selection, limit), signal);
       } catch (error) {
+        if (error instanceof InvalidPosition) throw error;
         this.logger.warn({ error }, 'the log could not be read; the reader tries again');
         await pause(delayMs, signal);
       }

@@ -73,14 +73,15 @@ export class Reader {
    * and a page that isn't full has looked at all of it.
    */
   async page(after: Position, selection: Selection, limit: number): Promise<Page> {
+    const from = numberOf(after);
     const head = await this.head();
     if (head <= after) return { events: [], upTo: after, head };
     const before = numberOf(head) + 1n;
-    const rows = await this.select(selection, { after: numberOf(after), before, forward: true, limit });
+    const rows = await this.select(selection, { after: from, before, forward: true, limit });
     const last = rows.at(-1);
     const full = rows.length === limit && last !== undefined;
     const isWhole = selection.types === undefined && selection.streamPrefixes === undefined;
-    if (isWhole) refuseHoles(rows, numberOf(after), full ? null : numberOf(head));
+    if (isWhole) refuseHoles(rows, from, full ? null : numberOf(head));
     return { events: rows.map(storedEvent), upTo: full ? positionOf(last.position) : head, head };
   }
 

@@ -25,6 +25,8 @@ export type BackupDisk = {
   readonly bytes_to_copy: number | null;
   readonly data_bytes: number | null;
   readonly change_id: string | null;
+  /** The one that the agent told with the completion of the disk, also of a backup that failed later. */
+  readonly told_change_id: string | null;
   readonly manifest_sha256: string | null;
   readonly compared_with_source: boolean;
   readonly damage: Damage | null;
@@ -64,7 +66,7 @@ export type BackupRecord = {
 
 export const backupProjection: Projection<BackupRecord> = {
   name: 'backup',
-  version: 3,
+  version: 4,
   table: {
     key: 'backup_id',
     columns: {
@@ -92,7 +94,15 @@ export const backupProjection: Projection<BackupRecord> = {
       ['created_at', 'backup_id'],
     ],
   },
-  handles: ['VmHeld', 'BackupStarted', 'BackupCompleted', 'BackupFailed', 'BackupCancelled', 'VerificationCompleted'],
+  handles: [
+    'VmHeld',
+    'BackupStarted',
+    'DiskReported',
+    'BackupCompleted',
+    'BackupFailed',
+    'BackupCancelled',
+    'VerificationCompleted',
+  ],
   keysOf: (event) => {
     if (event.type !== 'VerificationCompleted') return [(event.data as { jobId: string }).jobId];
     return [...new Set((event.data as VerificationCompleted['data']).findings.map(({ backupId }) => backupId))];
@@ -123,8 +133,12 @@ function evolve(row: BackupRecord | null, stored: StoredEvent, event: Handled): 
     }
     case 'VerificationCompleted':
       return { ...row, disks: verified(row, event.data.findings, at) };
+    case 'DiskReported': {
+      const { deviceKey, changeId } = event.data;
+      const told = (disk: BackupDisk) => (disk.device_key === deviceKey ? { ...disk, told_change_id: changeId } : disk);
+      return { ...row, disks: row.disks.map(told) };
+    }
     case 'BackupCancelRequested':
-    case 'DiskReported':
     case 'BackupProven':
       return row;
   }
@@ -182,6 +196,7 @@ function planned({ diskId, deviceKey, sizeBytes, image, mode }: PlannedDisk): Ba
     bytes_to_copy: null,
     data_bytes: null,
     change_id: null,
+    told_change_id: null,
     manifest_sha256: null,
     compared_with_source: false,
     damage: null,

@@ -52,7 +52,9 @@ function accountsOf(plan: BackupPlan, diskId: number | null, request: TelemetryR
   const disks = diskId === null ? plan.disks : plan.disks.filter((disk) => disk.diskId === diskId);
   return disks.flatMap(({ diskId: id, deviceKey, sizeBytes }) => {
     const said =
-      request.disks?.find((one) => one.device_key === deviceKey || one.disk_index === id) ??
+      // The key is the disk's identity; an index beside it may be the agent's own count.
+      request.disks?.find((one) => one.device_key === deviceKey) ??
+      request.disks?.find((one) => one.device_key === undefined && one.disk_index === id) ??
       (disks.length === 1 && (request.disks ?? []).length === 0 ? request : undefined);
     if (said?.bytes_transferred === undefined) return [];
     const total = said.total_bytes ?? 0;

@@ -11,10 +11,12 @@ import { Asking } from '#platform/http/request-context';
 import { CreateUser } from './create-user/create-user.handler.js';
 import { CreateUserRequest } from './create-user/create-user.request.js';
 import { ListUsers } from './list-users/list-users.handler.js';
-import { LogIn, type LogInResponse } from './log-in/log-in.handler.js';
+import { LogIn } from './log-in/log-in.handler.js';
 import { LogInRequest } from './log-in/log-in.request.js';
+import { LogInResponse } from './log-in/log-in.response.js';
 import { LogOut } from './log-out/log-out.handler.js';
-import type { UserResponse } from './user.response.js';
+import { LogOutResponse } from './log-out/log-out.response.js';
+import { NewUserResponse, UsersResponse } from './user.response.js';
 
 @ApiTags('auth')
 @Controller()
@@ -28,7 +30,7 @@ export class AuthController {
   @Endpoint({
     summary: 'Log in with username and password',
     access: 'public',
-    answers: { status: 200, about: 'success, session_token, expires_at' },
+    answers: { status: 200, about: 'the token of a new session', type: LogInResponse },
     refusals: { 400: 'malformed-request', 401: 'login-failed', 429: 'too-many-attempts' },
   })
   async logIn(@Body() body: LogInRequest, @Req() request: FastifyRequest): Promise<LogInResponse> {
@@ -40,9 +42,9 @@ export class AuthController {
   @Endpoint({
     summary: 'End the session whose token is sent',
     access: 'viewer',
-    answers: { status: 200, about: 'success' },
+    answers: { status: 200, about: 'the session is over', type: LogOutResponse },
   })
-  async logOut(@Req() request: FastifyRequest, @Asking() context: CommandContext): Promise<{ success: true }> {
+  async logOut(@Req() request: FastifyRequest, @Asking() context: CommandContext): Promise<LogOutResponse> {
     return this.commands.execute(new LogOut(bearerToken(request) ?? '', context));
   }
 
@@ -50,21 +52,22 @@ export class AuthController {
   @Endpoint({
     summary: 'Create a user with a role',
     access: 'admin',
-    answers: { status: 201, about: 'id, username, role' },
+    answers: { status: 201, about: 'the user', type: NewUserResponse },
     refusals: { 400: 'malformed-request', 409: 'already-exists' },
     mutates: true,
   })
-  async createUser(
-    @Body() body: CreateUserRequest,
-    @Asking() context: CommandContext,
-  ): Promise<Omit<UserResponse, 'created_at'>> {
+  async createUser(@Body() body: CreateUserRequest, @Asking() context: CommandContext): Promise<NewUserResponse> {
     const { username, password, role } = body;
     return this.commands.execute(new CreateUser(username, password, role, context));
   }
 
   @Get('users')
-  @Endpoint({ summary: 'All users', access: 'admin', answers: { status: 200, about: 'users, count' } })
-  async listUsers(): Promise<{ users: readonly UserResponse[]; count: number }> {
+  @Endpoint({
+    summary: 'All users',
+    access: 'admin',
+    answers: { status: 200, about: 'the users by name', type: UsersResponse },
+  })
+  async listUsers(): Promise<UsersResponse> {
     const users = await this.queries.execute(new ListUsers());
     return { users, count: users.length };
   }

@@ -10,7 +10,7 @@ import { Asking } from '#platform/http/request-context';
 
 import { CreateCredential } from './create-credential/create-credential.handler.js';
 import { CreateCredentialRequest } from './create-credential/create-credential.request.js';
-import { type CredentialResponse, credentialResponse } from './credential.response.js';
+import { credentialResponse, CredentialsResponse, CredentialStoredResponse } from './credential.response.js';
 import { ListCredentials } from './list-credentials/list-credentials.handler.js';
 
 @ApiTags('credentials')
@@ -25,9 +25,9 @@ export class CredentialsController {
   @Endpoint({
     summary: 'All vCenter credentials, without their passwords',
     access: 'viewer',
-    answers: { status: 200, about: 'credentials, count, status' },
+    answers: { status: 200, about: 'the credentials', type: CredentialsResponse },
   })
-  async list(): Promise<{ credentials: readonly CredentialResponse[]; count: number; status: 'success' }> {
+  async list(): Promise<CredentialsResponse> {
     const credentials = await this.queries.execute(new ListCredentials());
     return { credentials, count: credentials.length, status: 'success' };
   }
@@ -36,7 +36,12 @@ export class CredentialsController {
   @Endpoint({
     summary: 'Store a vCenter credential; the password goes into the vault',
     access: 'operator',
-    answers: { status: 201, about: 'credential, status, message' },
+    answers: {
+      status: 201,
+      about: 'the credential',
+      type: CredentialStoredResponse,
+      headers: ['X-Consistency'],
+    },
     refusals: { 400: 'malformed-request', 409: 'already-exists', 422: 'default-must-be-active' },
     mutates: true,
   })
@@ -44,7 +49,7 @@ export class CredentialsController {
     @Body() body: CreateCredentialRequest,
     @Asking() context: CommandContext,
     @Res({ passthrough: true }) reply: FastifyReply,
-  ): Promise<{ credential: CredentialResponse; status: 'success'; message: string }> {
+  ): Promise<CredentialStoredResponse> {
     const { shown, pending } = await this.commands.execute(new CreateCredential(body, context));
     tellConsistency(reply, pending);
     return { credential: credentialResponse(shown, undefined), status: 'success', message: 'the credential is stored' };

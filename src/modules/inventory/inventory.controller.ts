@@ -12,10 +12,10 @@ import { AddVms } from './add-vms/add-vms.handler.js';
 import { AddVmsRequest } from './add-vms/add-vms.request.js';
 import { DiscoverVms } from './discover-vms/discover-vms.handler.js';
 import { DiscoverVmsRequest } from './discover-vms/discover-vms.request.js';
-import type { AddVmsResponse, DiscoverVmsResponse } from './discovery.response.js';
+import { AddVmsResponse, DiscoverVmsResponse } from './discovery.response.js';
 import { GetVmContext } from './get-vm-context/get-vm-context.handler.js';
 import { ListVmContexts } from './list-vm-contexts/list-vm-contexts.handler.js';
-import { type VmContextResponse, vmContextResponse, type VmDetailsResponse } from './vm-context.response.js';
+import { vmContextResponse, VmContextsResponse, VmDetailsResponse } from './vm-context.response.js';
 
 const AGENT_REFUSALS = { 503: 'vma-away, vma-refuses, vma-talks-nonsense' };
 
@@ -31,7 +31,12 @@ export class InventoryController {
   @Endpoint({
     summary: 'Ask a vCenter, through the agent, which VMs it has; add them if wanted',
     access: 'operator',
-    answers: { status: 200, about: 'discovered_vms, addition_result, discovery_count, status' },
+    answers: {
+      status: 200,
+      about: 'what the vCenter has, and what was added',
+      type: DiscoverVmsResponse,
+      headers: ['X-Consistency'],
+    },
     refusals: { 400: 'malformed-request', 404: 'unknown-credential', 422: 'credential-inactive', ...AGENT_REFUSALS },
     mutates: true,
   })
@@ -49,7 +54,12 @@ export class InventoryController {
   @Endpoint({
     summary: "Put VMs under OMA's care",
     access: 'operator',
-    answers: { status: 200, about: 'processed_vms with the context_id of each, or why not' },
+    answers: {
+      status: 200,
+      about: 'the context_id of each, or why not',
+      type: AddVmsResponse,
+      headers: ['X-Consistency'],
+    },
     refusals: { 400: 'malformed-request', 404: 'unknown-credential', 422: 'credential-inactive', ...AGENT_REFUSALS },
     mutates: true,
   })
@@ -67,9 +77,9 @@ export class InventoryController {
   @Endpoint({
     summary: "All VMs under OMA's care, by name",
     access: 'viewer',
-    answers: { status: 200, about: 'vm_contexts, count' },
+    answers: { status: 200, about: 'the VMs', type: VmContextsResponse },
   })
-  async list(): Promise<{ vm_contexts: readonly VmContextResponse[]; count: number }> {
+  async list(): Promise<VmContextsResponse> {
     const rows = await this.queries.execute(new ListVmContexts());
     return { vm_contexts: rows.map(vmContextResponse), count: rows.length };
   }
@@ -78,7 +88,7 @@ export class InventoryController {
   @Endpoint({
     summary: 'One VM by its context id',
     access: 'viewer',
-    answers: { status: 200, about: 'context, disks, job_history, cbt_history' },
+    answers: { status: 200, about: 'the VM and its disks', type: VmDetailsResponse },
     refusals: { 404: 'unknown-vm' },
   })
   async getById(@Param('context_id') contextId: string): Promise<VmDetailsResponse> {
@@ -89,7 +99,7 @@ export class InventoryController {
   @Endpoint({
     summary: 'One VM by name, VMware id or context id',
     access: 'viewer',
-    answers: { status: 200, about: 'context, disks, job_history, cbt_history' },
+    answers: { status: 200, about: 'the VM and its disks', type: VmDetailsResponse },
     refusals: { 404: 'unknown-vm', 409: 'ambiguous-vm-name' },
   })
   async get(@Param('vm_name') ref: string): Promise<VmDetailsResponse> {

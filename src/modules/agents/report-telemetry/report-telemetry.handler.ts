@@ -7,12 +7,10 @@ import { Clock } from '#platform/clock/clock.port';
 import { BackupProgress } from '#platform/vma/backup-progress';
 
 import { OpenJobs } from '../open-jobs.js';
+import type { TelemetryTakenResponse } from './report-telemetry.response.js';
 import type { DiskTelemetryRequest, TelemetryRequest } from './telemetry.request.js';
 
-/** The contract's answer (contract-c 10.1). */
-export type TelemetryTaken = { readonly status: string; readonly message: string; readonly timestamp: string };
-
-export class ReportTelemetry extends Command<TelemetryTaken> {
+export class ReportTelemetry extends Command<TelemetryTakenResponse> {
   constructor(
     readonly jobType: string,
     readonly agentJobId: string,
@@ -34,7 +32,7 @@ export class ReportTelemetryHandler implements ICommandHandler<ReportTelemetry> 
     private readonly clock: Clock,
   ) {}
 
-  async execute({ jobType, agentJobId, request, agent }: ReportTelemetry): Promise<TelemetryTaken> {
+  async execute({ jobType, agentJobId, request, agent }: ReportTelemetry): Promise<TelemetryTakenResponse> {
     if (jobType !== 'backup') throw new UnknownBackup(agentJobId);
     const { jobId, diskId } = readAgentJobId(agentJobId);
     const plan = await this.jobs.of(agent, jobId);

@@ -7,11 +7,11 @@ import { Aggregates } from '#platform/event-store/aggregates';
 import { ProjectionProgress } from '#platform/projections/projection-progress.port';
 
 import { userIdOf } from '../user-id.js';
-import type { UserResponse } from '../user.response.js';
+import type { NewUserResponse } from '../user.response.js';
 
 const VISIBLE_WITHIN_MS = 1500;
 
-export class CreateUser extends Command<Omit<UserResponse, 'created_at'>> {
+export class CreateUser extends Command<NewUserResponse> {
   constructor(
     readonly username: string,
     readonly password: string,
@@ -31,7 +31,7 @@ export class CreateUserHandler implements ICommandHandler<CreateUser> {
   ) {}
 
   /** The fact first: it is what keeps the name unique. Without the password, nobody can log in. */
-  async execute({ username, password, role, context }: CreateUser): Promise<Omit<UserResponse, 'created_at'>> {
+  async execute({ username, password, role, context }: CreateUser): Promise<NewUserResponse> {
     const userId = userIdOf(username);
     const { position } = await this.aggregates.handle({
       decider: user,

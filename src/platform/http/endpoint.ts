@@ -97,8 +97,7 @@ function codesOf(
 ): Readonly<Record<string, readonly string[]>> {
   const common: readonly (readonly [number, string])[] = [
     [400, 'malformed-request'],
-    ...(access === 'public' ? [] : [[401, 'unauthenticated'] as const]),
-    ...(access === 'public' || access === 'viewer' ? [] : [[403, 'role-does-not-suffice'] as const]),
+    ...(access === 'public' ? [] : [[401, 'unauthenticated'] as const, [403, 'role-does-not-suffice'] as const]),
     ...(mutates ? [[409, 'request-under-way'] as const, [422, 'idempotency-key-reused'] as const] : []),
     [500, 'internal'],
   ];

@@ -106,7 +106,7 @@ function codesOf(
     list.split(', ').map((code) => [Number(status), code] as const),
   );
   for (const [status, code] of [...said, ...common]) {
-    const known = (codes[status] ??= []);
+    const known = (codes[String(status)] ??= []);
     if (!known.includes(code)) known.push(code);
   }
   return codes;

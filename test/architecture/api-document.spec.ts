@@ -10,11 +10,11 @@ const DOCUMENT = {
       get: {
         responses: {
           200: {
-            headers: { ETag: { required: true }, Link: { required: false } },
+            headers: { ETag: { $ref: '#/components/headers/ETag' }, Link: { required: false } },
             content: { 'application/json': { schema: { $ref: '#/components/schemas/Thing' } } },
           },
           304: { headers: { ETag: { required: true } } },
-          404: { content: problem },
+          404: { $ref: '#/components/responses/no-thing' },
         },
       },
     },
@@ -27,6 +27,8 @@ const DOCUMENT = {
     },
   },
   components: {
+    headers: { ETag: { required: true } },
+    responses: { 'no-thing': { content: problem } },
     schemas: {
       Thing: {
         type: 'object',

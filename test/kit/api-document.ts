@@ -25,14 +25,16 @@ export class AnswerNotAsDocumented extends Error {
   }
 }
 
+type Header = { readonly required?: boolean } | Reference;
+type Reference = { readonly $ref: string };
 interface Documented {
-  readonly headers?: Readonly<Record<string, { readonly required?: boolean }>>;
+  readonly headers?: Readonly<Record<string, Header>>;
   readonly content?: Readonly<Record<string, { readonly schema?: object }>>;
 }
-type Operation = { readonly responses: Readonly<Record<string, Documented>> };
+type Operation = { readonly responses: Readonly<Record<string, Documented | Reference>> };
 export type Document = {
   readonly paths: Readonly<Record<string, Readonly<Record<string, Operation>>>>;
-  readonly components: { readonly schemas: object };
+  readonly components: Readonly<Record<string, Readonly<Record<string, object>>>>;
 };
 
 /** What the transport adds, whatever is answered. */
@@ -78,7 +80,9 @@ export class ApiDocument {
     if (route === undefined) return isUnknownRoute(answer) ? null : 'there is no such route';
     const documented = this.methods(route.path)[method]?.responses[String(answer.status)];
     if (documented === undefined) return `this status is none of ${method.toUpperCase()} ${route.path}`;
-    return headerFault(answer.headers, documented) ?? this.bodyFault(answer, documented);
+    const response = this.resolved(documented);
+    const headers = Object.entries(response.headers ?? {}).map(([name, one]) => [name, this.resolved(one)] as const);
+    return headerFault(answer.headers, headers) ?? this.bodyFault(answer, response);
   }
 
   private methods(path: string): Readonly<Record<string, Operation>> {
@@ -100,6 +104,13 @@ export class ApiDocument {
       .join('; ');
   }
 
+  /** What a reference to one of the components stands for. */
+  private resolved<Part extends object>(part: Part | Reference): Part {
+    if (!('$ref' in part)) return part;
+    const [kind = '', name = ''] = part.$ref.replace('#/components/', '').split('/');
+    return this.document.components[kind]?.[name] as Part;
+  }
+
   private validatorOf(schema: object): ValidateFunction {
     const known = this.compiled.get(schema) ?? this.ajv.compile({ ...schema, components: this.document.components });
     this.compiled.set(schema, known);
@@ -107,8 +118,10 @@ export class ApiDocument {
   }
 }
 
-function headerFault(headers: Headers, documented: Documented): string | null {
-  const said = Object.entries(documented.headers ?? {});
+function headerFault(
+  headers: Headers,
+  said: readonly (readonly [string, { readonly required?: boolean }])[],
+): string | null {
   const missing = said.filter(([name, { required = false }]) => required && !headers.has(name));
   if (missing.length > 0) return `it lacks ${missing.map(([name]) => name).join(', ')}`;
   const known = new Set([...OF_THE_TRANSPORT, ...said.map(([name]) => name.toLowerCase())]);

@@ -17,7 +17,7 @@ import { GetVmContext } from './get-vm-context/get-vm-context.handler.js';
 import { ListVmContexts } from './list-vm-contexts/list-vm-contexts.handler.js';
 import { vmContextResponse, VmContextsResponse, VmDetailsResponse } from './vm-context.response.js';
 
-const AGENT_REFUSALS = { 503: 'vma-away, vma-refuses, vma-talks-nonsense' };
+const AGENT_REFUSALS = { 503: 'vma-away, vma-refuses, vma-talks-nonsense, no-agent' };
 
 @ApiTags('inventory')
 @Controller()

@@ -81,7 +81,7 @@ export function jobResponse(row: JobRow, copied: number | null): JobResponse {
 
 export function jobDetailsResponse(row: JobRow, copied: number | null): JobDetailsResponse {
   const current = row.steps.find((step) => step.status === 'running');
-  return { ...jobResponse(row, copied), current_step: current?.title ?? null, steps: row.steps };
+  return Object.assign(jobResponse(row, copied), { current_step: current?.title ?? null, steps: row.steps });
 }
 
 const ALMOST = 99;

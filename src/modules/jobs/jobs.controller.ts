@@ -47,7 +47,7 @@ export class JobsController {
     summary: 'Cancel a job; everything it had begun is undone',
     access: 'operator',
     answers: { status: 202, about: 'the job, whose cancel_requested is true', type: JobDetailsResponse },
-    refusals: { 404: 'unknown-job', 409: 'job-is-over' },
+    refusals: { 404: 'unknown-job', 409: 'job-is-over', 410: 'mount-is-gone' },
     mutates: true,
   })
   async cancel(@Param('job_id') jobId: string, @Asking() context: CommandContext): Promise<JobDetailsResponse> {

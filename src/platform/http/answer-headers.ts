@@ -26,8 +26,16 @@ export function answerHeaders(
   always: readonly AnswerHeader[],
   sometimes: readonly AnswerHeader[] = [],
 ): Record<string, JsonSchema> {
-  const said = [...EVERYWHERE, ...always].map((name) => [name, headerOf(name, HEADERS[name].always)] as const);
-  return Object.fromEntries([...said, ...sometimes.map((name) => [name, headerOf(name, false)] as const)]);
+  return Object.fromEntries([
+    ...[...EVERYWHERE, ...always].map((name) => [name, { $ref: `#/components/headers/${name}` }] as const),
+    ...sometimes.map((name) => [name, headerOf(name, false)] as const),
+  ]);
+}
+
+/** All headers, for the API document to refer to. */
+export function headerComponents(): Record<string, JsonSchema> {
+  const names = Object.keys(HEADERS) as AnswerHeader[];
+  return Object.fromEntries(names.map((name) => [name, headerOf(name, HEADERS[name].always)]));
 }
 
 function headerOf(name: AnswerHeader, required: boolean): JsonSchema {

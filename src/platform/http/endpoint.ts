@@ -1,5 +1,5 @@
 import { applyDecorators, HttpCode } from '@nestjs/common';
-import { ApiBearerAuth, ApiHeader, ApiOperation, ApiResponse, type ApiResponseOptions } from '@nestjs/swagger';
+import { ApiBearerAuth, ApiHeader, ApiOperation, ApiResponse } from '@nestjs/swagger';
 
 import { type Access, DeclaresAccess } from './access.js';
 import type { AnswerClass } from './answer-fields.js';
@@ -61,7 +61,7 @@ export function Endpoint<const Says extends EndpointSays>(says: Says): Declares<
     DeclaresAccess(access),
     HttpCode(answers[0].status),
     ApiOperation({ summary, description: access === 'public' ? 'Public.' : `Needs the role ${access}.` }),
-    ...documented.map(([status, document]) => ApiResponse({ status, ...document } as ApiResponseOptions)),
+    ...documented.map(([status, document]) => ApiResponse({ status, ...document })),
     ...(access === 'public' ? [] : [ApiBearerAuth()]),
     ...(mutates
       ? [ApiHeader({ name: 'Idempotency-Key', required: false, description: 'the same key gets the first answer' })]
@@ -97,16 +97,17 @@ function codesOf(
 ): Readonly<Record<string, readonly string[]>> {
   const common: readonly (readonly [number, string])[] = [
     [400, 'malformed-request'],
-    ...(access === 'public' ? [] : [[401, 'unauthenticated'] as const]),
-    ...(access === 'public' || access === 'viewer' ? [] : [[403, 'role-does-not-suffice'] as const]),
+    ...(access === 'public' ? [] : [[401, 'unauthenticated'] as const, [403, 'role-does-not-suffice'] as const]),
     ...(mutates ? [[409, 'request-under-way'] as const, [422, 'idempotency-key-reused'] as const] : []),
     [500, 'internal'],
   ];
   const codes: Record<string, string[]> = {};
-  const said = Object.entries(refusals).flatMap(([status, list]) => list.split(', ').map((code) => [status, code]));
+  const said = Object.entries(refusals).flatMap(([status, list]) =>
+    list.split(', ').map((code) => [Number(status), code] as const),
+  );
   for (const [status, code] of [...said, ...common]) {
     const known = (codes[String(status)] ??= []);
-    if (!known.includes(String(code))) known.push(String(code));
+    if (!known.includes(code)) known.push(code);
   }
   return codes;
 }

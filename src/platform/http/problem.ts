@@ -3,13 +3,13 @@ import { type AnswerHeader, answerHeaders } from './answer-headers.js';
 import { type JsonSchema, schemaRef } from './json-schema.js';
 
 /** One thing that is wrong with a request. */
-export class FieldProblem {
+class FieldProblem {
   @Shown.text('dotted path in the body, or the name of the query or path parameter') readonly field: string;
   @Shown.text('what is wrong with it') readonly message: string;
 }
 
 /** One of several VMs that answer to the same name. */
-export class CandidateVm {
+class CandidateVm {
   @Shown.text('its id here; null while it is not under care', { nullable: true }) readonly context_id: string | null;
   @Shown.text('its name') readonly vm_name: string;
   @Shown.text('its id in the vCenter') readonly vmware_vm_id: string;
@@ -18,13 +18,13 @@ export class CandidateVm {
 }
 
 /** Why a disk can't be copied incrementally. */
-export class DiskProblem {
+class DiskProblem {
   @Shown.whole('which disk of the VM') readonly disk_id: number;
   @Shown.text('what is in the way') readonly reason: string;
 }
 
 /** The shape of every error (RFC 9457). What stands after `error` comes with some codes: ids, candidates, field errors. */
-export class Problem {
+class Problem {
   @Shown.text('urn:problem: and the code', { example: 'urn:problem:unknown-vm' }) readonly type: string;
   @Shown.text('the status in words') readonly title: string;
   @Shown.whole('the status of the answer') readonly status: number;

@@ -2,6 +2,7 @@ import type { Provider } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 
 import { deciders, entities, projections, sagas } from './catalogue.js';
+import { measure } from './measures.js';
 import { VaultVcenterCredentials } from './modules/credentials/vault.vcenter-credentials.js';
 import { Argon2Passwords } from './platform/auth/argon2.passwords.js';
 import { FirstPassword } from './platform/auth/first-password.port.js';
@@ -32,6 +33,9 @@ import { PostgresNumbers } from './platform/ids/postgres.numbers.js';
 import { Logger } from './platform/logging/logger.port.js';
 import { manifestExecutors } from './platform/manifests/executors.js';
 import { HashWorkers } from './platform/manifests/hash-workers.js';
+import { MeasuredEventStore } from './platform/metrics/measured.event-store.js';
+import { Metrics } from './platform/metrics/metrics.port.js';
+import { PrometheusMetrics } from './platform/metrics/prometheus.metrics.js';
 import { mountExecutors } from './platform/mounts/executors.js';
 import { MountFolder } from './platform/mounts/mount-folder.js';
 import { MountParts } from './platform/mounts/mount-parts.js';
@@ -43,6 +47,8 @@ import { ImageConditions } from './platform/qemu/image-conditions.port.js';
 import { PosixImageConditions } from './platform/qemu/posix.image-conditions.js';
 import { NbdExports } from './platform/qemu/nbd-exports.js';
 import { NbdPorts } from './platform/qemu/nbd-ports.js';
+import { Readiness } from './platform/readiness/readiness.port.js';
+import { WatchedReadiness } from './platform/readiness/watched.readiness.js';
 import { Orphans } from './platform/recovery/orphans.js';
 import { LocalRepositoryStorage } from './platform/repositories/local-repository-storage.port.js';
 import { PosixLocalRepositoryStorage } from './platform/repositories/posix.local-repository-storage.js';
@@ -90,7 +96,8 @@ export class Machinery {
     await migrate(database, migrations);
     const master = await masterKey(config.dataDir, config.masterKey);
     const vault = await PostgresVault.unlock(database, master);
-    const store = new PostgresEventStore(database, logger);
+    const metrics = new PrometheusMetrics().withProcess();
+    const store = new MeasuredEventStore(new PostgresEventStore(database, logger), metrics);
     const aggregates = new Aggregates(store);
     const runner = new ProjectionRunner(database, store, projections, logger);
     const rows = await openReadModels(databaseUrl, entities);
@@ -129,15 +136,21 @@ export class Machinery {
     runner.onAdvance((name) => {
       if (name === 'effect') engine.worker.wake();
     });
+    const heartbeat = new PostgresHeartbeat(database);
+    const maxLagSeconds = config.readyLagSeconds;
+    const readiness = new WatchedReadiness({ heartbeat, store, progress: runner, engine, maxLagSeconds });
+    measure(metrics, { database, runner, worker: engine.worker });
     const requestKey = keyFor(master, 'oma idempotency requests');
     const providers: readonly Provider[] = [
       { provide: Config, useValue: config },
       { provide: Logger, useValue: logger },
+      { provide: Metrics, useValue: metrics },
       { provide: Clock, useValue: clock },
       { provide: DataSource, useValue: rows },
       { provide: Aggregates, useValue: aggregates },
       { provide: ProjectionProgress, useValue: runner },
-      { provide: Heartbeat, useValue: new PostgresHeartbeat(database) },
+      { provide: Heartbeat, useValue: heartbeat },
+      { provide: Readiness, useValue: readiness },
       { provide: Vault, useValue: vault },
       { provide: Numbers, useValue: new PostgresNumbers(database) },
       { provide: Passwords, useValue: new Argon2Passwords(database) },

@@ -12,6 +12,7 @@ import { PostgresSessions } from './platform/auth/postgres.sessions.js';
 import { Clock } from './platform/clock/clock.port.js';
 import { SystemClock } from './platform/clock/system.clock.js';
 import { Config } from './platform/config/config.js';
+import { awaitDatabase } from './platform/database/await-database.js';
 import { Database } from './platform/database/database.js';
 import { Heartbeat } from './platform/database/heartbeat.port.js';
 import { migrate } from './platform/database/migrate.js';
@@ -19,6 +20,7 @@ import { migrations } from './platform/database/migrations.js';
 import { PostgresHeartbeat } from './platform/database/postgres.heartbeat.js';
 import { openReadModels } from './platform/database/read-models.js';
 import { Aggregates } from './platform/event-store/aggregates.js';
+import { awaitEventStore } from './platform/event-store/await-event-store.js';
 import type { OpenEventStore } from './platform/event-store/event-store.port.js';
 import { PostgresEventStore } from './platform/event-store/postgres/postgres.event-store.js';
 import { GuestFiles } from './platform/filesystems/guest-files.port.js';
@@ -53,6 +55,7 @@ import { Orphans } from './platform/recovery/orphans.js';
 import { LocalRepositoryStorage } from './platform/repositories/local-repository-storage.port.js';
 import { PosixLocalRepositoryStorage } from './platform/repositories/posix.local-repository-storage.js';
 import { repositoryExecutors } from './platform/repositories/preflight.executor.js';
+import { offerReporting } from './platform/reporting/reporting.js';
 import { CommandEffect } from './platform/sagas/command.effect.js';
 import { SagaEngine } from './platform/sagas/saga-engine.js';
 import { thisWorker } from './platform/sagas/worker-identity.js';
@@ -60,6 +63,7 @@ import { masterKey } from './platform/secrets/master-key.js';
 import { PostgresVault } from './platform/secrets/postgres.vault.js';
 import { keyFor } from './platform/secrets/sealing.js';
 import { Vault } from './platform/secrets/vault.port.js';
+import type { Patience } from './platform/start/patience.js';
 import { agentSettings } from './platform/vma/agent-settings.js';
 import { Agents } from './platform/vma/agents.js';
 import { agentExecutors } from './platform/vma/agent.executors.js';
@@ -67,6 +71,7 @@ import { BackupProgress } from './platform/vma/backup-progress.js';
 import { FOLLOW_TIMES } from './platform/vma/follow.js';
 import { HttpVmaClient } from './platform/vma/http.vma-client.js';
 import { VcenterCredentials } from './platform/vma/vcenter-credentials.port.js';
+import { reportingViews } from './reporting.js';
 
 /** All parts that touch the world, made and joined; `start` sets them going in order, `stop` ends them in the reverse. */
 export class Machinery {
@@ -82,16 +87,22 @@ export class Machinery {
       readonly engine: SagaEngine;
       readonly workers: HashWorkers;
       readonly nbdExports: NbdExports;
+      readonly patience: Patience;
     },
   ) {}
 
-  /** Brings the schema up to date and opens the vault. Throws NewerSchema or WrongMasterKey. */
+  /**
+   * Waits for the database, brings the schema up to date and opens the vault. Throws CannotStart when the database stays away,
+   * was written by a newer OMA, or another master key made the vault.
+   */
   static async build(
     config: Config,
     databaseUrl: string,
     logger: Logger,
     firstPassword: FirstPassword,
   ): Promise<Machinery> {
+    const patience = { seconds: config.startWaitSeconds, logger };
+    await awaitDatabase(databaseUrl, patience);
     const database = new Database(databaseUrl);
     await migrate(database, migrations);
     const master = await masterKey(config.dataDir, config.masterKey);
@@ -176,14 +187,17 @@ export class Machinery {
       engine,
       workers,
       nbdExports,
+      patience,
     });
   }
 
-  /** Brings all rows up to date with the log. */
+  /** Waits for the log, and brings all rows up to date with it. Throws CannotStart when the log stays away. */
   async catchUp(): Promise<void> {
-    await this.parts.store.start();
-    await this.parts.runner.start();
-    await this.parts.runner.caughtUp();
+    const { database, store, runner, patience } = this.parts;
+    await awaitEventStore(store, patience);
+    await runner.start();
+    await offerReporting(database, reportingViews);
+    await runner.caughtUp();
   }
 
   /** Takes up again whatever was under way, and goes on from there. */

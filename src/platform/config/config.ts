@@ -1,6 +1,8 @@
 import { isAbsolute, join, resolve } from 'node:path';
 import { z } from 'zod';
 
+import { Misfit } from '#platform/start/cannot-start';
+
 const port = z.coerce.number().int().min(0).max(65535);
 
 const environment = z.object({
@@ -27,6 +29,9 @@ const environment = z.object({
   OMA_READY_LAG_SECONDS: z.coerce.number().positive().default(30),
   OMA_LOG_LEVEL: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info'),
 });
+
+/** The variables that are looked at. */
+export const SETTINGS: readonly string[] = Object.keys(environment.shape);
 
 /** Settings of one run. Parsed once at start and injected as a value; nothing else reads the environment. */
 export class Config {
@@ -85,9 +90,7 @@ export class Config {
 }
 
 /** Some variables of the environment can't be used. */
-export class UnusableSettings extends Error {
-  override readonly name = 'UnusableSettings';
-
+class UnusableSettings extends Misfit {
   constructor(lines: readonly string[]) {
     super(`these environment variables can't be used:\n${lines.join('\n')}`);
   }

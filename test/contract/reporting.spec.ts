@@ -127,9 +127,9 @@ describe('the views for reports', () => {
     await reader.connect();
     await reader.query('set session authorization oma_reporting');
     let reads = 0;
-    let done = false;
+    const turned = new AbortController();
     const reading = (async () => {
-      while (!done) {
+      while (!turned.signal.aborted) {
         await reader.query('select count(*) from reporting.jobs_v1');
         reads += 1;
       }
@@ -141,7 +141,7 @@ describe('the views for reports', () => {
     await turnTo(other);
     const before = reads;
     while (reads < before + 5) await new Promise((resolve) => setImmediate(resolve));
-    done = true;
+    turned.abort();
     await reading;
     await reader.end();
     const [view] = await fresh.database.query<{ about: string }>(

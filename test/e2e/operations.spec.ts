@@ -70,11 +70,13 @@ describe('watching OMA', () => {
     });
 
     it('counts the events of the log, all of them stored by this process', async () => {
-      const [log] = await database.query<{ count: string }>('select count(*) from es.event');
-      const { text } = await scrape();
-      expect(valueOf(text, 'oma_store_events_appended_total')).toBe(Number(log?.count));
-      expect(valueOf(text, 'oma_store_head_position')).toBe(Number(log?.count));
-      expect(valueOf(text, 'oma_store_append_duration_seconds_count')).toBeGreaterThan(0);
+      await eventually(async () => {
+        const [log] = await database.query<{ count: string }>('select count(*) from es.event');
+        const { text } = await scrape();
+        expect(valueOf(text, 'oma_store_events_appended_total')).toBe(Number(log?.count));
+        expect(valueOf(text, 'oma_store_head_position')).toBe(Number(log?.count));
+        expect(valueOf(text, 'oma_store_append_duration_seconds_count')).toBeGreaterThan(0);
+      });
     });
 
     it('knows requests by their route, and unknown ones as unknown', async () => {

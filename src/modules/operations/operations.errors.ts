@@ -13,7 +13,6 @@ export class NotReady extends DomainError {
   readonly code = 'not-ready';
   constructor(components: readonly string[]) {
     super(`not ready: ${components.join(', ')}`, 'ask again in a moment; the log says more', {
-      status: 'not_ready',
       not_ready: [...components],
     });
   }

@@ -6,10 +6,12 @@ import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fa
 import { DocumentBuilder, type OpenAPIObject, SwaggerModule } from '@nestjs/swagger';
 
 import { withAnswers } from './platform/http/api-document.js';
+import { measureRequests } from './platform/http/measured-requests.js';
 import { ProblemFilter } from './platform/http/problem.filter.js';
 import { correlationIdOf } from './platform/http/request-context.js';
 import { RequestPipe } from './platform/http/request.pipe.js';
 import type { Logger } from './platform/logging/logger.port.js';
+import { Metrics } from './platform/metrics/metrics.port.js';
 
 const BODY_LIMIT_BYTES = 1024 * 1024;
 const BASE = 'api/v1';
@@ -47,6 +49,7 @@ export async function createApp(module: DynamicModule, logger: Logger): Promise<
     done();
   });
   const app = await NestFactory.create<NestFastifyApplication>(module, adapter, { logger: false, abortOnError: false });
+  measureRequests(fastify, app.get(Metrics));
   app.setGlobalPrefix(BASE);
   app.useGlobalPipes(new RequestPipe());
   app.useGlobalFilters(new ProblemFilter(logger));
@@ -70,8 +73,11 @@ export function serveSwagger(app: NestFastifyApplication): void {
   SwaggerModule.setup('swagger', app, openApiOf(app));
 }
 
-/** Health and Swagger stand both at the root and below the base: probes and people know nothing of versions. */
+/** What probes and scrapers ask for. */
+const AT_THE_ROOT = ['/health', '/ready', '/health/ready', '/metrics'];
+
+/** These and Swagger stand both at the root and below the base: probes and people know nothing of versions. */
 function oneAddress(url: string): string {
-  if (url === '/health') return `/${BASE}/health`;
+  if (AT_THE_ROOT.includes(url)) return `/${BASE}${url}`;
   return url.startsWith(`/${BASE}/swagger`) ? url.slice(BASE.length + 1) : url;
 }

@@ -17,8 +17,11 @@ import { IdempotencyKeys } from './platform/http/idempotency.port.js';
 import { Sessions } from './platform/http/sessions.port.js';
 import { Numbers } from './platform/ids/numbers.port.js';
 import { pinoLogger } from './platform/logging/pino.logger.js';
+import { Metrics } from './platform/metrics/metrics.port.js';
+import { PrometheusMetrics } from './platform/metrics/prometheus.metrics.js';
 import { ImageConditions } from './platform/qemu/image-conditions.port.js';
 import { ProjectionProgress } from './platform/projections/projection-progress.port.js';
+import { Readiness } from './platform/readiness/readiness.port.js';
 import { LocalRepositoryStorage } from './platform/repositories/local-repository-storage.port.js';
 import { Vault } from './platform/secrets/vault.port.js';
 import { BackupProgress } from './platform/vma/backup-progress.js';
@@ -44,6 +47,7 @@ const ASKED_FOR = [
   Numbers,
   Passwords,
   ProjectionProgress,
+  Readiness,
   RestoreAccess,
   Sessions,
   Vault,
@@ -53,6 +57,7 @@ const ASKED_FOR = [
 /** The application with nothing behind it: enough to look at its routes, not to call them. */
 export async function unconnectedApp(): Promise<NestFastifyApplication> {
   const providers = ASKED_FOR.map((provide) => ({ provide, useValue: {} }));
-  const app = await createApp(AppModule.with(providers), pinoLogger('silent'));
+  const metrics = { provide: Metrics, useValue: new PrometheusMetrics() };
+  const app = await createApp(AppModule.with([...providers, metrics]), pinoLogger('silent'));
   return app.init();
 }

@@ -47,7 +47,7 @@ function gapsOf(schema: Schema | undefined, place: string): readonly string[] {
 }
 
 /** The only doors without a token. */
-const PUBLIC = ['POST /api/v1/auth/login', 'GET /api/v1/health'];
+const PUBLIC = ['POST /api/v1/auth/login', 'GET /api/v1/health', 'GET /api/v1/ready', 'GET /api/v1/health/ready'];
 
 describe('the routes', () => {
   let app: NestFastifyApplication;

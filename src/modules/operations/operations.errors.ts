@@ -8,6 +8,16 @@ export class NotHealthy extends DomainError {
   }
 }
 
+export class NotReady extends DomainError {
+  readonly kind = 'unavailable';
+  readonly code = 'not-ready';
+  constructor(components: readonly string[]) {
+    super(`not ready: ${components.join(', ')}`, 'ask again in a moment; the log says more', {
+      not_ready: [...components],
+    });
+  }
+}
+
 export class NoStoppedProjection extends DomainError {
   readonly kind = 'conflict';
   readonly code = 'no-stopped-projection';

@@ -37,7 +37,7 @@ export class ProjectionLoop {
     private readonly store: EventStore,
     readonly projection: AnyProjection,
     private readonly logger: Logger,
-    private readonly onAdvance: (position: Position) => void,
+    private readonly onAdvance: (position: Position, events: number) => void,
   ) {}
 
   start(): void {
@@ -85,13 +85,13 @@ export class ProjectionLoop {
 
   private async follow(from: Position, signal: AbortSignal, onDone: () => void): Promise<void> {
     let position = from;
-    this.onAdvance(position);
+    this.onAdvance(position, 0);
     const { handles } = this.projection;
     const types = handles === 'all' ? {} : { types: handles };
     for await (const batch of this.store.subscribe({ after: position, signal, maxBatch: BATCH, ...types })) {
       await this.apply(batch.events, position, batch.upTo);
       position = batch.upTo;
-      this.onAdvance(position);
+      this.onAdvance(position, batch.events.length);
       onDone();
     }
   }

@@ -15,7 +15,7 @@ const CATCH_UP_MS = 24 * 3600 * 1000;
 export class ProjectionRunner extends ProjectionProgress {
   private readonly loops: readonly ProjectionLoop[];
   private readonly positions = new Map<string, Position>();
-  private readonly listeners = new Set<(name: string) => void>();
+  private readonly listeners = new Set<(name: string, events: number) => void>();
   private stopped = false;
 
   constructor(
@@ -27,9 +27,9 @@ export class ProjectionRunner extends ProjectionProgress {
     super();
     this.loops = projections.map(
       (projection) =>
-        new ProjectionLoop(database, store, projection, logger, (position) => {
+        new ProjectionLoop(database, store, projection, logger, (position, events) => {
           this.positions.set(projection.name, position);
-          for (const listener of [...this.listeners]) listener(projection.name);
+          for (const listener of [...this.listeners]) listener(projection.name, events);
         }),
     );
   }
@@ -44,8 +44,8 @@ export class ProjectionRunner extends ProjectionProgress {
     await Promise.all(this.loops.map((loop) => loop.stop()));
   }
 
-  /** Calls `listener` with a projection's name after each of its commits. */
-  onAdvance(listener: (name: string) => void): void {
+  /** Calls `listener` with a projection's name, and how many events it took, after each of its commits. */
+  onAdvance(listener: (name: string, events: number) => void): void {
     this.listeners.add(listener);
   }
 
@@ -88,22 +88,21 @@ export class ProjectionRunner extends ProjectionProgress {
       status: 'running' | 'stopped';
       error: string | null;
       stopped_event_id: string | null;
-      last_recorded_at: Date | null;
-    }>(
-      `select name, version, position, status, error, stopped_event_id, last_recorded_at from projection order by name`,
-    );
+    }>(`select name, version, position, status, error, stopped_event_id from projection order by name`);
     const current = new Set(this.projections.map(({ name, version }) => `${name}/${version}`));
-    return rows
-      .filter((row) => current.has(`${row.name}/${row.version}`))
-      .map((row) => ({
-        name: row.name,
-        version: row.version,
-        position: row.position,
-        status: row.status,
-        error: row.error,
-        stoppedEventId: row.stopped_event_id,
-        lagSeconds: row.position >= head ? 0 : lagSeconds(row.last_recorded_at),
-      }));
+    return Promise.all(
+      rows
+        .filter((row) => current.has(`${row.name}/${row.version}`))
+        .map(async (row) => ({
+          name: row.name,
+          version: row.version,
+          position: row.position,
+          status: row.status,
+          error: row.error,
+          stoppedEventId: row.stopped_event_id,
+          lagSeconds: row.position >= head ? 0 : await lagSeconds(this.store, row.position),
+        })),
+    );
   }
 
   async retry(name: string): Promise<boolean> {
@@ -145,6 +144,10 @@ export class ProjectionRunner extends ProjectionProgress {
   }
 }
 
-function lagSeconds(lastRecordedAt: Date | null): number {
-  return lastRecordedAt === null ? 0 : Math.max(0, (Date.now() - lastRecordedAt.getTime()) / 1000);
+/** How long the first event behind the position waits; what a projection took last may be from long ago and say nothing. */
+async function lagSeconds(store: EventStore, position: Position): Promise<number> {
+  for await (const event of store.readAll({ after: position, limit: 1 })) {
+    return Math.max(0, (Date.now() - event.recordedAt.getTime()) / 1000);
+  }
+  return 0;
 }

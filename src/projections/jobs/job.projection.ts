@@ -64,6 +64,7 @@ export const jobProjection: Projection<JobRecord> = {
       ['created_at', 'job_id'],
       ['vm_context_id', 'created_at'],
       ['status', 'created_at'],
+      ['job_type', 'status'],
     ],
   },
   handles: [

@@ -26,7 +26,7 @@ export interface ProjectionStatus {
   /** Why it stopped, and at which event. */
   readonly error: string | null;
   readonly stoppedEventId: string | null;
-  /** Age of the newest event it handled while newer ones wait; 0 when it has caught up. */
+  /** Age of the oldest event it hasn't looked at; 0 when it has caught up. */
   readonly lagSeconds: number;
   readonly building: BuildStatus | null;
 }

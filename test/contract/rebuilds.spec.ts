@@ -116,6 +116,24 @@ describe('a rebuild', () => {
     ]);
   });
 
+  it('folds rows on that it wrote long before', async () => {
+    const runner = await start(counter);
+    await runner.stop();
+    // More names than are remembered, each twice: written at once, as no writer could in the time of a test.
+    await fresh.database.query(
+      `insert into es.event
+         select n, 'c-' || n, 0, gen_random_uuid(), 'Added', jsonb_build_object('name', 'n' || n % 25000, 'by', 1),
+                '{"actor":{"kind":"system","id":"trial"},"correlationId":"c","causationId":"c","schemaVersion":1}', now()
+           from generate_series(1, 50000) n`,
+    );
+    await fresh.database.query('update es.head set position = 50000');
+    await requestRebuild(fresh.database, counter);
+    expect(await build(counter)).toBe('swapped');
+    expect(await fresh.database.query('select sum, count(*)::int as rows from counter group by sum')).toEqual([
+      { sum: '2', rows: 25000 },
+    ]);
+  }, 60_000);
+
   it('is followed by every instance from the swap on', async () => {
     const [one, other] = [await start(counter), await start(counter)];
     await add('a', 1);

@@ -13,7 +13,7 @@ export interface ProjectionWork {
   readonly logLevel: string;
 }
 
-/** Two pages of events live at a time. In a small nursery they would be copied again and again: half of the thread's time. */
+/** Two pages of events live at a time; the nursery has room for them. */
 const LIMITS = { maxOldGenerationSizeMb: 512, maxYoungGenerationSizeMb: 96 };
 
 /** Builds and compares rows in threads of their own, so that requests are answered as fast as ever meanwhile. */

@@ -4,6 +4,7 @@ import { DataSource } from 'typeorm';
 import { deciders, entities, projections, sagas } from './catalogue.js';
 import { measure } from './measures.js';
 import { VaultVcenterCredentials } from './modules/credentials/vault.vcenter-credentials.js';
+import { openEventStore } from './open-event-store.js';
 import { Argon2Passwords } from './platform/auth/argon2.passwords.js';
 import { FirstPassword } from './platform/auth/first-password.port.js';
 import { LoginAttempts } from './platform/auth/login-attempts.js';
@@ -22,7 +23,6 @@ import { openReadModels } from './platform/database/read-models.js';
 import { Aggregates } from './platform/event-store/aggregates.js';
 import { awaitEventStore } from './platform/event-store/await-event-store.js';
 import type { OpenEventStore } from './platform/event-store/event-store.port.js';
-import { PostgresEventStore } from './platform/event-store/postgres/postgres.event-store.js';
 import { GuestFiles } from './platform/filesystems/guest-files.port.js';
 import { ProcessGuestFiles } from './platform/filesystems/process.guest-files.js';
 import { RestoreAccess } from './platform/filesystems/restore-access.js';
@@ -44,6 +44,8 @@ import { MountParts } from './platform/mounts/mount-parts.js';
 import { ExecaProcessRunner } from './platform/processes/execa.process-runner.js';
 import { ProjectionProgress } from './platform/projections/projection-progress.port.js';
 import { ProjectionRunner } from './platform/projections/projection-runner.js';
+import { ProjectionUpkeep } from './platform/projections/projection-upkeep.port.js';
+import { RegistryProjectionUpkeep } from './platform/projections/registry.projection-upkeep.js';
 import { qemuExecutors } from './platform/qemu/executors.js';
 import { ImageConditions } from './platform/qemu/image-conditions.port.js';
 import { PosixImageConditions } from './platform/qemu/posix.image-conditions.js';
@@ -71,6 +73,7 @@ import { BackupProgress } from './platform/vma/backup-progress.js';
 import { FOLLOW_TIMES } from './platform/vma/follow.js';
 import { HttpVmaClient } from './platform/vma/http.vma-client.js';
 import { VcenterCredentials } from './platform/vma/vcenter-credentials.port.js';
+import { projectionThreads } from './projection-workshop.js';
 import { reportingViews } from './reporting.js';
 
 /** All parts that touch the world, made and joined; `start` sets them going in order, `stop` ends them in the reverse. */
@@ -108,9 +111,13 @@ export class Machinery {
     const master = await masterKey(config.dataDir, config.masterKey);
     const vault = await PostgresVault.unlock(database, master);
     const metrics = new PrometheusMetrics().withProcess();
-    const store = new MeasuredEventStore(new PostgresEventStore(database, logger), metrics);
+    const store = new MeasuredEventStore(openEventStore(database, logger), metrics);
     const aggregates = new Aggregates(store);
-    const runner = new ProjectionRunner(database, store, projections, logger);
+    const workshop = projectionThreads(databaseUrl, config.logLevel);
+    const runner = new ProjectionRunner(database, store, projections, logger, workshop);
+    const upkeep = new RegistryProjectionUpkeep(database, store, projections, () => {
+      runner.lookAgain();
+    });
     const rows = await openReadModels(databaseUrl, entities);
     const clock = new SystemClock();
     const processes = new ExecaProcessRunner();
@@ -160,6 +167,7 @@ export class Machinery {
       { provide: DataSource, useValue: rows },
       { provide: Aggregates, useValue: aggregates },
       { provide: ProjectionProgress, useValue: runner },
+      { provide: ProjectionUpkeep, useValue: upkeep },
       { provide: Heartbeat, useValue: heartbeat },
       { provide: Readiness, useValue: readiness },
       { provide: Vault, useValue: vault },

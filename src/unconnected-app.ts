@@ -21,6 +21,7 @@ import { Metrics } from './platform/metrics/metrics.port.js';
 import { PrometheusMetrics } from './platform/metrics/prometheus.metrics.js';
 import { ImageConditions } from './platform/qemu/image-conditions.port.js';
 import { ProjectionProgress } from './platform/projections/projection-progress.port.js';
+import { ProjectionUpkeep } from './platform/projections/projection-upkeep.port.js';
 import { Readiness } from './platform/readiness/readiness.port.js';
 import { LocalRepositoryStorage } from './platform/repositories/local-repository-storage.port.js';
 import { Vault } from './platform/secrets/vault.port.js';
@@ -47,6 +48,7 @@ const ASKED_FOR = [
   Numbers,
   Passwords,
   ProjectionProgress,
+  ProjectionUpkeep,
   Readiness,
   RestoreAccess,
   Sessions,

@@ -8,7 +8,8 @@ import { migrate } from '#platform/database/migrate';
 import { migrations } from '#platform/database/migrations';
 import { PostgresEventStore } from '#platform/event-store/postgres/postgres.event-store';
 import { ProjectionRunner } from '#platform/projections/projection-runner';
-import { type AnyProjection, ensureTable } from '#platform/projections/tables';
+import { register } from '#platform/projections/registration';
+import type { AnyProjection } from '#platform/projections/tables';
 import { offerReporting } from '#platform/reporting/reporting';
 
 import { projections } from '../../src/catalogue.js';
@@ -105,7 +106,7 @@ describe('the views for reports', () => {
   });
 
   /** What a start of a program with another version of a projection does, or a rebuild at its end. */
-  const turnTo = (projection: AnyProjection) => ensureTable(fresh.database, projection);
+  const turnTo = (projection: AnyProjection) => register(fresh.database, projection);
   const nextVersionOf = (name: string, change: (columns: Record<string, string>) => void): AnyProjection => {
     const known = projections.find((projection) => projection.name === name);
     if (known === undefined) throw new Error(`there is no projection ${name}`);
@@ -115,7 +116,7 @@ describe('the views for reports', () => {
   };
 
   it('stay when a projection gets another version with more columns', async () => {
-    await ensureTable(
+    await register(
       fresh.database,
       nextVersionOf('job', (columns) => (columns['priority'] = 'integer')),
     );
@@ -157,7 +158,7 @@ describe('the views for reports', () => {
     await offerReporting(fresh.database, [{ ...jobs, columns: [...jobs.columns, column] }]);
     expect(await asReader('select * from reporting.jobs_v1')).toEqual([]);
     await expect(asReader('select priority from reporting.jobs_v1')).rejects.toMatchObject({ code: '42703' });
-    await ensureTable(
+    await register(
       fresh.database,
       nextVersionOf('job', (columns) => (columns['priority'] = 'integer')),
     );

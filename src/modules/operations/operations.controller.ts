@@ -1,22 +1,19 @@
-import { Controller, Get, Header, Param, Post } from '@nestjs/common';
+import { Controller, Get, Header } from '@nestjs/common';
 import { ApiTags } from '@nestjs/swagger';
 
 import { Heartbeat } from '#platform/database/heartbeat.port';
 import { Endpoint } from '#platform/http/endpoint';
 import { Metrics } from '#platform/metrics/metrics.port';
-import { ProjectionProgress } from '#platform/projections/projection-progress.port';
 import { Readiness } from '#platform/readiness/readiness.port';
 
 import { HealthResponse, ReadyResponse } from './health.response.js';
-import { NotHealthy, NotReady, NoStoppedProjection } from './operations.errors.js';
-import { projectionResponse, ProjectionsResponse } from './projection.response.js';
+import { NotHealthy, NotReady } from './operations.errors.js';
 
 @ApiTags('operations')
 @Controller()
 export class OperationsController {
   constructor(
     private readonly heartbeat: Heartbeat,
-    private readonly progress: ProjectionProgress,
     private readonly readiness: Readiness,
     private readonly measured: Metrics,
   ) {}
@@ -38,7 +35,7 @@ export class OperationsController {
     summary: 'Whether OMA can do its work: database, log, projections and sagas',
     access: 'public',
     answers: { status: 200, about: 'it can work', type: ReadyResponse },
-    refusals: { 503: 'not-ready, with the names of the components in not_ready' },
+    refusals: { 503: 'not-ready' },
   })
   async ready(): Promise<ReadyResponse> {
     const notReady = await this.readiness.notReady();
@@ -55,28 +52,5 @@ export class OperationsController {
   })
   metrics(): Promise<string> {
     return this.measured.exposition();
-  }
-
-  @Get('projections')
-  @Endpoint({
-    summary: 'How far each projection is, and why it stopped if it did',
-    access: 'admin',
-    answers: { status: 200, about: 'the projections', type: ProjectionsResponse },
-  })
-  async projections(): Promise<ProjectionsResponse> {
-    return { projections: (await this.progress.status()).map(projectionResponse) };
-  }
-
-  @Post('projections/:name/retry')
-  @Endpoint({
-    summary: 'Let a stopped projection try its event again',
-    access: 'admin',
-    answers: { status: 202, about: 'the projections', type: ProjectionsResponse },
-    refusals: { 409: 'no-stopped-projection' },
-    mutates: true,
-  })
-  async retry(@Param('name') name: string): Promise<ProjectionsResponse> {
-    if (!(await this.progress.retry(name))) throw new NoStoppedProjection(name);
-    return this.projections();
   }
 }

@@ -60,6 +60,10 @@ class Problem {
   @Shown.whole('how many bytes are needed', { optional: true }) readonly needed_bytes?: number;
   @Shown.whole('how many bytes there are', { optional: true }) readonly available_bytes?: number;
   @Shown.whole('how many there can be', { optional: true }) readonly limit?: number;
+  @Shown.texts('what is not ready', { optional: true }) readonly not_ready?: readonly string[];
+  @Shown.text('which verification of a projection', { optional: true }) readonly check_id?: string;
+  @Shown.text('which event', { optional: true }) readonly event_id?: string;
+  @Shown.whole('the version whose rows are read', { optional: true }) readonly version?: number;
   @Shown.text('of the one that exists', { optional: true }) readonly id?: string;
   @Shown.text('the name that was asked for', { optional: true }) readonly name?: string;
   @Shown.always(false, 'of a failed login, for older clients', { optional: true }) readonly success?: false;

@@ -1,16 +1,20 @@
 import type { ColumnType, Projection } from '#domain/kernel/projection';
-import type { Database, Sql } from '#platform/database/database';
-import { codeOf } from '#platform/database/error-code';
-
-/** PostgreSQL's word for a view that would lose or change a column. */
-const INVALID_TABLE_DEFINITION = '42P16';
+import type { Sql } from '#platform/database/database';
 
 /** The projection as the machinery sees it, whatever its rows. */
 export type AnyProjection = Projection<never> & Projection;
 
-/** Name of the table behind a projection's view. */
-export function tableOf(projection: { readonly name: string; readonly version: number }): string {
-  return `rm_${projection.name}_v${projection.version}`;
+/** One set of a projection's rows: made by the code of a version, and the how-manieth of that version. */
+export interface Generation {
+  readonly name: string;
+  readonly version: number;
+  readonly generation: number;
+}
+
+/** Name of the table that holds a generation's rows. */
+export function tableOf({ name, version, generation }: Generation): string {
+  const first = `rm_${name}_v${version}`;
+  return generation === 1 ? first : `${first}_g${generation}`;
 }
 
 /** Text sorts by bytes: positions and ids must sort alike on every server. */
@@ -18,63 +22,67 @@ function sqlType(type: ColumnType): string {
   return type === 'text' ? 'text collate "C"' : type;
 }
 
-/**
- * Makes the table of a projection's version, its indexes, its row in the registry, and the view on it. Repeatable, and
- * safe with several instances starting at once.
- */
-export async function ensureTable(database: Database, projection: AnyProjection): Promise<void> {
-  const table = tableOf(projection);
-  const { key, columns, indexes = [] } = projection.table;
+/** Makes the table for a projection's rows, without indexes. Its key can wait too where rows are only ever added. */
+export async function createTable(sql: Sql, projection: AnyProjection, table: string): Promise<void> {
+  const { key, columns } = projection.table;
   const list = Object.entries(columns).map(([name, type]) => `"${name}" ${sqlType(type)}`);
-  await database.transaction(async (sql) => {
-    await sql.query(`select pg_advisory_xact_lock(hashtext('oma projections'))`);
-    await sql.query(`create table if not exists ${table} (${list.join(', ')}, primary key ("${key}"))`);
-    for (const [number, fields] of indexes.entries()) {
-      const quoted = fields.map((field) => `"${field}"`).join(', ');
-      await sql.query(`create index if not exists ${table}_${number + 1} on ${table} (${quoted})`);
-    }
-    await sql.query(
-      `insert into projection (name, version, position, status) values ($1, $2, '', 'running') on conflict do nothing`,
-      [projection.name, projection.version],
-    );
-    await pointView(sql, projection.name, table);
-  });
+  if (projection.insertOnly !== true) list.push(`primary key ("${key}")`);
+  await sql.query(`create table if not exists ${table} (${list.join(', ')})`);
+}
+
+/** What `createTable` left out. Repeatable, one statement at a time: each may take long. */
+export async function createIndexes(sql: Sql, { table: shape }: AnyProjection, table: string): Promise<void> {
+  const { rowCount } = await sql.query(`select from pg_constraint where conrelid = $1::regclass and contype = 'p'`, [
+    table,
+  ]);
+  if (rowCount === 0) await sql.query(`alter table ${table} add primary key ("${shape.key}")`);
+  for (const [number, fields] of (shape.indexes ?? []).entries()) {
+    const quoted = fields.map((field) => `"${field}"`).join(', ');
+    await sql.query(`create index if not exists ${table}_${number + 1} on ${table} (${quoted})`);
+  }
+}
+
+interface Column {
+  readonly name: string;
+  readonly type: string;
 }
 
 /**
- * A view can't lose or change columns in place: then it is made anew, and the views for reports, which stand on it, with it.
- * Within one transaction, so that no reader finds either missing.
+ * Points the view at the table. In place where its columns are all still there, so that views on it live on, and with new
+ * columns at the end; otherwise it is made anew.
  */
-async function pointView(sql: Sql, name: string, table: string): Promise<void> {
-  const { rows } = await sql.query<{ table_name: string }>(
-    `select table_name from information_schema.view_table_usage where view_name = $1 and view_schema = current_schema()`,
-    [name],
-  );
-  if (rows[0]?.table_name === table) return;
-  await sql.query('savepoint point_view');
-  try {
-    await sql.query(`create or replace view "${name}" as select * from ${table}`);
-  } catch (error) {
-    if (codeOf(error) !== INVALID_TABLE_DEFINITION) throw error;
-    await sql.query('rollback to savepoint point_view');
-    await dropView(sql, name);
-    await sql.query(`create view "${name}" as select * from ${table}`);
-  }
+export async function pointView(sql: Sql, view: string, table: string): Promise<void> {
+  const [old, now] = [await columnsOf(sql, `"${view}"`), await columnsOf(sql, table)];
+  const kept = old.every(({ name, type }) => now.some((column) => column.name === name && column.type === type));
+  const added = now.filter(({ name }) => !old.some((column) => column.name === name));
+  const columns = (kept ? [...old, ...added] : now).map(({ name }) => `"${name}"`).join(', ');
+  if (!kept && old.length > 0) await dropView(sql, view);
+  await sql.query(`create or replace view "${view}" as select ${columns} from ${table}`);
   await sql.query('select remake_reporting()');
 }
 
 /**
- * From above, in the order in which readers lock them; and whoever reads several in another order is waited for more briefly
- * than PostgreSQL takes to look for a deadlock, so that it is never the reader who fails.
+ * With the views for reports, which stand on it; they are made anew in the same transaction, so that no reader finds any
+ * missing. From above, in the order in which readers lock them; and whoever reads several in another order is waited for more
+ * briefly than PostgreSQL takes to look for a deadlock, so that it is never the reader who fails.
  */
-async function dropView(sql: Sql, name: string): Promise<void> {
+async function dropView(sql: Sql, view: string): Promise<void> {
   await sql.query(`set local lock_timeout = '500ms'`);
   const { rows: above } = await sql.query<{ view: string }>(
     `select distinct rule.ev_class::regclass::text as view
        from pg_depend d join pg_rewrite rule on d.classid = 'pg_rewrite'::regclass and rule.oid = d.objid
       where d.refobjid = $1::regclass and rule.ev_class <> d.refobjid order by view`,
-    [`"${name}"`],
+    [`"${view}"`],
   );
-  for (const { view } of above) await sql.query(`drop view if exists ${view} cascade`);
-  await sql.query(`drop view "${name}"`);
+  for (const upper of above) await sql.query(`drop view if exists ${upper.view} cascade`);
+  await sql.query(`drop view "${view}"`);
+}
+
+async function columnsOf(sql: Sql, relation: string): Promise<readonly Column[]> {
+  const { rows } = await sql.query<{ name: string; type: string }>(
+    `select attname as name, format_type(atttypid, atttypmod) as type from pg_attribute
+      where attrelid = to_regclass($1) and attnum > 0 and not attisdropped order by attnum`,
+    [relation],
+  );
+  return rows;
 }

@@ -49,6 +49,7 @@ export const auditProjection: Projection<AuditRecord> = {
     ],
   },
   handles: 'all',
+  insertOnly: true,
   keysOf: (event) => [event.id],
   evolve: (_row, event) => rowOf(event),
 };
@@ -68,6 +69,6 @@ function rowOf(event: StoredEvent): AuditRecord {
     causation_id: causationId,
     command_id: commandId ?? null,
     reason: reason ?? null,
-    data: event.data,
+    data: event.unparsed ?? event.data,
   };
 }

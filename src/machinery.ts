@@ -18,7 +18,7 @@ import { migrations } from './platform/database/migrations.js';
 import { PostgresHeartbeat } from './platform/database/postgres.heartbeat.js';
 import { openReadModels } from './platform/database/read-models.js';
 import { Aggregates } from './platform/event-store/aggregates.js';
-import type { OpenEventStore } from './platform/event-store/event-store.port.js';
+import { EventStore, type OpenEventStore } from './platform/event-store/event-store.port.js';
 import { PostgresEventStore } from './platform/event-store/postgres/postgres.event-store.js';
 import { GuestFiles } from './platform/filesystems/guest-files.port.js';
 import { ProcessGuestFiles } from './platform/filesystems/process.guest-files.js';
@@ -136,6 +136,7 @@ export class Machinery {
       { provide: Clock, useValue: clock },
       { provide: DataSource, useValue: rows },
       { provide: Aggregates, useValue: aggregates },
+      { provide: EventStore, useValue: store },
       { provide: ProjectionProgress, useValue: runner },
       { provide: Heartbeat, useValue: new PostgresHeartbeat(database) },
       { provide: Vault, useValue: vault },

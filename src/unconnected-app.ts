@@ -10,6 +10,7 @@ import { Clock } from './platform/clock/clock.port.js';
 import { Config } from './platform/config/config.js';
 import { Heartbeat } from './platform/database/heartbeat.port.js';
 import { Aggregates } from './platform/event-store/aggregates.js';
+import { EventStore } from './platform/event-store/event-store.port.js';
 import { GuestFiles } from './platform/filesystems/guest-files.port.js';
 import { RestoreAccess } from './platform/filesystems/restore-access.js';
 import { AgentTokens } from './platform/http/agent-tokens.port.js';
@@ -34,6 +35,7 @@ const ASKED_FOR = [
   Clock,
   Config,
   DataSource,
+  EventStore,
   FirstPassword,
   GuestFiles,
   Heartbeat,

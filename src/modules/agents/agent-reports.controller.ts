@@ -33,6 +33,8 @@ export class AgentReportsController {
       409: 'job-is-over, disk-reported-otherwise',
     },
     mutates: true,
+    reads: ['backup', 'job'],
+    subject: ['backup'],
   })
   async complete(
     @Param('backup_id') backupId: string,
@@ -52,6 +54,7 @@ export class AgentReportsController {
       404: 'unknown-vm, unknown-backup, disk-not-in-job',
       409: 'ambiguous-vm-name, job-is-over',
     },
+    reads: ['vm_context'],
   })
   async changeId(@Query() query: GetChangeIdRequest, @Asking() context: CommandContext): Promise<BaseChangeId> {
     return this.queries.execute(new GetChangeId(query, context.actor.id));
@@ -63,6 +66,7 @@ export class AgentReportsController {
     access: 'agent',
     answers: { status: 200, about: 'status, message, timestamp' },
     refusals: { 400: 'malformed-request', 404: 'unknown-backup', 409: 'job-is-over' },
+    reads: [],
   })
   async telemetry(
     @Param('job_type') jobType: string,

@@ -19,6 +19,7 @@ export class AuditController {
     access: 'viewer',
     answers: { status: 200, about: 'events, next_cursor' },
     refusals: { 400: 'malformed-request' },
+    reads: ['audit', 'app_user'],
   })
   async list(
     @Query() query: ListAuditRequest,

@@ -1,4 +1,4 @@
-import { Body, Controller, Get, Post, Req } from '@nestjs/common';
+import { Body, Controller, Get, Post, Query, Req } from '@nestjs/common';
 import { CommandBus, QueryBus } from '@nestjs/cqrs';
 import { ApiTags } from '@nestjs/swagger';
 import type { FastifyRequest } from 'fastify';
@@ -6,6 +6,7 @@ import type { FastifyRequest } from 'fastify';
 import type { CommandContext } from '#domain/kernel/command-context';
 import { bearerToken } from '#platform/http/access.guard';
 import { Endpoint } from '#platform/http/endpoint';
+import { PageRequest } from '#platform/http/paging';
 import { Asking } from '#platform/http/request-context';
 
 import { CreateUser } from './create-user/create-user.handler.js';
@@ -30,6 +31,7 @@ export class AuthController {
     access: 'public',
     answers: { status: 200, about: 'success, session_token, expires_at' },
     refusals: { 400: 'malformed-request', 401: 'login-failed', 429: 'too-many-attempts' },
+    reads: [],
   })
   async logIn(@Body() body: LogInRequest, @Req() request: FastifyRequest): Promise<LogInResponse> {
     const { username, password } = body;
@@ -41,6 +43,7 @@ export class AuthController {
     summary: 'End the session whose token is sent',
     access: 'viewer',
     answers: { status: 200, about: 'success' },
+    reads: [],
   })
   async logOut(@Req() request: FastifyRequest, @Asking() context: CommandContext): Promise<{ success: true }> {
     return this.commands.execute(new LogOut(bearerToken(request) ?? '', context));
@@ -53,6 +56,9 @@ export class AuthController {
     answers: { status: 201, about: 'id, username, role' },
     refusals: { 400: 'malformed-request', 409: 'already-exists' },
     mutates: true,
+    reads: ['app_user'],
+    subject: ['user'],
+    creates: true,
   })
   async createUser(
     @Body() body: CreateUserRequest,
@@ -63,9 +69,16 @@ export class AuthController {
   }
 
   @Get('users')
-  @Endpoint({ summary: 'All users', access: 'admin', answers: { status: 200, about: 'users, count' } })
-  async listUsers(): Promise<{ users: readonly UserResponse[]; count: number }> {
-    const users = await this.queries.execute(new ListUsers());
-    return { users, count: users.length };
+  @Endpoint({
+    summary: 'Users by name; count counts all of them',
+    access: 'admin',
+    answers: { status: 200, about: 'users, count, next_cursor' },
+    refusals: { 400: 'malformed-request' },
+    reads: ['app_user'],
+  })
+  async listUsers(
+    @Query() query: PageRequest,
+  ): Promise<{ users: readonly UserResponse[]; count: number; next_cursor: string | null }> {
+    return this.queries.execute(new ListUsers(query));
   }
 }

@@ -1,4 +1,4 @@
-import { Body, Controller, Get, Post, Res } from '@nestjs/common';
+import { Body, Controller, Get, Post, Query, Res } from '@nestjs/common';
 import { CommandBus, QueryBus } from '@nestjs/cqrs';
 import { ApiTags } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
@@ -6,6 +6,7 @@ import type { FastifyReply } from 'fastify';
 import type { CommandContext } from '#domain/kernel/command-context';
 import { tellConsistency } from '#platform/http/consistency';
 import { Endpoint } from '#platform/http/endpoint';
+import { PageRequest } from '#platform/http/paging';
 import { Asking } from '#platform/http/request-context';
 
 import { CreateCredential } from './create-credential/create-credential.handler.js';
@@ -23,13 +24,20 @@ export class CredentialsController {
 
   @Get()
   @Endpoint({
-    summary: 'All vCenter credentials, without their passwords',
+    summary: 'vCenter credentials without their passwords; count counts all of them',
     access: 'viewer',
-    answers: { status: 200, about: 'credentials, count, status' },
+    answers: { status: 200, about: 'credentials, count, status, next_cursor' },
+    refusals: { 400: 'malformed-request' },
+    reads: ['credential'],
   })
-  async list(): Promise<{ credentials: readonly CredentialResponse[]; count: number; status: 'success' }> {
-    const credentials = await this.queries.execute(new ListCredentials());
-    return { credentials, count: credentials.length, status: 'success' };
+  async list(@Query() query: PageRequest): Promise<{
+    credentials: readonly CredentialResponse[];
+    count: number;
+    status: 'success';
+    next_cursor: string | null;
+  }> {
+    const { credentials, count, next_cursor } = await this.queries.execute(new ListCredentials(query));
+    return { credentials, count, status: 'success', next_cursor };
   }
 
   @Post()
@@ -39,6 +47,7 @@ export class CredentialsController {
     answers: { status: 201, about: 'credential, status, message' },
     refusals: { 400: 'malformed-request', 409: 'already-exists', 422: 'default-must-be-active' },
     mutates: true,
+    reads: ['credential'],
   })
   async create(
     @Body() body: CreateCredentialRequest,

@@ -22,6 +22,7 @@ export class OperationsController {
     access: 'public',
     answers: { status: 200, about: 'status "healthy"' },
     refusals: { 503: 'not-healthy' },
+    reads: [],
   })
   async health(): Promise<{ status: 'healthy' }> {
     if (!(await this.heartbeat.beats())) throw new NotHealthy();
@@ -33,6 +34,7 @@ export class OperationsController {
     summary: 'How far each projection is, and why it stopped if it did',
     access: 'admin',
     answers: { status: 200, about: 'projections' },
+    reads: [],
   })
   async projections(): Promise<{ projections: readonly ProjectionResponse[] }> {
     return { projections: (await this.progress.status()).map(projectionResponse) };
@@ -45,6 +47,7 @@ export class OperationsController {
     answers: { status: 202, about: 'projections' },
     refusals: { 409: 'no-stopped-projection' },
     mutates: true,
+    reads: [],
   })
   async retry(@Param('name') name: string): Promise<{ projections: readonly ProjectionResponse[] }> {
     if (!(await this.progress.retry(name))) throw new NoStoppedProjection(name);

@@ -35,6 +35,7 @@ export class RepositoriesController {
       422: 'repository-type-not-offered, immutability-not-offered, repository-path-unusable',
     },
     mutates: true,
+    reads: ['repository'],
   })
   async create(
     @Body() body: CreateRepositoryRequest,
@@ -52,6 +53,7 @@ export class RepositoriesController {
     access: 'viewer',
     answers: { status: 200, about: 'a bare array; the next page is in the Link header' },
     refusals: { 400: 'malformed-request' },
+    reads: ['repository', 'backup'],
   })
   async list(
     @Query() query: ListRepositoriesRequest,
@@ -69,6 +71,7 @@ export class RepositoriesController {
     access: 'viewer',
     answers: { status: 200, about: 'total_bytes, used_bytes, available_bytes, used_percent, backup_count' },
     refusals: { 404: 'unknown-repository', 503: 'repository-away' },
+    reads: ['repository', 'backup'],
   })
   async storage(@Param('id') id: string): Promise<StorageInfoResponse> {
     return this.queries.execute(new GetStorage(id));

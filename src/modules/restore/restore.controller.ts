@@ -5,6 +5,8 @@ import type { FastifyReply } from 'fastify';
 
 import type { CommandContext } from '#domain/kernel/command-context';
 import { Endpoint } from '#platform/http/endpoint';
+import { tellRevision } from '#platform/http/etag';
+import { PageRequest } from '#platform/http/paging';
 import { Asking } from '#platform/http/request-context';
 
 import { DownloadDirectory } from './download-directory/download-directory.handler.js';
@@ -47,8 +49,12 @@ export class RestoreController {
       400: 'malformed-request',
       404: 'unknown-backup, unknown-disk',
       409: 'restore-point-not-there, too-many-mounts',
+      503: 'not-visible-yet',
     },
     mutates: true,
+    reads: ['mount', 'job', 'backup'],
+    subject: ['mount'],
+    creates: true,
   })
   async mount(
     @Body() body: MountBackupRequest,
@@ -57,18 +63,23 @@ export class RestoreController {
   ): Promise<MountResponse> {
     const mountId = await this.commands.execute(new MountBackup(body, context));
     void reply.header('location', `/api/v1/jobs/${mountId}`);
-    return this.queries.execute(new GetMount(mountId));
+    const { body: mount, revision } = await this.queries.execute(new GetMount(mountId));
+    tellRevision(reply, revision);
+    return mount;
   }
 
   @Get('mounts')
   @Endpoint({
-    summary: 'Mounts that are open, being opened or being closed, newest first',
+    summary: 'Mounts that are open, being opened or being closed, newest first; count counts all of them',
     access: 'viewer',
-    answers: { status: 200, about: 'mounts, count' },
+    answers: { status: 200, about: 'mounts, count, next_cursor' },
+    refusals: { 400: 'malformed-request' },
+    reads: ['mount'],
   })
-  async mounts(): Promise<{ mounts: readonly MountResponse[]; count: number }> {
-    const mounts = await this.queries.execute(new ListMounts());
-    return { mounts, count: mounts.length };
+  async mounts(
+    @Query() query: PageRequest,
+  ): Promise<{ mounts: readonly MountResponse[]; count: number; next_cursor: string | null }> {
+    return this.queries.execute(new ListMounts(query));
   }
 
   @Delete(':mount_id')
@@ -78,6 +89,8 @@ export class RestoreController {
     answers: { status: 200, about: 'message, mount_id, status' },
     refusals: { 404: 'unknown-mount', 410: 'mount-is-gone' },
     mutates: true,
+    reads: ['mount', 'job'],
+    subject: ['mount'],
   })
   async unmount(
     @Param('mount_id') mountId: string,
@@ -93,6 +106,7 @@ export class RestoreController {
     access: 'operator',
     answers: { status: 200, about: 'files, total_count, next_cursor' },
     refusals: READING_REFUSALS,
+    reads: ['mount'],
   })
   async files(
     @Param('mount_id') mountId: string,
@@ -108,6 +122,7 @@ export class RestoreController {
     access: 'operator',
     answers: { status: 200, about: 'the file' },
     refusals: READING_REFUSALS,
+    reads: ['mount'],
   })
   async fileInfo(
     @Param('mount_id') mountId: string,
@@ -123,6 +138,7 @@ export class RestoreController {
     access: 'operator',
     answers: { status: 200, about: 'the bytes', media: 'application/octet-stream' },
     refusals: { ...READING_REFUSALS, 416: 'range-not-satisfiable' },
+    reads: ['mount'],
   })
   async download(
     @Param('mount_id') mountId: string,
@@ -141,6 +157,7 @@ export class RestoreController {
     access: 'operator',
     answers: { status: 200, about: 'the archive, whole or visibly broken off', media: 'application/octet-stream' },
     refusals: READING_REFUSALS,
+    reads: ['mount'],
   })
   async downloadDirectory(
     @Param('mount_id') mountId: string,

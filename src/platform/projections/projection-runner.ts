@@ -44,9 +44,11 @@ export class ProjectionRunner extends ProjectionProgress {
     await Promise.all(this.loops.map((loop) => loop.stop()));
   }
 
-  /** Calls `listener` with a projection's name after each of its commits. */
-  onAdvance(listener: (name: string) => void): void {
+  onAdvance(listener: (name: string) => void): () => void {
     this.listeners.add(listener);
+    return () => {
+      this.listeners.delete(listener);
+    };
   }
 
   /** Resolves when the named projections, or all, have passed what is the head of the log now. */

@@ -118,9 +118,9 @@ function linesOf(child: ChildProcess): <Line>() => Promise<Line> {
   const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
   return async <Line>() => {
     for (;;) {
-      const { done, value } = await lines.next();
-      if (done === true) throw new Error('a program of the bench ended too early');
-      if (value.startsWith('{')) return JSON.parse(value) as Line;
+      const line = await lines.next();
+      if (line.done === true) throw new Error('a program of the bench ended too early');
+      if (line.value.startsWith('{')) return JSON.parse(line.value) as Line;
     }
   };
 }

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 
-import { textFor } from '#platform/event-stream/event-reader';
+import { type Reading, textFor } from '#platform/event-stream/event-reader';
 import { EventTail } from '#platform/event-stream/event-tail';
 import { TextStream, TooSlow } from '#platform/event-stream/text-stream';
 import { InMemoryEventStore } from '#platform/event-store/in-memory.event-store';
@@ -37,7 +37,7 @@ describe('readers of the stream of events', () => {
       await store.append(`note-${newId()}`, 'no-stream', events);
     }
   };
-  const reader = (options: { mayGoOn?: () => Promise<boolean>; types?: readonly string[] } = {}) =>
+  const reader = (options: Partial<Reading> = {}) =>
     textFor(
       { after: '', wants: () => true, mayGoOn: () => Promise.resolve(true), ...options },
       { store, tail, signal: gone.signal },
@@ -78,10 +78,8 @@ describe('readers of the stream of events', () => {
   });
 
   it('end when they may not go on', async () => {
-    let may = true;
-    const text = reader({ mayGoOn: () => Promise.resolve(may) });
+    const text = reader({ mayGoOn: (events) => Promise.resolve(events.length === 0) });
     await text.next();
-    may = false;
     await write(1);
     const rest: string[] = [];
     for await (const piece of text) rest.push(piece);

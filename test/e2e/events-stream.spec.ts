@@ -63,17 +63,17 @@ describe('the stream of events', () => {
 
   it('goes on exactly after the last event that came, however often it is cut', async () => {
     const before = await writer.write();
-    let isWriting = true;
+    const state = { isWriting: true };
     const writers = Promise.all(
       Array.from({ length: 4 }, async (_, one) => {
         for (let number = 0; number < 250; number += 1) await writer.write('Noted', { one, number });
       }),
     ).then(() => {
-      isWriting = false;
+      state.isWriting = false;
     });
     const seen: string[] = [];
     let lastId = before;
-    for (let round = 0; isWriting || seen.length < 1000; round += 1) {
+    for (let round = 0; state.isWriting || seen.length < 1000; round += 1) {
       expect(round).toBeLessThan(2000);
       const listener = await EventListener.open(oma.api, 'types=Noted', { 'last-event-id': lastId });
       await listener.came(1 + (round % 40), 2).catch(() => undefined);

@@ -106,7 +106,7 @@ export class EventTail {
     while (!signal.aborted) {
       try {
         for await (const { events, upTo } of this.store.subscribe({ after: this.upTo, signal })) {
-          if (signal.aborted) break;
+          if (this.isLeft(signal)) break;
           this.keep(events, upTo);
           this.sleepers.wakeAll();
           await pause(GATHER_MS, signal);
@@ -117,6 +117,11 @@ export class EventTail {
       }
     }
     clearInterval(tick);
+  }
+
+  /** Nobody reads any more; by now somebody may have begun anew. */
+  private isLeft(signal: AbortSignal): boolean {
+    return signal.aborted;
   }
 
   private keep(events: readonly StoredEvent[], upTo: Position): void {

@@ -5,7 +5,7 @@ import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
 import { DocumentBuilder, type OpenAPIObject, SwaggerModule } from '@nestjs/swagger';
 
-import { Problem } from './platform/http/endpoint.js';
+import { withAnswers } from './platform/http/api-document.js';
 import { isUnmodified } from './platform/http/etag.js';
 import { ProblemFilter } from './platform/http/problem.filter.js';
 import { correlationIdOf } from './platform/http/request-context.js';
@@ -68,9 +68,10 @@ export function openApiOf(app: NestFastifyApplication): OpenAPIObject {
     .setTitle('OMA')
     .setDescription('Control plane of disaster recovery and backup. Every error is a problem document (RFC 9457).')
     .setVersion('1')
+    .setOpenAPIVersion('3.1.0')
     .addBearerAuth()
     .build();
-  return SwaggerModule.createDocument(app, config, { extraModels: [Problem] });
+  return withAnswers(SwaggerModule.createDocument(app, config));
 }
 
 /** Serves the API document and Swagger UI at `/swagger` (and, see `oneAddress`, below the base). */

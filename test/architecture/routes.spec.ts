@@ -16,7 +16,32 @@ interface Operation {
   readonly summary?: string;
   readonly description?: string;
   readonly security?: unknown;
-  readonly responses: Readonly<Record<string, unknown>>;
+  readonly responses: Readonly<Record<string, { readonly content?: Readonly<Record<string, { schema?: Schema }>> }>>;
+}
+
+interface Schema {
+  readonly $ref?: string;
+  readonly type?: string | readonly string[];
+  readonly description?: string;
+  readonly properties?: Readonly<Record<string, Schema>>;
+  readonly additionalProperties?: boolean | Schema;
+  readonly items?: Schema;
+  readonly maxItems?: number;
+  readonly anyOf?: readonly Schema[];
+  readonly allOf?: readonly Schema[];
+}
+
+const WITHOUT_BODY = ['204', '304'];
+
+/** Where a schema leaves open what stands there. */
+function gapsOf(schema: Schema | undefined, place: string): readonly string[] {
+  if (schema === undefined) return [`${place}: no schema`];
+  const several = schema.anyOf ?? schema.allOf?.slice(0, 1);
+  if (several !== undefined) return several.flatMap((one) => gapsOf(one, place));
+  if (schema.$ref !== undefined) return [];
+  if (schema.type === undefined) return [`${place}: any type`];
+  if (schema.type === 'array' && schema.maxItems !== 0) return gapsOf(schema.items, `${place}[]`);
+  return [];
 }
 
 /** The only doors without a token. */
@@ -97,6 +122,32 @@ describe('the routes', () => {
       expect({ name, summary: operation.summary }).toEqual({ name, summary: expect.stringMatching(/\S{2}/) });
       expect(Object.keys(operation.responses).some((status) => status.startsWith('2'))).toBe(true);
     }
+  });
+
+  it('describe every answer that has a body, closed and without a gap', () => {
+    const { components } = openApiOf(app);
+    const silent = operations.flatMap(({ name, operation }) =>
+      Object.entries(operation.responses)
+        .filter(([status]) => !WITHOUT_BODY.includes(status))
+        .flatMap(([status, { content = {} }]) => {
+          const media = Object.entries(content);
+          if (media.length === 0) return [`${name} ${status} has no body`];
+          return media.flatMap(([, { schema }]) => gapsOf(schema, `${name} ${status}`));
+        }),
+    );
+    const schemas = Object.entries((components?.schemas ?? {}) as Record<string, Schema>);
+    const answers = schemas.filter(([name]) => !name.endsWith('Request'));
+    const open = answers.flatMap(([name, schema]) => [
+      ...(schema.additionalProperties === false ? [] : [`${name} is open`]),
+      ...Object.entries(schema.properties ?? {}).flatMap(([field, property]) => [
+        ...(typeof property.description === 'string' && property.description !== ''
+          ? []
+          : [`${name}.${field}: no word`]),
+        ...gapsOf(property, `${name}.${field}`),
+      ]),
+    ]);
+    expect(answers.length).toBeGreaterThan(20);
+    expect([...silent, ...open]).toEqual([]);
   });
 
   it('have a parameter document for each placeholder', () => {

@@ -8,8 +8,8 @@ import { Endpoint } from '#platform/http/endpoint';
 import { tellRevision } from '#platform/http/etag';
 import { Asking } from '#platform/http/request-context';
 
-import type { BackupResponse } from './backup.response.js';
-import type { ChainResponse } from './get-chain/chain.response.js';
+import { BackupResponse, BackupsPageResponse } from './backup.response.js';
+import { ChainResponse } from './get-chain/chain.response.js';
 import { GetChain } from './get-chain/get-chain.handler.js';
 import { GetChainRequest } from './get-chain/get-chain.request.js';
 import { GetBackup } from './get-backup/get-backup.handler.js';
@@ -30,7 +30,12 @@ export class BackupsController {
   @Endpoint({
     summary: 'Start a backup of a VM; watch it as the job of the same id',
     access: 'operator',
-    answers: { status: 202, about: 'the backup; Location names its job' },
+    answers: {
+      status: 202,
+      about: 'the backup; Location names its job',
+      type: BackupResponse,
+      headers: ['Location', 'X-Consistency'],
+    },
     refusals: {
       400: 'malformed-request',
       404: 'unknown-vm, unknown-repository, unknown-disk',
@@ -57,13 +62,11 @@ export class BackupsController {
   @Endpoint({
     summary: 'Backups, newest first; all filters that are given hold',
     access: 'viewer',
-    answers: { status: 200, about: 'backups, total, next_cursor' },
+    answers: { status: 200, about: 'one page of backups', type: BackupsPageResponse },
     refusals: { 400: 'malformed-request', 404: 'unknown-vm', 409: 'ambiguous-vm-name' },
     reads: ['backup', 'vm_context'],
   })
-  async list(
-    @Query() query: ListBackupsRequest,
-  ): Promise<{ backups: readonly BackupResponse[]; total: number; next_cursor: string | null }> {
+  async list(@Query() query: ListBackupsRequest): Promise<BackupsPageResponse> {
     return this.queries.execute(new ListBackups(query));
   }
 
@@ -71,7 +74,7 @@ export class BackupsController {
   @Endpoint({
     summary: 'The newest chain of a disk with all its layers, or the one of chain_id',
     access: 'viewer',
-    answers: { status: 200, about: 'the chain, its layers oldest first, and which other chains there are' },
+    answers: { status: 200, about: 'the chain, and which other chains there are', type: ChainResponse },
     refusals: { 400: 'malformed-request', 404: 'unknown-vm, unknown-chain', 409: 'ambiguous-vm-name' },
     reads: ['backup', 'vm_context'],
   })
@@ -83,7 +86,7 @@ export class BackupsController {
   @Endpoint({
     summary: 'One backup with its disks',
     access: 'viewer',
-    answers: { status: 200, about: 'the backup' },
+    answers: { status: 200, about: 'the backup', type: BackupResponse },
     refusals: { 404: 'unknown-backup' },
     reads: ['backup'],
     subject: ['backup'],

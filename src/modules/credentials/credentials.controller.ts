@@ -11,7 +11,7 @@ import { Asking } from '#platform/http/request-context';
 
 import { CreateCredential } from './create-credential/create-credential.handler.js';
 import { CreateCredentialRequest } from './create-credential/create-credential.request.js';
-import { type CredentialResponse, credentialResponse } from './credential.response.js';
+import { credentialResponse, CredentialsResponse, CredentialStoredResponse } from './credential.response.js';
 import { ListCredentials } from './list-credentials/list-credentials.handler.js';
 
 @ApiTags('credentials')
@@ -26,16 +26,10 @@ export class CredentialsController {
   @Endpoint({
     summary: 'vCenter credentials without their passwords; count counts all of them',
     access: 'viewer',
-    answers: { status: 200, about: 'credentials, count, status, next_cursor' },
-    refusals: { 400: 'malformed-request' },
+    answers: { status: 200, about: 'one page of the credentials', type: CredentialsResponse },
     reads: ['credential'],
   })
-  async list(@Query() query: PageRequest): Promise<{
-    credentials: readonly CredentialResponse[];
-    count: number;
-    status: 'success';
-    next_cursor: string | null;
-  }> {
+  async list(@Query() query: PageRequest): Promise<CredentialsResponse> {
     const { credentials, count, next_cursor } = await this.queries.execute(new ListCredentials(query));
     return { credentials, count, status: 'success', next_cursor };
   }
@@ -44,7 +38,12 @@ export class CredentialsController {
   @Endpoint({
     summary: 'Store a vCenter credential; the password goes into the vault',
     access: 'operator',
-    answers: { status: 201, about: 'credential, status, message' },
+    answers: {
+      status: 201,
+      about: 'the credential',
+      type: CredentialStoredResponse,
+      headers: ['X-Consistency'],
+    },
     refusals: { 400: 'malformed-request', 409: 'already-exists', 422: 'default-must-be-active' },
     mutates: true,
     reads: ['credential'],
@@ -53,7 +52,7 @@ export class CredentialsController {
     @Body() body: CreateCredentialRequest,
     @Asking() context: CommandContext,
     @Res({ passthrough: true }) reply: FastifyReply,
-  ): Promise<{ credential: CredentialResponse; status: 'success'; message: string }> {
+  ): Promise<CredentialStoredResponse> {
     const { shown, pending } = await this.commands.execute(new CreateCredential(body, context));
     tellConsistency(reply, pending);
     return { credential: credentialResponse(shown, undefined), status: 'success', message: 'the credential is stored' };

@@ -29,6 +29,7 @@ export class EventsController {
       about:
         'id is the position, event the type, data what the audit trail shows; slow readers are closed, nothing is left out',
       media: 'text/event-stream',
+      headers: ['X-Accel-Buffering'],
     },
     refusals: {
       400: 'malformed-request, unknown-position, position-ahead-of-log',

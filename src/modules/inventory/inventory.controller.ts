@@ -14,11 +14,16 @@ import { AddVms } from './add-vms/add-vms.handler.js';
 import { AddVmsRequest } from './add-vms/add-vms.request.js';
 import { DiscoverVms } from './discover-vms/discover-vms.handler.js';
 import { DiscoverVmsRequest } from './discover-vms/discover-vms.request.js';
-import type { AddVmsResponse, DiscoverVmsResponse } from './discovery.response.js';
+import { AddVmsResponse, DiscoverVmsResponse } from './discovery.response.js';
 import { GetVmContext } from './get-vm-context/get-vm-context.handler.js';
 import { ListVmContexts } from './list-vm-contexts/list-vm-contexts.handler.js';
-import type { VmContextResponse, VmDetailsResponse } from './vm-context.response.js';
+import { VmContextsResponse, VmDetailsResponse } from './vm-context.response.js';
 
+/** All of a VM is told by its own stream, so an equal tag means an equal answer. */
+const VM_OR_UNCHANGED = [
+  { status: 200, about: 'the VM and its disks', type: VmDetailsResponse },
+  { status: 304, about: 'it is as If-None-Match says' },
+] as const;
 const AGENT_REFUSALS = { 503: 'vma-away, vma-refuses, vma-talks-nonsense' };
 
 @ApiTags('inventory')
@@ -33,7 +38,12 @@ export class InventoryController {
   @Endpoint({
     summary: 'Ask a vCenter, through the agent, which VMs it has; add them if wanted',
     access: 'operator',
-    answers: { status: 200, about: 'discovered_vms, addition_result, discovery_count, status' },
+    answers: {
+      status: 200,
+      about: 'what the vCenter has, and what was added',
+      type: DiscoverVmsResponse,
+      headers: ['X-Consistency'],
+    },
     refusals: { 400: 'malformed-request', 404: 'unknown-credential', 422: 'credential-inactive', ...AGENT_REFUSALS },
     mutates: true,
     reads: ['vm_context', 'credential'],
@@ -52,7 +62,12 @@ export class InventoryController {
   @Endpoint({
     summary: "Put VMs under OMA's care",
     access: 'operator',
-    answers: { status: 200, about: 'processed_vms with the context_id of each, or why not' },
+    answers: {
+      status: 200,
+      about: 'the context_id of each, or why not',
+      type: AddVmsResponse,
+      headers: ['X-Consistency'],
+    },
     refusals: { 400: 'malformed-request', 404: 'unknown-credential', 422: 'credential-inactive', ...AGENT_REFUSALS },
     mutates: true,
     reads: ['vm_context', 'credential'],
@@ -71,13 +86,10 @@ export class InventoryController {
   @Endpoint({
     summary: "VMs under OMA's care, by name; count counts all of them",
     access: 'viewer',
-    answers: { status: 200, about: 'vm_contexts, count, next_cursor' },
-    refusals: { 400: 'malformed-request' },
+    answers: { status: 200, about: 'one page of the VMs', type: VmContextsResponse },
     reads: ['vm_context'],
   })
-  async list(
-    @Query() query: PageRequest,
-  ): Promise<{ vm_contexts: readonly VmContextResponse[]; count: number; next_cursor: string | null }> {
+  async list(@Query() query: PageRequest): Promise<VmContextsResponse> {
     return this.queries.execute(new ListVmContexts(query));
   }
 
@@ -85,7 +97,7 @@ export class InventoryController {
   @Endpoint({
     summary: 'One VM by its context id',
     access: 'viewer',
-    answers: { status: 200, about: 'context, disks, job_history, cbt_history' },
+    answers: VM_OR_UNCHANGED,
     refusals: { 404: 'unknown-vm' },
     reads: ['vm_context'],
     subject: ['context'],
@@ -101,7 +113,7 @@ export class InventoryController {
   @Endpoint({
     summary: 'One VM by name, VMware id or context id',
     access: 'viewer',
-    answers: { status: 200, about: 'context, disks, job_history, cbt_history' },
+    answers: VM_OR_UNCHANGED,
     refusals: { 404: 'unknown-vm', 409: 'ambiguous-vm-name' },
     reads: ['vm_context'],
     subject: ['context'],
@@ -113,7 +125,6 @@ export class InventoryController {
     return this.shown(new GetVmContext(ref, 'any'), reply);
   }
 
-  /** All of it is told by the VM's own stream. */
   private async shown(query: GetVmContext, reply: FastifyReply): Promise<VmDetailsResponse> {
     const { body, revision } = await this.queries.execute(query);
     tellRevision(reply, revision, { whole: true });

@@ -11,7 +11,7 @@ import { Asking } from '#platform/http/request-context';
 import { CancelJob } from './cancel-job/cancel-job.handler.js';
 import { GetJob } from './get-job/get-job.handler.js';
 import { GetJobRequest } from './get-job/get-job.request.js';
-import type { JobDetailsResponse, JobResponse } from './job.response.js';
+import { JobDetailsResponse, JobsPageResponse } from './job.response.js';
 import { ListJobs } from './list-jobs/list-jobs.handler.js';
 import { ListJobsRequest } from './list-jobs/list-jobs.request.js';
 
@@ -31,11 +31,11 @@ export class JobsController {
   @Endpoint({
     summary: 'Jobs of every kind, newest first',
     access: 'viewer',
-    answers: { status: 200, about: 'jobs, next_cursor' },
+    answers: { status: 200, about: 'one page of jobs', type: JobsPageResponse },
     refusals: { 400: 'malformed-request' },
     reads: ['job'],
   })
-  async list(@Query() query: ListJobsRequest): Promise<{ jobs: readonly JobResponse[]; next_cursor: string | null }> {
+  async list(@Query() query: ListJobsRequest): Promise<JobsPageResponse> {
     return this.queries.execute(new ListJobs(query));
   }
 
@@ -43,8 +43,8 @@ export class JobsController {
   @Endpoint({
     summary: 'One job with its planned and done steps',
     access: 'viewer',
-    answers: { status: 200, about: 'the job and its steps' },
-    refusals: { 400: 'malformed-request', 404: 'unknown-job' },
+    answers: { status: 200, about: 'the job and its steps', type: JobDetailsResponse },
+    refusals: { 404: 'unknown-job' },
     reads: ['job'],
     subject: STREAMS,
   })
@@ -60,7 +60,7 @@ export class JobsController {
   @Endpoint({
     summary: 'Cancel a job; everything it had begun is undone',
     access: 'operator',
-    answers: { status: 202, about: 'the job, whose cancel_requested is true' },
+    answers: { status: 202, about: 'the job, whose cancel_requested is true', type: JobDetailsResponse },
     refusals: { 404: 'unknown-job', 409: 'job-is-over' },
     mutates: true,
     reads: ['job'],

@@ -5,8 +5,9 @@ import { Heartbeat } from '#platform/database/heartbeat.port';
 import { Endpoint } from '#platform/http/endpoint';
 import { ProjectionProgress } from '#platform/projections/projection-progress.port';
 
+import { HealthResponse } from './health.response.js';
 import { NotHealthy, NoStoppedProjection } from './operations.errors.js';
-import { type ProjectionResponse, projectionResponse } from './projection.response.js';
+import { projectionResponse, ProjectionsResponse } from './projection.response.js';
 
 @ApiTags('operations')
 @Controller()
@@ -20,11 +21,11 @@ export class OperationsController {
   @Endpoint({
     summary: 'Whether OMA serves; tells nothing else',
     access: 'public',
-    answers: { status: 200, about: 'status "healthy"' },
+    answers: { status: 200, about: 'it serves', type: HealthResponse },
     refusals: { 503: 'not-healthy' },
     reads: [],
   })
-  async health(): Promise<{ status: 'healthy' }> {
+  async health(): Promise<HealthResponse> {
     if (!(await this.heartbeat.beats())) throw new NotHealthy();
     return { status: 'healthy' };
   }
@@ -33,10 +34,10 @@ export class OperationsController {
   @Endpoint({
     summary: 'How far each projection is, and why it stopped if it did',
     access: 'admin',
-    answers: { status: 200, about: 'projections' },
+    answers: { status: 200, about: 'the projections', type: ProjectionsResponse },
     reads: [],
   })
-  async projections(): Promise<{ projections: readonly ProjectionResponse[] }> {
+  async projections(): Promise<ProjectionsResponse> {
     return { projections: (await this.progress.status()).map(projectionResponse) };
   }
 
@@ -44,12 +45,12 @@ export class OperationsController {
   @Endpoint({
     summary: 'Let a stopped projection try its event again',
     access: 'admin',
-    answers: { status: 202, about: 'projections' },
+    answers: { status: 202, about: 'the projections', type: ProjectionsResponse },
     refusals: { 409: 'no-stopped-projection' },
     mutates: true,
     reads: [],
   })
-  async retry(@Param('name') name: string): Promise<{ projections: readonly ProjectionResponse[] }> {
+  async retry(@Param('name') name: string): Promise<ProjectionsResponse> {
     if (!(await this.progress.retry(name))) throw new NoStoppedProjection(name);
     return this.projections();
   }

@@ -4,7 +4,7 @@ export class NotHealthy extends DomainError {
   readonly kind = 'unavailable';
   readonly code = 'not-healthy';
   constructor() {
-    super('OMA can not serve just now', 'the log says more', { status: 'unhealthy' });
+    super('OMA can not serve just now', 'the log says more');
   }
 }
 

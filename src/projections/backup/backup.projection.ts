@@ -27,6 +27,8 @@ export type BackupDisk = {
   readonly bytes_to_copy: number | null;
   readonly data_bytes: number | null;
   readonly change_id: string | null;
+  /** The one that the agent told with the completion of the disk, also of a backup that failed later. */
+  readonly told_change_id: string | null;
   readonly manifest_sha256: string | null;
   readonly compared_with_source: boolean;
   readonly damage: Damage | null;
@@ -67,7 +69,7 @@ export type BackupRecord = {
 
 export const backupProjection: Projection<BackupRecord> = {
   name: 'backup',
-  version: 4,
+  version: 5,
   table: {
     key: 'backup_id',
     columns: {
@@ -140,8 +142,12 @@ function evolve(row: BackupRecord | null, stored: StoredEvent, event: Handled): 
     }
     case 'VerificationCompleted':
       return { ...row, disks: verified(row, event.data.findings, at) };
+    case 'DiskReported': {
+      const { deviceKey, changeId } = event.data;
+      const told = (disk: BackupDisk) => (disk.device_key === deviceKey ? { ...disk, told_change_id: changeId } : disk);
+      return { ...row, disks: row.disks.map(told) };
+    }
     case 'BackupCancelRequested':
-    case 'DiskReported':
     case 'BackupProven':
       return row;
   }
@@ -200,6 +206,7 @@ function planned({ diskId, deviceKey, sizeBytes, image, mode }: PlannedDisk): Ba
     bytes_to_copy: null,
     data_bytes: null,
     change_id: null,
+    told_change_id: null,
     manifest_sha256: null,
     compared_with_source: false,
     damage: null,

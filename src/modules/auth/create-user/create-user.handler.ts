@@ -6,9 +6,9 @@ import { Passwords } from '#platform/auth/passwords.port';
 import { Aggregates } from '#platform/event-store/aggregates';
 
 import { userIdOf } from '../user-id.js';
-import type { UserResponse } from '../user.response.js';
+import type { NewUserResponse } from '../user.response.js';
 
-export class CreateUser extends Command<Omit<UserResponse, 'created_at'>> {
+export class CreateUser extends Command<NewUserResponse> {
   constructor(
     readonly username: string,
     readonly password: string,
@@ -27,7 +27,7 @@ export class CreateUserHandler implements ICommandHandler<CreateUser> {
   ) {}
 
   /** The fact first: it is what keeps the name unique. Without the password, nobody can log in. */
-  async execute({ username, password, role, context }: CreateUser): Promise<Omit<UserResponse, 'created_at'>> {
+  async execute({ username, password, role, context }: CreateUser): Promise<NewUserResponse> {
     const userId = userIdOf(username);
     await this.aggregates.handle({
       decider: user,

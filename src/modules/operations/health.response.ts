@@ -1,0 +1,5 @@
+import { Shown } from '#platform/http/answer-fields';
+
+export class HealthResponse {
+  @Shown.always('healthy', 'whatever else it is, is a refusal') status: 'healthy';
+}

@@ -31,20 +31,21 @@ interface List {
 }
 
 const moment = (number: number) => new Date(Date.UTC(2026, 0, 1, 0, Math.floor(number / 3))).toISOString();
+const ABOUT_BACKUP = { status: 'completed', backup_type: 'full', asked_for: 'full', tags: '{}' };
 const LISTS: readonly List[] = [
   {
     path: '/users',
     member: 'users',
     id: 'id',
     projection: userProjection,
-    row: (n) => ({ user_id: `u${n}`, username: `n${n % 5}` }),
+    row: (n) => ({ user_id: `u${n}`, username: `n${n % 5}`, role: 'viewer' }),
   },
   {
     path: '/vm-contexts',
     member: 'vm_contexts',
     id: 'context_id',
     projection: vmContextProjection,
-    row: (n) => ({ context_id: `c${n}`, vm_name: `n${n % 5}` }),
+    row: (n) => ({ context_id: `c${n}`, vm_name: `n${n % 5}`, current_status: 'discovered' }),
   },
   {
     path: '/vmware-credentials',
@@ -58,21 +59,21 @@ const LISTS: readonly List[] = [
     member: null,
     id: 'id',
     projection: repositoryProjection,
-    row: (n) => ({ repository_id: `r${n}`, name: `n${n % 5}` }),
+    row: (n) => ({ repository_id: `r${n}`, name: `n${n % 5}`, type: 'local' }),
   },
   {
     path: '/jobs',
     member: 'jobs',
     id: 'job_id',
     projection: jobProjection,
-    row: (n) => ({ job_id: `j${n}`, created_at: moment(n) }),
+    row: (n) => ({ job_id: `j${n}`, created_at: moment(n), job_type: 'backup', status: 'completed' }),
   },
   {
     path: '/backup/list',
     member: 'backups',
     id: 'backup_id',
     projection: backupProjection,
-    row: (n) => ({ backup_id: `b${n}`, created_at: moment(n) }),
+    row: (n) => ({ backup_id: `b${n}`, created_at: moment(n), ...ABOUT_BACKUP }),
   },
   {
     path: '/restore/mounts',

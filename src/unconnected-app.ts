@@ -17,6 +17,7 @@ import { AgentTokens } from './platform/http/agent-tokens.port.js';
 import { IdempotencyKeys } from './platform/http/idempotency.port.js';
 import { Sessions } from './platform/http/sessions.port.js';
 import { Numbers } from './platform/ids/numbers.port.js';
+import { Logger } from './platform/logging/logger.port.js';
 import { pinoLogger } from './platform/logging/pino.logger.js';
 import { ImageConditions } from './platform/qemu/image-conditions.port.js';
 import { ProjectionProgress } from './platform/projections/projection-progress.port.js';
@@ -42,6 +43,7 @@ const ASKED_FOR = [
   IdempotencyKeys,
   ImageConditions,
   LocalRepositoryStorage,
+  Logger,
   LoginAttempts,
   Numbers,
   Passwords,

@@ -96,6 +96,8 @@ describe('lists', () => {
   }, 60_000);
 
   afterAll(async () => {
+    // Nothing stands behind these: a clean stop would wait for them to close.
+    await client.query(`delete from ${tableOf(mountProjection)}`);
     await client.end();
     await oma.clear();
   });

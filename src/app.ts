@@ -6,6 +6,7 @@ import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fa
 import { DocumentBuilder, type OpenAPIObject, SwaggerModule } from '@nestjs/swagger';
 
 import { withAnswers } from './platform/http/api-document.js';
+import { isUnmodified } from './platform/http/etag.js';
 import { measureRequests } from './platform/http/measured-requests.js';
 import { ProblemFilter } from './platform/http/problem.filter.js';
 import { correlationIdOf } from './platform/http/request-context.js';
@@ -15,6 +16,7 @@ import { Metrics } from './platform/metrics/metrics.port.js';
 
 const BODY_LIMIT_BYTES = 1024 * 1024;
 const BASE = 'api/v1';
+const NOT_MODIFIED = 304;
 
 /** The HTTP edge: the same for the program and for its tests. */
 export async function createApp(module: DynamicModule, logger: Logger): Promise<NestFastifyApplication> {
@@ -34,6 +36,13 @@ export async function createApp(module: DynamicModule, logger: Logger): Promise<
       'cache-control': 'no-store',
     });
     done();
+  });
+  fastify.addHook('onSend', (request, reply, payload, done) => {
+    if (!isUnmodified(request, reply)) done(null, payload);
+    else {
+      void reply.code(NOT_MODIFIED).removeHeader('content-type').removeHeader('content-length');
+      done(null, null);
+    }
   });
   fastify.addHook('onResponse', (request, reply, done) => {
     const fields = {

@@ -22,7 +22,7 @@ import { PostgresHeartbeat } from './platform/database/postgres.heartbeat.js';
 import { openReadModels } from './platform/database/read-models.js';
 import { Aggregates } from './platform/event-store/aggregates.js';
 import { awaitEventStore } from './platform/event-store/await-event-store.js';
-import type { OpenEventStore } from './platform/event-store/event-store.port.js';
+import { EventStore, type OpenEventStore } from './platform/event-store/event-store.port.js';
 import { GuestFiles } from './platform/filesystems/guest-files.port.js';
 import { ProcessGuestFiles } from './platform/filesystems/process.guest-files.js';
 import { RestoreAccess } from './platform/filesystems/restore-access.js';
@@ -166,6 +166,7 @@ export class Machinery {
       { provide: Clock, useValue: clock },
       { provide: DataSource, useValue: rows },
       { provide: Aggregates, useValue: aggregates },
+      { provide: EventStore, useValue: store },
       { provide: ProjectionProgress, useValue: runner },
       { provide: ProjectionUpkeep, useValue: upkeep },
       { provide: Heartbeat, useValue: heartbeat },

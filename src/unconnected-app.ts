@@ -10,12 +10,14 @@ import { Clock } from './platform/clock/clock.port.js';
 import { Config } from './platform/config/config.js';
 import { Heartbeat } from './platform/database/heartbeat.port.js';
 import { Aggregates } from './platform/event-store/aggregates.js';
+import { EventStore } from './platform/event-store/event-store.port.js';
 import { GuestFiles } from './platform/filesystems/guest-files.port.js';
 import { RestoreAccess } from './platform/filesystems/restore-access.js';
 import { AgentTokens } from './platform/http/agent-tokens.port.js';
 import { IdempotencyKeys } from './platform/http/idempotency.port.js';
 import { Sessions } from './platform/http/sessions.port.js';
 import { Numbers } from './platform/ids/numbers.port.js';
+import { Logger } from './platform/logging/logger.port.js';
 import { pinoLogger } from './platform/logging/pino.logger.js';
 import { Metrics } from './platform/metrics/metrics.port.js';
 import { PrometheusMetrics } from './platform/metrics/prometheus.metrics.js';
@@ -38,12 +40,14 @@ const ASKED_FOR = [
   Clock,
   Config,
   DataSource,
+  EventStore,
   FirstPassword,
   GuestFiles,
   Heartbeat,
   IdempotencyKeys,
   ImageConditions,
   LocalRepositoryStorage,
+  Logger,
   LoginAttempts,
   Numbers,
   Passwords,

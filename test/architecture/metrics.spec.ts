@@ -25,7 +25,7 @@ describe('the metrics', () => {
     const database = new Database('postgres://nobody@localhost/none');
     const store = new PostgresEventStore(database, silentLog);
     new MeasuredEventStore(store, metrics);
-    const runner = { onAdvance: () => undefined, status: () => Promise.resolve([]) };
+    const runner = { onAdvance: () => () => undefined, status: () => Promise.resolve([]) };
     measure(metrics, { database, runner, worker: { onAttempt: () => undefined } });
     await store.close();
     await database.close();

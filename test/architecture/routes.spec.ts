@@ -1,12 +1,15 @@
 import { readFileSync } from 'node:fs';
 
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { RequestMethod } from '@nestjs/common';
 import { MetadataScanner, ModulesContainer } from '@nestjs/core';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 
 import { ACCESS } from '#platform/http/access';
+import { ROUTE, type RouteTraits } from '#platform/http/route';
 
 import { openApiOf } from '../../src/app.js';
+import { deciders, projections } from '../../src/catalogue.js';
 import { unconnectedApp } from '../../src/unconnected-app.js';
 
 interface Operation {
@@ -67,18 +70,51 @@ describe('the routes', () => {
     await app.close();
   });
 
+  const handlers = () =>
+    [...app.get(ModulesContainer).values()]
+      .flatMap((module) => [...module.controllers.values()])
+      .flatMap(({ metatype }) => {
+        const prototype = (metatype as { prototype: Record<string, object> }).prototype;
+        return new MetadataScanner()
+          .getAllMethodNames(prototype)
+          .filter((name) => Reflect.hasMetadata('path', prototype[name] ?? {}))
+          .map((name) => ({ name: `${metatype?.name ?? ''}.${name}`, handler: prototype[name] ?? {} }));
+      });
+
   it('declare their access, every one of them', () => {
-    const controllers = [...app.get(ModulesContainer).values()].flatMap((module) => [...module.controllers.values()]);
-    const silent = controllers.flatMap(({ metatype }) => {
-      const prototype = (metatype as { prototype: Record<string, object> }).prototype;
-      return new MetadataScanner()
-        .getAllMethodNames(prototype)
-        .filter((name) => Reflect.hasMetadata('path', prototype[name] ?? {}))
-        .filter((name) => !Reflect.hasMetadata(ACCESS, prototype[name] ?? {}))
-        .map((name) => `${metatype?.name ?? ''}.${name}`);
-    });
+    const silent = handlers().filter(({ handler }) => !Reflect.hasMetadata(ACCESS, handler));
     expect(operations.length).toBeGreaterThan(20);
-    expect(silent).toEqual([]);
+    expect(silent.map(({ name }) => name)).toEqual([]);
+  });
+
+  it('say which projections their answers are made of, so that read-your-writes can wait for them', () => {
+    const known = projections.map(({ name }) => name);
+    for (const { name, handler } of handlers()) {
+      const traits = Reflect.getMetadata(ROUTE, handler) as RouteTraits | undefined;
+      expect({ name, reads: traits?.reads }).toEqual({ name, reads: expect.any(Array) });
+      expect({ name, unknown: traits?.reads?.filter((one) => !known.includes(one)) }).toEqual({ name, unknown: [] });
+      expect({ name, unknown: traits?.subject.filter((one) => !(one in deciders)) }).toEqual({ name, unknown: [] });
+    }
+  });
+
+  it('answer with a position where they change something, and take X-Min-Position where they show rows', () => {
+    for (const { name, handler } of handlers()) {
+      const traits = Reflect.getMetadata(ROUTE, handler) as RouteTraits;
+      const parameters = (Reflect.getMetadata('swagger/apiParameters', handler) ?? []) as { name: string }[];
+      const taken = parameters.map((parameter) => parameter.name);
+      expect({ name, taken: taken.includes('X-Min-Position') }).toEqual({
+        name,
+        taken: (traits.reads ?? []).length > 0,
+      });
+      if (!taken.includes('Idempotency-Key')) continue;
+      expect(Reflect.getMetadata('method', handler)).not.toBe(RequestMethod.GET);
+      const responses = Reflect.getMetadata('swagger/apiResponse', handler) as Record<string, { headers?: object }>;
+      const success = Object.entries(responses).find(([status]) => status.startsWith('2'))?.[1];
+      expect({ name, headers: Object.keys(success?.headers ?? {}) }).toEqual({
+        name,
+        headers: expect.arrayContaining(['X-Event-Position', 'X-Consistency']),
+      });
+    }
   });
 
   it('are closed without a token, but for login and health', () => {

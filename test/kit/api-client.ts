@@ -28,16 +28,24 @@ export class ApiClient {
     return other;
   }
 
-  get<Body = Json>(path: string): Promise<Answer<Body>> {
-    return this.send('GET', path);
+  get<Body = Json>(path: string, headers: Record<string, string> = {}): Promise<Answer<Body>> {
+    return this.send('GET', path, undefined, headers);
   }
 
   post<Body = Json>(path: string, body: unknown = {}, headers: Record<string, string> = {}): Promise<Answer<Body>> {
     return this.send('POST', path, typeof body === 'string' ? body : JSON.stringify(body), headers);
   }
 
-  delete<Body = Json>(path: string): Promise<Answer<Body>> {
-    return this.send('DELETE', path);
+  delete<Body = Json>(path: string, headers: Record<string, string> = {}): Promise<Answer<Body>> {
+    return this.send('DELETE', path, undefined, headers);
+  }
+
+  /** The response as it begins, for answers that don't end by themselves. */
+  open(path: string, headers: Record<string, string> = {}, signal?: AbortSignal): Promise<Response> {
+    return fetch(`${this.url}/api/v1${path}`, {
+      headers: { ...this.auth(), ...headers },
+      ...(signal !== undefined && { signal }),
+    });
   }
 
   async download(

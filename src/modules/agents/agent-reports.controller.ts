@@ -36,6 +36,8 @@ export class AgentReportsController {
       409: 'job-is-over, disk-reported-otherwise',
     },
     mutates: true,
+    reads: ['backup', 'job'],
+    subject: ['backup'],
   })
   async complete(
     @Param('backup_id') backupId: string,
@@ -55,6 +57,7 @@ export class AgentReportsController {
       404: 'unknown-vm, unknown-backup, disk-not-in-job',
       409: 'ambiguous-vm-name, job-is-over',
     },
+    reads: ['vm_context'],
   })
   async changeId(@Query() query: GetChangeIdRequest, @Asking() context: CommandContext): Promise<BaseChangeIdResponse> {
     return this.queries.execute(new GetChangeId(query, context.actor.id));
@@ -64,8 +67,14 @@ export class AgentReportsController {
   @Endpoint({
     summary: 'How far an agent is with an open job; what comes out of order is counted and otherwise ignored',
     access: 'agent',
-    answers: { status: 200, about: 'that it was taken down', type: TelemetryTakenResponse },
+    answers: {
+      status: 200,
+      about: 'that it was taken down',
+      type: TelemetryTakenResponse,
+      headers: ['X-Event-Position', 'X-Consistency'],
+    },
     refusals: { 400: 'malformed-request', 404: 'unknown-backup', 409: 'job-is-over' },
+    reads: [],
   })
   async telemetry(
     @Param('job_type') jobType: string,

@@ -19,6 +19,7 @@ export class AuditController {
     access: 'viewer',
     answers: { status: 200, about: 'one page of events', type: AuditPageResponse },
     refusals: { 400: 'malformed-request' },
+    reads: ['audit', 'app_user'],
   })
   async list(@Query() query: ListAuditRequest): Promise<AuditPageResponse> {
     return this.queries.execute(new ListAudit(query));

@@ -1,4 +1,4 @@
-import { Body, Controller, Get, Post, Req } from '@nestjs/common';
+import { Body, Controller, Get, Post, Query, Req } from '@nestjs/common';
 import { CommandBus, QueryBus } from '@nestjs/cqrs';
 import { ApiTags } from '@nestjs/swagger';
 import type { FastifyRequest } from 'fastify';
@@ -6,6 +6,7 @@ import type { FastifyRequest } from 'fastify';
 import type { CommandContext } from '#domain/kernel/command-context';
 import { bearerToken } from '#platform/http/access.guard';
 import { Endpoint } from '#platform/http/endpoint';
+import { PageRequest } from '#platform/http/paging';
 import { Asking } from '#platform/http/request-context';
 
 import { CreateUser } from './create-user/create-user.handler.js';
@@ -30,8 +31,14 @@ export class AuthController {
   @Endpoint({
     summary: 'Log in with username and password',
     access: 'public',
-    answers: { status: 200, about: 'the token of a new session', type: LogInResponse },
+    answers: {
+      status: 200,
+      about: 'the token of a new session',
+      type: LogInResponse,
+      headers: ['X-Event-Position', 'X-Consistency'],
+    },
     refusals: { 400: 'malformed-request', 401: 'login-failed', 429: 'too-many-attempts' },
+    reads: [],
   })
   async logIn(@Body() body: LogInRequest, @Req() request: FastifyRequest): Promise<LogInResponse> {
     const { username, password } = body;
@@ -42,7 +49,13 @@ export class AuthController {
   @Endpoint({
     summary: 'End the session whose token is sent',
     access: 'viewer',
-    answers: { status: 200, about: 'the session is over', type: LogOutResponse },
+    answers: {
+      status: 200,
+      about: 'the session is over',
+      type: LogOutResponse,
+      headers: ['X-Event-Position', 'X-Consistency'],
+    },
+    reads: [],
   })
   async logOut(@Req() request: FastifyRequest, @Asking() context: CommandContext): Promise<LogOutResponse> {
     return this.commands.execute(new LogOut(bearerToken(request) ?? '', context));
@@ -55,6 +68,9 @@ export class AuthController {
     answers: { status: 201, about: 'the user', type: NewUserResponse },
     refusals: { 400: 'malformed-request', 409: 'already-exists' },
     mutates: true,
+    reads: ['app_user'],
+    subject: ['user'],
+    creates: true,
   })
   async createUser(@Body() body: CreateUserRequest, @Asking() context: CommandContext): Promise<NewUserResponse> {
     const { username, password, role } = body;
@@ -63,12 +79,12 @@ export class AuthController {
 
   @Get('users')
   @Endpoint({
-    summary: 'All users',
+    summary: 'Users by name; count counts all of them',
     access: 'admin',
-    answers: { status: 200, about: 'the users by name', type: UsersResponse },
+    answers: { status: 200, about: 'one page of the users', type: UsersResponse },
+    reads: ['app_user'],
   })
-  async listUsers(): Promise<UsersResponse> {
-    const users = await this.queries.execute(new ListUsers());
-    return { users, count: users.length };
+  async listUsers(@Query() query: PageRequest): Promise<UsersResponse> {
+    return this.queries.execute(new ListUsers(query));
   }
 }

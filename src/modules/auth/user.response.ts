@@ -14,8 +14,9 @@ export class UserResponse extends NewUserResponse {
 }
 
 export class UsersResponse {
-  @Shown.list(UserResponse, 'all of them') users: readonly UserResponse[];
-  @Shown.whole('how many') count: number;
+  @Shown.list(UserResponse, 'one page') users: readonly UserResponse[];
+  @Shown.whole('how many there are on all pages') count: number;
+  @Shown.text('cursor of the next page; null on the last', { nullable: true }) next_cursor: string | null;
 }
 
 export function userResponse(row: UserRow): UserResponse {

@@ -4,8 +4,8 @@ import { ApiTags } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
 
 import type { CommandContext } from '#domain/kernel/command-context';
-import { tellConsistency } from '#platform/http/consistency';
 import { Endpoint } from '#platform/http/endpoint';
+import { tellRevision } from '#platform/http/etag';
 import { Asking } from '#platform/http/request-context';
 
 import { BackupResponse, BackupsPageResponse } from './backup.response.js';
@@ -41,18 +41,21 @@ export class BackupsController {
       404: 'unknown-vm, unknown-repository, unknown-disk, unknown-credential',
       409: 'vm-is-held, ambiguous-vm-name, turn-has-passed',
       422: 'incremental-not-possible, not-enough-space, repository-disabled, vm-has-no-disks, vm-has-no-credential, credential-inactive, vm-disks-changed',
-      503: 'repository-away, vma-away, vma-refuses, vma-talks-nonsense, no-agent, restore-points-behind',
+      503: 'repository-away, vma-away, vma-refuses, vma-talks-nonsense, no-agent, restore-points-behind, not-visible-yet',
     },
     mutates: true,
+    reads: ['backup', 'job', 'vm_context', 'repository', 'credential'],
+    subject: ['backup'],
+    creates: true,
   })
   async start(
     @Body() body: StartBackupRequest,
     @Asking() context: CommandContext,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<BackupResponse> {
-    const { backupId, pending } = await this.commands.execute(new StartBackup(body, context));
-    tellConsistency(reply.header('location', `/api/v1/jobs/${backupId}`), pending);
-    return this.queries.execute(new GetBackup(backupId));
+    const backupId = await this.commands.execute(new StartBackup(body, context));
+    void reply.header('location', `/api/v1/jobs/${backupId}`);
+    return this.shown(backupId, reply);
   }
 
   @Get('list')
@@ -61,6 +64,7 @@ export class BackupsController {
     access: 'viewer',
     answers: { status: 200, about: 'one page of backups', type: BackupsPageResponse },
     refusals: { 400: 'malformed-request', 404: 'unknown-vm', 409: 'ambiguous-vm-name' },
+    reads: ['backup', 'vm_context'],
   })
   async list(@Query() query: ListBackupsRequest): Promise<BackupsPageResponse> {
     return this.queries.execute(new ListBackups(query));
@@ -72,6 +76,7 @@ export class BackupsController {
     access: 'viewer',
     answers: { status: 200, about: 'the chain, and which other chains there are', type: ChainResponse },
     refusals: { 400: 'malformed-request', 404: 'unknown-vm, unknown-chain', 409: 'ambiguous-vm-name' },
+    reads: ['backup', 'vm_context'],
   })
   async chain(@Query() query: GetChainRequest): Promise<ChainResponse> {
     return this.queries.execute(new GetChain(query));
@@ -83,8 +88,19 @@ export class BackupsController {
     access: 'viewer',
     answers: { status: 200, about: 'the backup', type: BackupResponse },
     refusals: { 404: 'unknown-backup' },
+    reads: ['backup'],
+    subject: ['backup'],
   })
-  async get(@Param('backup_id') backupId: string): Promise<BackupResponse> {
-    return this.queries.execute(new GetBackup(backupId));
+  async get(
+    @Param('backup_id') backupId: string,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): Promise<BackupResponse> {
+    return this.shown(backupId, reply);
+  }
+
+  private async shown(backupId: string, reply: FastifyReply): Promise<BackupResponse> {
+    const { body, revision } = await this.queries.execute(new GetBackup(backupId));
+    tellRevision(reply, revision);
+    return body;
   }
 }

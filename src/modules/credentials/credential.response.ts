@@ -40,7 +40,8 @@ export class CredentialResponse {
 
 export class CredentialsResponse {
   @Shown.list(CredentialResponse, 'all of them') credentials: readonly CredentialResponse[];
-  @Shown.whole('how many') count: number;
+  @Shown.whole('how many there are on all pages') count: number;
+  @Shown.text('cursor of the next page; null on the last', { nullable: true }) next_cursor: string | null;
   @Shown.always('success', 'of the contract') status: 'success';
 }
 

@@ -1,4 +1,4 @@
-import { Body, Controller, Get, Post, Res } from '@nestjs/common';
+import { Body, Controller, Get, Post, Query, Res } from '@nestjs/common';
 import { CommandBus, QueryBus } from '@nestjs/cqrs';
 import { ApiTags } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
@@ -6,6 +6,7 @@ import type { FastifyReply } from 'fastify';
 import type { CommandContext } from '#domain/kernel/command-context';
 import { tellConsistency } from '#platform/http/consistency';
 import { Endpoint } from '#platform/http/endpoint';
+import { PageRequest } from '#platform/http/paging';
 import { Asking } from '#platform/http/request-context';
 
 import { CreateCredential } from './create-credential/create-credential.handler.js';
@@ -23,13 +24,14 @@ export class CredentialsController {
 
   @Get()
   @Endpoint({
-    summary: 'All vCenter credentials, without their passwords',
+    summary: 'vCenter credentials without their passwords; count counts all of them',
     access: 'viewer',
-    answers: { status: 200, about: 'the credentials', type: CredentialsResponse },
+    answers: { status: 200, about: 'one page of the credentials', type: CredentialsResponse },
+    reads: ['credential'],
   })
-  async list(): Promise<CredentialsResponse> {
-    const credentials = await this.queries.execute(new ListCredentials());
-    return { credentials, count: credentials.length, status: 'success' };
+  async list(@Query() query: PageRequest): Promise<CredentialsResponse> {
+    const { credentials, count, next_cursor } = await this.queries.execute(new ListCredentials(query));
+    return { credentials, count, status: 'success', next_cursor };
   }
 
   @Post()
@@ -44,6 +46,7 @@ export class CredentialsController {
     },
     refusals: { 400: 'malformed-request', 409: 'already-exists', 422: 'default-must-be-active' },
     mutates: true,
+    reads: ['credential'],
   })
   async create(
     @Body() body: CreateCredentialRequest,

@@ -63,7 +63,8 @@ export class VmDiskResponse {
 
 export class VmContextsResponse {
   @Shown.list(VmContextResponse, 'by name') vm_contexts: readonly VmContextResponse[];
-  @Shown.whole('how many') count: number;
+  @Shown.whole('how many there are on all pages') count: number;
+  @Shown.text('cursor of the next page; null on the last', { nullable: true }) next_cursor: string | null;
 }
 
 export class VmDetailsResponse {

@@ -24,6 +24,7 @@ export class OperationsController {
     access: 'public',
     answers: { status: 200, about: 'it serves', type: HealthResponse },
     refusals: { 503: 'not-healthy' },
+    reads: [],
   })
   async health(): Promise<HealthResponse> {
     if (!(await this.heartbeat.beats())) throw new NotHealthy();
@@ -36,6 +37,7 @@ export class OperationsController {
     access: 'public',
     answers: { status: 200, about: 'it can work', type: ReadyResponse },
     refusals: { 503: 'not-ready' },
+    reads: [],
   })
   async ready(): Promise<ReadyResponse> {
     const notReady = await this.readiness.notReady();
@@ -49,6 +51,7 @@ export class OperationsController {
     summary: "All numbers of this OMA in Prometheus' text format",
     access: 'viewer',
     answers: { status: 200, about: 'the numbers; docs/operations.md says what they mean', media: 'text/plain' },
+    reads: [],
   })
   metrics(): Promise<string> {
     return this.measured.exposition();

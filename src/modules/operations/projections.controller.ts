@@ -25,6 +25,7 @@ export class ProjectionsController {
     summary: 'How far each projection is, and why it stopped if it did',
     access: 'admin',
     answers: { status: 200, about: 'all projections', type: ProjectionsResponse },
+    reads: [],
   })
   async list(): Promise<ProjectionsResponse> {
     return { projections: (await this.orders.all()).map(projectionResponse) };
@@ -40,6 +41,7 @@ export class ProjectionsController {
       type: ProjectionResponse,
     },
     refusals: { 404: 'unknown-projection' },
+    reads: [],
   })
   async one(@Param('name') name: string): Promise<ProjectionResponse> {
     return projectionResponse(await this.orders.one(name));
@@ -57,6 +59,7 @@ export class ProjectionsController {
     },
     refusals: { 404: 'unknown-projection', 409: 'rebuild-under-way, other-version-live' },
     mutates: true,
+    reads: [],
   })
   async rebuild(
     @Param('name') name: string,
@@ -75,6 +78,7 @@ export class ProjectionsController {
     answers: { status: 202, about: 'the projection', type: ProjectionResponse },
     refusals: { 404: 'unknown-projection', 409: 'no-rebuild-under-way, other-version-live' },
     mutates: true,
+    reads: [],
   })
   async cancel(@Param('name') name: string, @Asking() context: CommandContext): Promise<ProjectionResponse> {
     return projectionResponse(await this.orders.cancel(name, context));
@@ -92,6 +96,7 @@ export class ProjectionsController {
     },
     refusals: { 404: 'unknown-projection', 409: 'other-version-live' },
     mutates: true,
+    reads: [],
   })
   async verify(
     @Param('name') name: string,
@@ -109,6 +114,7 @@ export class ProjectionsController {
     access: 'admin',
     answers: { status: 200, about: 'the verification', type: CheckResponse },
     refusals: { 404: 'unknown-check' },
+    reads: [],
   })
   async check(@Param('name') name: string, @Param('check_id') checkId: string): Promise<CheckResponse> {
     return checkResponse(await this.orders.check(name, checkId));
@@ -121,6 +127,7 @@ export class ProjectionsController {
     answers: { status: 202, about: 'all projections', type: ProjectionsResponse },
     refusals: { 404: 'unknown-projection', 409: 'no-stopped-projection' },
     mutates: true,
+    reads: [],
   })
   async retry(@Param('name') name: string, @Asking() context: CommandContext): Promise<ProjectionsResponse> {
     await this.orders.retry(name, context);
@@ -134,6 +141,7 @@ export class ProjectionsController {
     answers: { status: 202, about: 'the projection', type: ProjectionResponse },
     refusals: { 404: 'unknown-projection', 409: 'not-stopped-there', 422: 'reason-missing' },
     mutates: true,
+    reads: [],
   })
   async skip(
     @Param('name') name: string,

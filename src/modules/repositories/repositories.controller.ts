@@ -40,6 +40,7 @@ export class RepositoriesController {
       422: 'repository-type-not-offered, immutability-not-offered, repository-path-unusable',
     },
     mutates: true,
+    reads: ['repository'],
   })
   async create(
     @Body() body: CreateRepositoryRequest,
@@ -62,6 +63,7 @@ export class RepositoriesController {
       headers: ['Link'],
     },
     refusals: { 400: 'malformed-request' },
+    reads: ['repository', 'backup'],
   })
   async list(
     @Query() query: ListRepositoriesRequest,
@@ -79,6 +81,7 @@ export class RepositoriesController {
     access: 'viewer',
     answers: { status: 200, about: 'its space', type: StorageInfoResponse },
     refusals: { 404: 'unknown-repository', 503: 'repository-away' },
+    reads: ['repository', 'backup'],
   })
   async storage(@Param('id') id: string): Promise<StorageInfoResponse> {
     return this.queries.execute(new GetStorage(id));

@@ -36,7 +36,8 @@ export class MountResponse {
 
 export class MountsResponse {
   @Shown.list(MountResponse, 'newest first') mounts: readonly MountResponse[];
-  @Shown.whole('how many') count: number;
+  @Shown.whole('how many there are on all pages') count: number;
+  @Shown.text('cursor of the next page; null on the last', { nullable: true }) next_cursor: string | null;
 }
 
 export class UnmountResponse {

@@ -5,6 +5,8 @@ import type { FastifyReply } from 'fastify';
 
 import type { CommandContext } from '#domain/kernel/command-context';
 import { Endpoint } from '#platform/http/endpoint';
+import { tellRevision } from '#platform/http/etag';
+import { PageRequest } from '#platform/http/paging';
 import { Asking } from '#platform/http/request-context';
 
 import { DownloadDirectory } from './download-directory/download-directory.handler.js';
@@ -53,8 +55,12 @@ export class RestoreController {
       400: 'malformed-request',
       404: 'unknown-backup, unknown-disk',
       409: 'restore-point-not-there, too-many-mounts',
+      503: 'not-visible-yet',
     },
     mutates: true,
+    reads: ['mount', 'job', 'backup'],
+    subject: ['mount'],
+    creates: true,
   })
   async mount(
     @Body() body: MountBackupRequest,
@@ -63,18 +69,20 @@ export class RestoreController {
   ): Promise<MountResponse> {
     const mountId = await this.commands.execute(new MountBackup(body, context));
     void reply.header('location', `/api/v1/jobs/${mountId}`);
-    return this.queries.execute(new GetMount(mountId));
+    const { body: mount, revision } = await this.queries.execute(new GetMount(mountId));
+    tellRevision(reply, revision);
+    return mount;
   }
 
   @Get('mounts')
   @Endpoint({
-    summary: 'Mounts that are open, being opened or being closed, newest first',
+    summary: 'Mounts that are open, being opened or being closed, newest first; count counts all of them',
     access: 'viewer',
-    answers: { status: 200, about: 'the mounts', type: MountsResponse },
+    answers: { status: 200, about: 'one page of the mounts', type: MountsResponse },
+    reads: ['mount'],
   })
-  async mounts(): Promise<MountsResponse> {
-    const mounts = await this.queries.execute(new ListMounts());
-    return { mounts, count: mounts.length };
+  async mounts(@Query() query: PageRequest): Promise<MountsResponse> {
+    return this.queries.execute(new ListMounts(query));
   }
 
   @Delete(':mount_id')
@@ -84,6 +92,8 @@ export class RestoreController {
     answers: { status: 200, about: 'how the mount is now', type: UnmountResponse },
     refusals: { 404: 'unknown-mount', 410: 'mount-is-gone' },
     mutates: true,
+    reads: ['mount', 'job'],
+    subject: ['mount'],
   })
   async unmount(@Param('mount_id') mountId: string, @Asking() context: CommandContext): Promise<UnmountResponse> {
     const status = await this.commands.execute(new Unmount(mountId, context));
@@ -96,6 +106,7 @@ export class RestoreController {
     access: 'operator',
     answers: { status: 200, about: 'one page of the folder', type: ListFilesResponse },
     refusals: READING_REFUSALS,
+    reads: ['mount'],
   })
   async files(
     @Param('mount_id') mountId: string,
@@ -111,6 +122,7 @@ export class RestoreController {
     access: 'operator',
     answers: { status: 200, about: 'the file', type: GuestFileResponse },
     refusals: READING_REFUSALS,
+    reads: ['mount'],
   })
   async fileInfo(
     @Param('mount_id') mountId: string,
@@ -139,6 +151,7 @@ export class RestoreController {
       },
     ],
     refusals: { ...READING_REFUSALS, 416: 'range-not-satisfiable' },
+    reads: ['mount'],
   })
   async download(
     @Param('mount_id') mountId: string,
@@ -162,6 +175,7 @@ export class RestoreController {
       headers: ['Content-Disposition'],
     },
     refusals: READING_REFUSALS,
+    reads: ['mount'],
   })
   async downloadDirectory(
     @Param('mount_id') mountId: string,

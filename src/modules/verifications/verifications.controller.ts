@@ -4,7 +4,6 @@ import { ApiTags } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
 
 import type { CommandContext } from '#domain/kernel/command-context';
-import { tellConsistency } from '#platform/http/consistency';
 import { Endpoint } from '#platform/http/endpoint';
 import { Asking } from '#platform/http/request-context';
 
@@ -28,14 +27,17 @@ export class VerificationsController {
     },
     refusals: { 404: 'unknown-backup', 409: 'restore-point-not-there', 422: 'nothing-to-verify' },
     mutates: true,
+    reads: ['job', 'backup'],
+    subject: ['verification'],
+    creates: true,
   })
   async verify(
     @Param('backup_id') backupId: string,
     @Asking() context: CommandContext,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<VerificationStartedResponse> {
-    const { jobId, pending } = await this.commands.execute(new StartVerification(backupId, context));
-    tellConsistency(reply.header('location', `/api/v1/jobs/${jobId}`), pending);
+    const jobId = await this.commands.execute(new StartVerification(backupId, context));
+    void reply.header('location', `/api/v1/jobs/${jobId}`);
     return { job_id: jobId, backup_id: backupId };
   }
 }

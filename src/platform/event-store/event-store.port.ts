@@ -96,6 +96,18 @@ export class WrongExpectedRevision extends Error {
   }
 }
 
+/** The stream isn't at the revision at which the caller wants it changed. */
+export class StreamHasMoved extends Error {
+  constructor(
+    readonly stream: string,
+    /** Revision the stream has; -1n when it is empty. */
+    readonly actual: bigint,
+  ) {
+    super(`stream ${stream} is at revision ${actual.toString()}`);
+    this.name = 'StreamHasMoved';
+  }
+}
+
 /** The event id is stored already, elsewhere or with other companions. */
 export class EventIdReused extends Error {
   constructor(readonly stream: string) {

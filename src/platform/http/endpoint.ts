@@ -4,8 +4,10 @@ import { ApiBearerAuth, ApiHeader, ApiOperation, ApiResponse } from '@nestjs/swa
 import { type Access, DeclaresAccess } from './access.js';
 import type { AnswerClass } from './answer-fields.js';
 import { type AnswerHeader, answerHeaders } from './answer-headers.js';
+import { type Documented, documentedHeaders } from './headers.js';
 import { type JsonSchema, schemaRef } from './json-schema.js';
 import { refusalDocument } from './problem.js';
+import { HasTraits } from './route.js';
 
 /** One way to answer. */
 export interface AnswerSays {
@@ -29,6 +31,12 @@ export interface EndpointSays {
   readonly refusals?: Readonly<Record<number, string>>;
   /** True for routes that change something: they take an `Idempotency-Key`. */
   readonly mutates?: boolean;
+  /** Projections whose rows the answer is made of: what `X-Min-Position` and the answers of commands wait for. */
+  readonly reads?: readonly string[];
+  /** Categories of the stream whose revision is the answer's `ETag`, and that `If-Match` speaks of. */
+  readonly subject?: readonly string[];
+  /** True when the route makes that stream. */
+  readonly creates?: boolean;
 }
 
 type Returned<Answer> = Answer extends { readonly type: readonly [AnswerClass<infer Item>] }
@@ -49,23 +57,23 @@ type Declares<Says extends EndpointSays> = (
 
 /** Everything a route declares, in one place: who may call it, what it answers, why it refuses. */
 export function Endpoint<const Says extends EndpointSays>(says: Says): Declares<Says> {
-  const { summary, access, refusals = {}, mutates = false } = says;
+  const { summary, access, refusals = {}, mutates = false, reads = null, subject = [], creates = false } = says;
   const answers = isList(says.answers) ? says.answers : ([says.answers] as const);
+  const headers = documentedHeaders({ mutates, reads, subject, creates });
   const documented = [
-    ...answers.map((answer) => [answer.status, answerDocument(answer, mutates)] as const),
-    ...Object.entries(codesOf(access, refusals, mutates)).map(
+    ...answers.map((answer) => [answer.status, answerDocument(answer, headers.answered)] as const),
+    ...Object.entries(codesOf(access, [refusals, headers.refusals], mutates)).map(
       ([status, codes]) => [Number(status), refusalDocument(codes)] as const,
     ),
   ];
   return applyDecorators(
     DeclaresAccess(access),
+    HasTraits({ reads, subject, creates }),
     HttpCode(answers[0].status),
     ApiOperation({ summary, description: access === 'public' ? 'Public.' : `Needs the role ${access}.` }),
     ...documented.map(([status, document]) => ApiResponse({ status, ...document })),
     ...(access === 'public' ? [] : [ApiBearerAuth()]),
-    ...(mutates
-      ? [ApiHeader({ name: 'Idempotency-Key', required: false, description: 'the same key gets the first answer' })]
-      : []),
+    ...headers.taken.map(({ name, about: description }) => ApiHeader({ name, required: false, description })),
   );
 }
 
@@ -73,11 +81,11 @@ function isList(answers: EndpointSays['answers']): answers is readonly [AnswerSa
   return Array.isArray(answers);
 }
 
-function answerDocument(answer: AnswerSays, mutates: boolean): JsonSchema {
+function answerDocument(answer: AnswerSays, answered: Documented['answered']): JsonSchema {
   const { about, type, media, headers = [] } = answer;
   return {
     description: about,
-    headers: answerHeaders(headers, mutates ? ['Idempotency-Replayed'] : []),
+    headers: answerHeaders([...headers, ...answered.always], answered.sometimes),
     ...(type !== undefined && { content: { 'application/json': { schema: bodySchema(type) } } }),
     ...(media !== undefined && { content: Object.fromEntries([media].flat().map((one) => [one, BYTES])) }),
   };
@@ -92,7 +100,7 @@ function bodySchema(type: AnswerClass | readonly [AnswerClass]): JsonSchema {
 /** The codes of each status: what the route says, and what any route of its kind may answer. */
 function codesOf(
   access: Access,
-  refusals: Readonly<Record<number, string>>,
+  refusals: readonly Readonly<Record<number, string>>[],
   mutates: boolean,
 ): Readonly<Record<string, readonly string[]>> {
   const common: readonly (readonly [number, string])[] = [
@@ -102,9 +110,9 @@ function codesOf(
     [500, 'internal'],
   ];
   const codes: Record<string, string[]> = {};
-  const said = Object.entries(refusals).flatMap(([status, list]) =>
-    list.split(', ').map((code) => [Number(status), code] as const),
-  );
+  const said = refusals
+    .flatMap((one) => Object.entries(one))
+    .flatMap(([status, list]) => list.split(', ').map((code) => [Number(status), code] as const));
   for (const [status, code] of [...said, ...common]) {
     const known = (codes[String(status)] ??= []);
     if (!known.includes(code)) known.push(code);

@@ -66,11 +66,20 @@ class Problem {
   @Shown.whole('the version whose rows are read', { optional: true }) readonly version?: number;
   @Shown.text('of the one that exists', { optional: true }) readonly id?: string;
   @Shown.text('the name that was asked for', { optional: true }) readonly name?: string;
+  @Shown.text('the newest position there is', { optional: true }) readonly newest_position?: string;
+  @Shown.text('where a list begins: without a cursor', { optional: true, nullable: true })
+  readonly newest_cursor?: string | null;
+  @Shown.text('the tag of what there is now', { optional: true, nullable: true })
+  readonly current_etag?: string | null;
   @Shown.always(false, 'of a failed login, for older clients', { optional: true }) readonly success?: false;
   @Shown.text('of a failed login, for older clients', { optional: true }) readonly error_message?: string;
 }
 
-const HEADERS_OF: Readonly<Record<string, AnswerHeader>> = {
+const HEADERS_OF: Readonly<Record<string, AnswerHeader | readonly AnswerHeader[]>> = {
+  'not-visible-yet': ['Retry-After', 'X-Consistency', 'Location'],
+  'precondition-failed': 'ETag',
+  'read-models-behind': 'Retry-After',
+  'too-many-streams': 'Retry-After',
   unauthenticated: 'WWW-Authenticate',
   'too-many-attempts': 'Retry-After',
   'request-under-way': 'Retry-After',

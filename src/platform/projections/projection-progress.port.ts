@@ -39,6 +39,8 @@ export abstract class ProjectionProgress {
   abstract waitForLeader(names: readonly string[], leader: string, timeoutMs: number): Promise<boolean>;
   /** The same for everything that is in the log now. */
   abstract waitForHead(names: readonly string[], timeoutMs: number): Promise<boolean>;
+  /** Calls `listener` with a projection's name after each of its commits; answers how to stop that. */
+  abstract onAdvance(listener: (name: string) => void): () => void;
   abstract status(): Promise<readonly ProjectionStatus[]>;
   /** Lets a stopped projection, or a stopped rebuild, try its event again; false when there is none of that name. */
   abstract retry(name: string): Promise<boolean>;

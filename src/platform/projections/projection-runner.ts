@@ -53,9 +53,11 @@ export class ProjectionRunner extends ProjectionProgress {
     await Promise.all([...this.loops.map((loop) => loop.stop()), this.upkeep.stop()]);
   }
 
-  /** Calls `listener` with a projection's name, and how many events it took, after each of its commits. */
-  onAdvance(listener: (name: string, events: number) => void): void {
+  onAdvance(listener: (name: string, events: number) => void): () => void {
     this.listeners.add(listener);
+    return () => {
+      this.listeners.delete(listener);
+    };
   }
 
   /**

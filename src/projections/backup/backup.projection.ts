@@ -7,6 +7,8 @@ import type { Finding, VerificationCompleted } from '#domain/verification/verifi
 import type { StoredEvent } from '#domain/kernel/event';
 import type { Projection } from '#domain/kernel/projection';
 
+import { NO_REVISION, revisionAfter } from '../revision.js';
+
 /** One disk of a backup: planned first, with its proof once the restore point exists. */
 export type BackupDisk = {
   readonly disk_id: number;
@@ -62,11 +64,12 @@ export type BackupRecord = {
   created_at: string;
   started_at: string | null;
   completed_at: string | null;
+  revision: number;
 };
 
 export const backupProjection: Projection<BackupRecord> = {
   name: 'backup',
-  version: 4,
+  version: 5,
   table: {
     key: 'backup_id',
     columns: {
@@ -87,6 +90,7 @@ export const backupProjection: Projection<BackupRecord> = {
       created_at: 'timestamptz',
       started_at: 'timestamptz',
       completed_at: 'timestamptz',
+      revision: 'bigint',
     },
     indexes: [
       ['vm_context_id', 'created_at'],
@@ -97,7 +101,9 @@ export const backupProjection: Projection<BackupRecord> = {
   handles: [
     'VmHeld',
     'BackupStarted',
+    'BackupCancelRequested',
     'DiskReported',
+    'BackupProven',
     'BackupCompleted',
     'BackupFailed',
     'BackupCancelled',
@@ -107,7 +113,10 @@ export const backupProjection: Projection<BackupRecord> = {
     if (event.type !== 'VerificationCompleted') return [(event.data as { jobId: string }).jobId];
     return [...new Set((event.data as VerificationCompleted['data']).findings.map(({ backupId }) => backupId))];
   },
-  evolve: (row, event) => evolve(row, event, event as unknown as Handled),
+  evolve: (row, event) => {
+    const next = evolve(row, event, event as unknown as Handled);
+    return next && { ...next, revision: revisionAfter(next.revision, event, 'backup') };
+  },
 };
 
 type Handled = VmHeld | BackupEvent | VerificationCompleted;
@@ -163,6 +172,7 @@ function pending(plan: BackupPlan, at: string): BackupRecord {
     created_at: at,
     started_at: null,
     completed_at: null,
+    revision: NO_REVISION,
   };
 }
 

@@ -1,3 +1,4 @@
+import { append } from './benches/append.js';
 import { archive } from './benches/archive.js';
 import { backup } from './benches/backup.js';
 import { chain } from './benches/chain.js';
@@ -7,4 +8,4 @@ import { mount } from './benches/mount.js';
 import type { Bench } from './harness/bench.js';
 
 /** All benches, in the order in which they run. */
-export const BENCHES: readonly Bench[] = [backup, incremental, memory, mount, chain, archive];
+export const BENCHES: readonly Bench[] = [backup, incremental, memory, mount, chain, archive, append];

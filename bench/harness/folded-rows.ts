@@ -1,0 +1,41 @@
+import type { StoredEvent } from '#domain/kernel/event';
+import { type AnyProjection, tableOf } from '#platform/projections/tables';
+
+type Row = Record<string, unknown>;
+
+/** The rows that projections make of events which touch no row made before. */
+export class FoldedRows {
+  private readonly parts: readonly { readonly projection: AnyProjection; readonly rows: Map<string, Row | null> }[];
+
+  constructor(projections: readonly AnyProjection[]) {
+    this.parts = projections.map((projection) => ({ projection, rows: new Map() }));
+  }
+
+  take(event: StoredEvent): void {
+    for (const { projection, rows } of this.parts) {
+      if (projection.handles !== 'all' && !projection.handles.includes(event.type)) continue;
+      for (const key of projection.keysOf(event)) {
+        rows.set(key, projection.evolve((rows.get(key) ?? null) as never, event, key));
+      }
+    }
+  }
+
+  /** As COPY takes them. */
+  lines(): readonly { readonly table: string; readonly lines: readonly string[] }[] {
+    return this.parts.map(({ projection, rows }) => {
+      const { columns } = projection.table;
+      const names = Object.keys(columns);
+      const kept = [...rows.values()].filter((row) => row !== null);
+      return {
+        table: `${tableOf(projection)} (${names.map((name) => `"${name}"`).join(', ')})`,
+        lines: kept.map((row) => `${names.map((name) => asText(row[name], columns[name])).join('\t')}\n`),
+      };
+    });
+  }
+}
+
+function asText(value: unknown, type: string | undefined): string {
+  if (value === null || value === undefined) return '\\N';
+  const text = type === 'jsonb' ? JSON.stringify(value) : String(value as string);
+  return text.replaceAll('\\', '\\\\').replaceAll('\t', '\\t').replaceAll('\n', '\\n');
+}

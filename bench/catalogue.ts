@@ -5,7 +5,8 @@ import { chain } from './benches/chain.js';
 import { incremental } from './benches/incremental.js';
 import { memory } from './benches/memory.js';
 import { mount } from './benches/mount.js';
+import { reads } from './benches/reads.js';
 import type { Bench } from './harness/bench.js';
 
 /** All benches, in the order in which they run. */
-export const BENCHES: readonly Bench[] = [backup, incremental, memory, mount, chain, archive, append];
+export const BENCHES: readonly Bench[] = [backup, incremental, memory, mount, chain, archive, append, reads];

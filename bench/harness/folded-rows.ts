@@ -1,5 +1,5 @@
 import type { StoredEvent } from '#domain/kernel/event';
-import { type AnyProjection, tableOf } from '#platform/projections/tables';
+import type { AnyProjection } from '#platform/projections/tables';
 
 type Row = Record<string, unknown>;
 
@@ -20,14 +20,15 @@ export class FoldedRows {
     }
   }
 
-  /** As COPY takes them. */
-  lines(): readonly { readonly table: string; readonly lines: readonly string[] }[] {
+  /** As COPY takes them, for the tables behind the projections' views. */
+  lines(): readonly { readonly view: string; readonly columns: string; readonly lines: readonly string[] }[] {
     return this.parts.map(({ projection, rows }) => {
       const { columns } = projection.table;
       const names = Object.keys(columns);
       const kept = [...rows.values()].filter((row) => row !== null);
       return {
-        table: `${tableOf(projection)} (${names.map((name) => `"${name}"`).join(', ')})`,
+        view: projection.name,
+        columns: names.map((name) => `"${name}"`).join(', '),
         lines: kept.map((row) => `${names.map((name) => asText(row[name], columns[name])).join('\t')}\n`),
       };
     });

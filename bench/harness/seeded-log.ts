@@ -30,6 +30,7 @@ interface Lived {
 export async function multiply(database: Database, life: Life, { vms, events }: Size): Promise<number> {
   const [row] = await database.query<{ position: string }>('select position from es.head');
   let position = Number(row?.position);
+  const tableOf = await tablesBehindViews(database);
   const began = Date.now() - DAYS * MS_PER_DAY;
   const msPerEvent = (DAYS * MS_PER_DAY) / events;
   const lived = distribute(life, vms, events - position);
@@ -44,13 +45,22 @@ export async function multiply(database: Database, life: Life, { vms, events }: 
       rows.take(copy.asStored(positionOf(BigInt(position)), at));
     }
     await copyIn(database, 'es.event (position, stream, revision, type, recorded_at, id, data, metadata)', lines);
-    for (const { table, lines: folded } of rows.lines()) await copyIn(database, table, folded);
+    for (const { view, columns, lines: folded } of rows.lines()) {
+      await copyIn(database, `${tableOf.get(view) ?? view} (${columns})`, folded);
+    }
   }
   await database.query('update es.head set position = $1', [position]);
   await database.query('update projection set position = $1', [positionOf(BigInt(position))]);
   await database.query('update saga_checkpoint set position = $1', [positionOf(BigInt(position))]);
   await database.query('vacuum analyze');
   return position;
+}
+
+async function tablesBehindViews(database: Database): Promise<ReadonlyMap<string, string>> {
+  const rows = await database.query<{ view_name: string; table_name: string }>(
+    `select view_name, table_name from information_schema.view_table_usage where view_schema = current_schema()`,
+  );
+  return new Map(rows.map((row) => [row.view_name, row.table_name]));
 }
 
 /** Everybody begins; then as many chapters as fit, the first one of everybody before anybody's second. */

@@ -9,6 +9,7 @@ import { Database } from '#platform/database/database';
 import { RECORDED } from '../guests.js';
 import type { BenchContext } from './bench.js';
 import { BenchServer } from './database-server.js';
+import { Reader } from './reader.js';
 import { recordLife } from './recorded-life.js';
 import { multiply } from './seeded-log.js';
 
@@ -21,6 +22,7 @@ const PASSWORD = randomBytes(18).toString('base64url');
 export class SeededWorld {
   private constructor(
     readonly api: Api,
+    readonly reader: Reader,
     readonly database: Database,
     readonly stage: Stage,
   ) {}
@@ -56,6 +58,8 @@ export class SeededWorld {
     const stage = await entering;
     const api = new Api(stage.omaUrl);
     await api.signIn('admin', PASSWORD);
-    return new SeededWorld(api, database, stage);
+    const reader = await Reader.signIn(stage.omaUrl, PASSWORD);
+    leftovers.add(() => reader.close());
+    return new SeededWorld(api, reader, database, stage);
   }
 }

@@ -5,14 +5,16 @@ import pg from 'pg';
 import { newId } from '#platform/ids/ids';
 
 import type { Bench, BenchContext } from '../harness/bench.js';
+import { freePort, serve } from '../harness/nbd-server.js';
 import { interleaved } from '../harness/pairs.js';
 import { READ_ROUTES, type ReadRoute, type Sample } from '../harness/read-routes.js';
+import type { Reader } from '../harness/reader.js';
 import { type BenchCase, delay, type Pair } from '../harness/result.js';
 import { SeededWorld } from '../harness/seeded-world.js';
 import { median, percentile } from '../harness/statistics.js';
 
 const BASELINE =
-  'the statement of bench/harness/read-routes.ts and the one that finds the session, prepared, on a warm connection of pg, and JSON.stringify of the rows';
+  'the same SQL (bench/harness/read-routes.ts) by hand: node:http and one warm connection of pg in a process of their own, the session and the rows by one prepared statement each, JSON.stringify of the rows';
 /** So many different ids are asked for by each side of a pair; a list of everything is asked for as often as this time allows. */
 const SAMPLES = 20;
 const SIDE_MS = 150;
@@ -30,9 +32,6 @@ const VISIBLE: BenchCase = {
 const COMMANDS = 20;
 const LOOK_EVERY_MS = 1;
 
-const SESSION = `select s.user_id, u.username, u.role from session s join app_user u on u.user_id = s.user_id
-  where s.token_hash = $1 and s.expires_at > now()`;
-
 const CASES = READ_ROUTES.map((route) => ({
   route,
   bench: { ...delay, name: route.name, baseline: BASELINE, goal: { is: 'at most', value: 2 } } satisfies BenchCase,
@@ -45,10 +44,12 @@ export const reads: Bench = {
   cases: [...CASES.map(({ bench }) => bench), VISIBLE],
   async run(context) {
     const world = await SeededWorld.enter(context);
-    const hand = new pg.Client({ connectionString: world.database.url });
-    await hand.connect();
-    context.leftovers.add(() => hand.end());
-    const sides = { world, hand, tokenHash: await tokenHashOf(world), samples: await samplesOf(world) };
+    const { url } = world.database;
+    const connection = new pg.Client({ connectionString: url });
+    await connection.connect();
+    context.leftovers.add(() => connection.end());
+    const hand = await startByHand(context, world);
+    const sides = { world, hand, connection, samples: await samplesOf(world) };
     const results = new Map<string, readonly Pair[]>();
     for (const { route, bench } of CASES) results.set(bench.name, await readPairs(context, sides, route));
     results.set(VISIBLE.name, await visiblePairs(context, sides));
@@ -58,15 +59,16 @@ export const reads: Bench = {
 
 interface Sides {
   readonly world: SeededWorld;
-  readonly hand: pg.Client;
-  readonly tokenHash: string;
+  /** Asks the program that was written by hand. */
+  readonly hand: Reader;
+  readonly connection: pg.Client;
   readonly samples: readonly Sample[];
 }
 
 async function readPairs(context: BenchContext, sides: Sides, route: ReadRoute): Promise<readonly Pair[]> {
   const measured = await interleaved(context, {
     ours: () => medianMs(sides.samples, (sample) => sides.world.reader.get(route.path(sample))),
-    theirs: () => medianMs(sides.samples, async (sample) => JSON.stringify(await byHand(sides, route, sample))),
+    theirs: () => medianMs(sides.samples, (sample) => byHand(sides, route, sample)),
     compare: () => compare(sides, route),
     describe: ({ ours, theirs }) => `${route.name}: ${ours.toFixed(2)} ms against ${theirs.toFixed(2)} ms`,
   });
@@ -86,13 +88,23 @@ async function medianMs(samples: readonly Sample[], ask: (sample: Sample) => Pro
   return median(times);
 }
 
-async function byHand(
-  { hand, tokenHash }: Sides,
-  { name, sql, values }: ReadRoute,
-  sample: Sample,
-): Promise<readonly Record<string, unknown>[]> {
-  await hand.query({ name: 'session', text: SESSION, values: [tokenHash] });
-  return (await hand.query<Record<string, unknown>>({ name, text: sql, values: [...values(sample)] })).rows;
+function byHand({ hand }: Sides, route: ReadRoute, sample: Sample): Promise<readonly Record<string, unknown>[]> {
+  const values = encodeURIComponent(JSON.stringify(route.values(sample)));
+  return hand.get(`/${READ_ROUTES.indexOf(route)}?${values}`);
+}
+
+async function startByHand({ leftovers }: BenchContext, { database, reader }: SeededWorld): Promise<Reader> {
+  const port = await freePort();
+  const hand = reader.at(`http://127.0.0.1:${port}`);
+  const answers = () =>
+    hand.get('/0').then(
+      () => true,
+      () => false,
+    );
+  const environment = { DATABASE_URL: database.url, PORT: String(port) };
+  await serve(process.execPath, ['dist/bench/hand-server.main.js'], answers, leftovers, environment);
+  leftovers.add(() => hand.close());
+  return hand;
 }
 
 /** A list is the same when both have the same rows in the same order; the statement may look one row further. */
@@ -108,13 +120,6 @@ async function compare(sides: Sides, route: ReadRoute): Promise<void> {
   if (!same || (ours.length === 0 && all.length > 0)) {
     throw new Error(`${route.name}: ${JSON.stringify(ours.slice(0, 3))} and ${JSON.stringify(theirs.slice(0, 3))} …`);
   }
-}
-
-/** Of any session: by hand one is looked for as OMA looks for that of each request. */
-async function tokenHashOf({ database }: SeededWorld): Promise<string> {
-  const [row] = await database.query<{ token_hash: string }>('select token_hash from session');
-  if (row === undefined) throw new Error('there is no session');
-  return row.token_hash;
 }
 
 /** Ids of backups that lie far from each other, with what belongs to them. */
@@ -133,10 +138,10 @@ async function samplesOf({ database }: SeededWorld): Promise<readonly Sample[]> 
 }
 
 /** How long it takes until what a command did is in the view, whatever the command still waits for. */
-async function visiblePairs(context: BenchContext, { world, hand }: Sides): Promise<readonly Pair[]> {
+async function visiblePairs(context: BenchContext, { world, connection }: Sides): Promise<readonly Pair[]> {
   const measured = await interleaved(context, {
-    ours: () => p95Ms((name) => createCredential(world, hand, name)),
-    theirs: () => p95Ms((name) => insertByHand(world, hand, name)),
+    ours: () => p95Ms((name) => createCredential(world, connection, name)),
+    theirs: () => p95Ms((name) => insertByHand(world, connection, name)),
     compare: () => Promise.resolve(),
     describe: ({ ours, theirs }) => `visible: ${ours.toFixed(1)} ms against ${theirs.toFixed(1)} ms`,
   });
@@ -154,7 +159,7 @@ async function p95Ms(make: (name: string) => Promise<void>): Promise<number> {
   return percentile(times, 0.95);
 }
 
-async function createCredential(world: SeededWorld, hand: pg.Client, name: string): Promise<void> {
+async function createCredential(world: SeededWorld, connection: pg.Client, name: string): Promise<void> {
   const created = world.api.post('/vmware-credentials', {
     credential_name: name,
     vcenter_host: 'vcenter.bench',
@@ -163,13 +168,13 @@ async function createCredential(world: SeededWorld, hand: pg.Client, name: strin
     datacenter: 'bench',
   });
   const look = { name: 'visible', text: 'select from credential where name_key = $1', values: [name] };
-  while ((await hand.query(look)).rowCount === 0) await pause(LOOK_EVERY_MS);
+  while ((await connection.query(look)).rowCount === 0) await pause(LOOK_EVERY_MS);
   // The request itself ends outside of the time: it waits for more than the row.
   await created;
 }
 
-async function insertByHand({ database }: SeededWorld, hand: pg.Client, name: string): Promise<void> {
+async function insertByHand({ database }: SeededWorld, connection: pg.Client, name: string): Promise<void> {
   await database.query('create table if not exists by_hand (name text primary key, facts jsonb)');
   await database.query('insert into by_hand values ($1, $2)', [name, JSON.stringify({ name })]);
-  await hand.query({ name: 'inserted', text: 'select from by_hand where name = $1', values: [name] });
+  await connection.query({ name: 'inserted', text: 'select from by_hand where name = $1', values: [name] });
 }

@@ -8,7 +8,7 @@ import type { Logger } from '#platform/logging/logger.port';
 
 import type { Leftovers } from './leftovers.js';
 
-const said = (_fields: object, _message: string) => undefined;
+const said = () => undefined;
 const complained = (fields: object, message: string) => {
   console.error(message, fields);
 };

@@ -34,11 +34,11 @@ export class HandFold {
   /** Reads the events into memory, which isn't part of what is measured. */
   static async prepare(database: Database, projection: AnyProjection): Promise<HandFold> {
     const lines: Line[] = [];
-    for (let after = '0', page: Line[] = []; ; after = page.at(-1)?.position ?? after) {
-      page = await database.query<Line & Record<string, unknown>>(
+    for (;;) {
+      const page = await database.query<Line & Record<string, unknown>>(
         `select position, stream, revision, id, type, data::text, metadata::text, recorded_at::text from es.event
           where position > $1 and type = any($2) order by position limit ${10 * PAGE}`,
-        [after, projection.handles],
+        [lines.at(-1)?.position ?? '0', projection.handles],
       );
       if (page.length === 0) return new HandFold(database, projection, lines);
       lines.push(...page);

@@ -1,11 +1,12 @@
 import { Agent, request } from 'node:http';
 
-/** Reads OMA's API over connections that stay open, with as little of its own as can be. */
+/** Reads over connections that stay open, with as little of its own as can be. */
 export class Reader {
   private readonly agent = new Agent({ keepAlive: true, maxSockets: 4 });
 
   private constructor(
-    private readonly url: string,
+    /** What all paths begin with. */
+    private readonly base: string,
     private readonly token: string,
   ) {}
 
@@ -16,13 +17,18 @@ export class Reader {
       body: JSON.stringify({ username: 'admin', password }),
     });
     const { session_token } = (await answer.json()) as { session_token: string };
-    return new Reader(url, session_token);
+    return new Reader(`${url}/api/v1`, session_token);
+  }
+
+  /** Reads with the same token somewhere else. */
+  at(base: string): Reader {
+    return new Reader(base, this.token);
   }
 
   /** The parsed answer. Throws unless it is a good one. */
   get<Answer>(path: string): Promise<Answer> {
     return new Promise((resolve, reject) => {
-      const asking = request(`${this.url}/api/v1${path}`, {
+      const asking = request(`${this.base}${path}`, {
         agent: this.agent,
         headers: { authorization: `Bearer ${this.token}` },
       });

@@ -21,7 +21,7 @@ export interface RecordedEvent {
 export interface Life {
   /** The VM is added. */
   readonly beginning: readonly RecordedEvent[];
-  /** It is backed up whole, then in part, a point is verified, one is mounted and closed. */
+  /** It is backed up whole, then in part, a point is verified, one is mounted, and closed. */
   readonly chapters: readonly (readonly RecordedEvent[])[];
   /** Ids of what all VMs share: people, repositories, credentials. */
   readonly shared: ReadonlySet<string>;
@@ -50,7 +50,8 @@ export async function recordLife(context: BenchContext, home: Home): Promise<Lif
     const { backup } = await chapter(() => world.backUp(RECORDED));
     await chapter(() => world.backUp(RECORDED, 'incremental'));
     await chapter(() => world.verify(backup));
-    await chapter(async () => world.unmount(await world.mount(backup)));
+    const mountId = await chapter(() => world.mount(backup));
+    await chapter(() => world.unmount(mountId));
     await world.leave();
     return await lifeIn(database, borders);
   } finally {

@@ -1,4 +1,4 @@
-import { Database } from '#platform/database/database';
+import type { Database } from '#platform/database/database';
 import { positionOf } from '#platform/event-store/postgres/codec';
 
 import { projections } from '#catalogue';

@@ -41,6 +41,9 @@ export class SeededWorld {
     if (fresh) {
       const life = await recordLife(context, home);
       const size = { vms: Math.ceil(SIZE.vms * scale), events: Math.ceil(SIZE.events * scale) };
+      tell(
+        `a life has ${life.beginning.length} events and chapters of ${life.chapters.map((one) => one.length).join(', ')}`,
+      );
       const began = performance.now();
       const events = await multiply(database, life, size);
       tell(`${events} events of ${size.vms} VMs written in ${((performance.now() - began) / 1000).toFixed(0)} s`);

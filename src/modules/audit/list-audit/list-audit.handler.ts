@@ -24,9 +24,8 @@ export class ListAuditHandler implements IQueryHandler<ListAudit> {
   constructor(private readonly rows: DataSource) {}
 
   async execute({ request }: ListAudit): Promise<Page> {
-    const found = await (
-      await this.select(request)
-    )
+    const select = await this.select(request);
+    const found = await select
       .orderBy('one.position', 'DESC')
       .limit(request.limit + 1)
       .getMany();

@@ -1,4 +1,4 @@
-// The door of `npm start`, `npm run demo`, `npm run bench` and `npm test`: sets up what is missing, then runs the program in this process.
+// The door of `npm start`, `npm run demo`, `npm run oma`, `npm run bench` and `npm test`: sets up what is missing, then runs the program in this process.
 // Node's own modules only: it runs before anything is installed. It writes to stderr; stdout belongs to the program.
 import { existsSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
@@ -14,13 +14,14 @@ import { ensurePrograms, findAdministratorsPrograms } from './bootstrap/programs
 const programs = {
   start: 'dist/src/main.js',
   demo: 'dist/lab/demo.js',
+  oma: 'dist/src/cli.main.js',
   bench: 'dist/bench/main.js',
   test: 'scripts/test.mjs',
 };
 
 try {
   const [command = '', ...args] = process.argv.slice(2);
-  if (!Object.hasOwn(programs, command)) fail('usage: node scripts/run.mjs start|demo|bench|test [arguments]');
+  if (!Object.hasOwn(programs, command)) fail('usage: node scripts/run.mjs start|demo|oma|bench|test [arguments]');
   checkNode();
   process.chdir(dirname(dirname(fileURLToPath(import.meta.url))));
   findAdministratorsPrograms();

@@ -3,6 +3,7 @@ import { DataSource } from 'typeorm';
 
 import { deciders, entities, projections, sagas } from './catalogue.js';
 import { VaultVcenterCredentials } from './modules/credentials/vault.vcenter-credentials.js';
+import { openEventStore } from './open-event-store.js';
 import { Argon2Passwords } from './platform/auth/argon2.passwords.js';
 import { FirstPassword } from './platform/auth/first-password.port.js';
 import { LoginAttempts } from './platform/auth/login-attempts.js';
@@ -19,7 +20,6 @@ import { PostgresHeartbeat } from './platform/database/postgres.heartbeat.js';
 import { openReadModels } from './platform/database/read-models.js';
 import { Aggregates } from './platform/event-store/aggregates.js';
 import type { OpenEventStore } from './platform/event-store/event-store.port.js';
-import { PostgresEventStore } from './platform/event-store/postgres/postgres.event-store.js';
 import { GuestFiles } from './platform/filesystems/guest-files.port.js';
 import { ProcessGuestFiles } from './platform/filesystems/process.guest-files.js';
 import { RestoreAccess } from './platform/filesystems/restore-access.js';
@@ -38,6 +38,8 @@ import { MountParts } from './platform/mounts/mount-parts.js';
 import { ExecaProcessRunner } from './platform/processes/execa.process-runner.js';
 import { ProjectionProgress } from './platform/projections/projection-progress.port.js';
 import { ProjectionRunner } from './platform/projections/projection-runner.js';
+import { ProjectionUpkeep } from './platform/projections/projection-upkeep.port.js';
+import { RegistryProjectionUpkeep } from './platform/projections/registry.projection-upkeep.js';
 import { qemuExecutors } from './platform/qemu/executors.js';
 import { ImageConditions } from './platform/qemu/image-conditions.port.js';
 import { PosixImageConditions } from './platform/qemu/posix.image-conditions.js';
@@ -61,6 +63,7 @@ import { BackupProgress } from './platform/vma/backup-progress.js';
 import { FOLLOW_TIMES } from './platform/vma/follow.js';
 import { HttpVmaClient } from './platform/vma/http.vma-client.js';
 import { VcenterCredentials } from './platform/vma/vcenter-credentials.port.js';
+import { projectionThreads } from './projection-workshop.js';
 
 /** All parts that touch the world, made and joined; `start` sets them going in order, `stop` ends them in the reverse. */
 export class Machinery {
@@ -90,9 +93,13 @@ export class Machinery {
     await migrate(database, migrations);
     const master = await masterKey(config.dataDir, config.masterKey);
     const vault = await PostgresVault.unlock(database, master);
-    const store = new PostgresEventStore(database, logger);
+    const store = openEventStore(database, logger);
     const aggregates = new Aggregates(store);
-    const runner = new ProjectionRunner(database, store, projections, logger);
+    const workshop = projectionThreads(databaseUrl, config.logLevel);
+    const runner = new ProjectionRunner(database, store, projections, logger, workshop);
+    const upkeep = new RegistryProjectionUpkeep(database, store, projections, () => {
+      runner.lookAgain();
+    });
     const rows = await openReadModels(databaseUrl, entities);
     const clock = new SystemClock();
     const processes = new ExecaProcessRunner();
@@ -137,6 +144,7 @@ export class Machinery {
       { provide: DataSource, useValue: rows },
       { provide: Aggregates, useValue: aggregates },
       { provide: ProjectionProgress, useValue: runner },
+      { provide: ProjectionUpkeep, useValue: upkeep },
       { provide: Heartbeat, useValue: new PostgresHeartbeat(database) },
       { provide: Vault, useValue: vault },
       { provide: Numbers, useValue: new PostgresNumbers(database) },

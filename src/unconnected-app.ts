@@ -19,6 +19,7 @@ import { Numbers } from './platform/ids/numbers.port.js';
 import { pinoLogger } from './platform/logging/pino.logger.js';
 import { ImageConditions } from './platform/qemu/image-conditions.port.js';
 import { ProjectionProgress } from './platform/projections/projection-progress.port.js';
+import { ProjectionUpkeep } from './platform/projections/projection-upkeep.port.js';
 import { LocalRepositoryStorage } from './platform/repositories/local-repository-storage.port.js';
 import { Vault } from './platform/secrets/vault.port.js';
 import { BackupProgress } from './platform/vma/backup-progress.js';
@@ -44,6 +45,7 @@ const ASKED_FOR = [
   Numbers,
   Passwords,
   ProjectionProgress,
+  ProjectionUpkeep,
   RestoreAccess,
   Sessions,
   Vault,

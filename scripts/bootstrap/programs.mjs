@@ -34,7 +34,7 @@ export function findAdministratorsPrograms() {
 
 /** Installs the missing programs when this user may, else fails with the one command that does. */
 export async function ensurePrograms(command) {
-  const lab = command !== 'start' || process.argv.includes('--lab');
+  const lab = !['start', 'oma'].includes(command) || process.argv.includes('--lab');
   const wanted = {
     ...needed,
     ...(lab && neededByTheLab),
@@ -46,7 +46,7 @@ export async function ensurePrograms(command) {
     missing = missingOf(wanted);
   }
   if (missing.length > 0) fail(advice(missing, packagesOf(wanted, missing)));
-  checkFuse(command);
+  if (command !== 'oma') checkFuse(command);
 }
 
 async function install(packages) {

@@ -5,7 +5,8 @@ import type { StoredEvent } from '#domain/kernel/event';
 import type { Projection } from '#domain/kernel/projection';
 import { InMemoryEventStore } from '#platform/event-store/in-memory.event-store';
 import { ProjectionRunner } from '#platform/projections/projection-runner';
-import { type AnyProjection, ensureTable } from '#platform/projections/tables';
+import { register } from '#platform/projections/registration';
+import type { AnyProjection } from '#platform/projections/tables';
 import { writeBatch } from '#platform/projections/writer';
 
 import { freshDatabase } from '../kit/database.js';
@@ -244,9 +245,10 @@ describe('the projection runner', () => {
 
   async function rowsAfter(batches: readonly (readonly StoredEvent[])[]): Promise<unknown> {
     const projection = counting.projection as unknown as AnyProjection;
-    await ensureTable(fresh.database, projection);
+    await register(fresh.database, projection);
     await fresh.database.query('truncate rm_counter_v1');
-    for (const batch of batches) await fresh.database.transaction((sql) => writeBatch(sql, projection, batch));
+    for (const batch of batches)
+      await fresh.database.transaction((sql) => writeBatch(sql, projection, 'rm_counter_v1', batch));
     return fresh.database.query('select * from counter order by name');
   }
 

@@ -7,8 +7,8 @@ export type ColumnType =
 export type RowValue = Json;
 
 /**
- * The shape of the table behind a projection. The runner creates `rm_<name>_v<version>` with these columns and a view
- * `<name>` on it. Columns may be null unless they are the key.
+ * The shape of the table behind a projection. The runner creates `rm_<name>_v<version>` (and `…_g<n>` for later generations of
+ * its rows) with these columns and a view `<name>` on it. Columns may be null unless they are the key.
  */
 export interface TableShape<Row> {
   readonly key: keyof Row & string;
@@ -26,6 +26,8 @@ export interface Projection<Row extends object = Record<string, RowValue>> {
   readonly version: number;
   readonly table: TableShape<Row>;
   readonly handles: 'all' | readonly string[];
+  /** Every event makes rows of its own, and none of them ever changes: `evolve` is never given a row. */
+  readonly insertOnly?: true;
   keysOf(event: StoredEvent): readonly string[];
   evolve(row: Row | null, event: StoredEvent, key: string): Row | null;
   /** Statements that belong into the same transaction as the batch's rows (e.g. ending leases). */

@@ -1,20 +1,15 @@
-import { Controller, Get, Param, Post } from '@nestjs/common';
+import { Controller, Get } from '@nestjs/common';
 import { ApiTags } from '@nestjs/swagger';
 
 import { Heartbeat } from '#platform/database/heartbeat.port';
 import { Endpoint } from '#platform/http/endpoint';
-import { ProjectionProgress } from '#platform/projections/projection-progress.port';
 
-import { NotHealthy, NoStoppedProjection } from './operations.errors.js';
-import { type ProjectionResponse, projectionResponse } from './projection.response.js';
+import { NotHealthy } from './operations.errors.js';
 
 @ApiTags('operations')
 @Controller()
 export class OperationsController {
-  constructor(
-    private readonly heartbeat: Heartbeat,
-    private readonly progress: ProjectionProgress,
-  ) {}
+  constructor(private readonly heartbeat: Heartbeat) {}
 
   @Get('health')
   @Endpoint({
@@ -26,28 +21,5 @@ export class OperationsController {
   async health(): Promise<{ status: 'healthy' }> {
     if (!(await this.heartbeat.beats())) throw new NotHealthy();
     return { status: 'healthy' };
-  }
-
-  @Get('projections')
-  @Endpoint({
-    summary: 'How far each projection is, and why it stopped if it did',
-    access: 'admin',
-    answers: { status: 200, about: 'projections' },
-  })
-  async projections(): Promise<{ projections: readonly ProjectionResponse[] }> {
-    return { projections: (await this.progress.status()).map(projectionResponse) };
-  }
-
-  @Post('projections/:name/retry')
-  @Endpoint({
-    summary: 'Let a stopped projection try its event again',
-    access: 'admin',
-    answers: { status: 202, about: 'projections' },
-    refusals: { 409: 'no-stopped-projection' },
-    mutates: true,
-  })
-  async retry(@Param('name') name: string): Promise<{ projections: readonly ProjectionResponse[] }> {
-    if (!(await this.progress.retry(name))) throw new NoStoppedProjection(name);
-    return this.projections();
   }
 }

@@ -1,4 +1,5 @@
-import { resolve } from 'node:path';
+import { existsSync, readFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
 
 import { type Logger } from '#platform/logging/logger.port';
 
@@ -6,7 +7,14 @@ import { InstanceLock } from './instance-lock.js';
 import { type AccountKind, chooseAccountKind, openAccount } from './postgres-account.js';
 import { findBinaries } from './postgres-binaries.js';
 import { openCluster } from './postgres-cluster.js';
-import { adoptPostmaster, connectionUrl, endPostmaster, type Postmaster, startPostmaster } from './postmaster.js';
+import {
+  adoptPostmaster,
+  connectionUrl,
+  endPostmaster,
+  type Postmaster,
+  runningListening,
+  startPostmaster,
+} from './postmaster.js';
 
 export interface EmbeddedPostgresOptions {
   /** OMA's data folder; made when it is missing. The database lies in `postgres` below it. */
@@ -63,4 +71,14 @@ export class EmbeddedPostgres {
     await endPostmaster(this.postmaster, 'SIGINT', 30);
     this.lock.release();
   }
+}
+
+/** The address of the server that somebody else runs in this data folder, null when none does. Holds the password. */
+export async function runningPostgresUrl(dataDir: string): Promise<string | null> {
+  const { home } = openAccount(chooseAccountKind(), resolve(dataDir), await findBinaries());
+  const data = join(home, 'data');
+  const passwordFile = join(home, 'password');
+  const listening = runningListening(data);
+  if (listening === undefined || !existsSync(passwordFile)) return null;
+  return connectionUrl({ data, password: readFileSync(passwordFile, 'utf8') }, listening);
 }

@@ -23,6 +23,24 @@ export async function migrate(database: Database, steps: readonly Migration[]): 
   });
 }
 
+/** Changes nothing; throws when the schema isn't exactly what this program was made for. */
+export async function requireSchema(database: Database, steps: readonly Migration[]): Promise<void> {
+  const [found] = await database.query<{ exists: boolean }>(`select to_regclass('migration') is not null as exists`);
+  const rows = found?.exists === true ? await database.query<{ id: string }>('select id from migration') : [];
+  const known = new Set(steps.map((step) => step.id));
+  const foreign = rows.filter((row) => !known.has(row.id));
+  if (foreign.length > 0) throw new NewerSchema(foreign.map((row) => row.id));
+  if (rows.length < steps.length) throw new OlderSchema();
+}
+
+/** The database was written by an older version, or by none yet. */
+class OlderSchema extends Error {
+  constructor() {
+    super('the database is not of this version of OMA yet; start OMA once, which brings it up to date');
+    this.name = 'OlderSchema';
+  }
+}
+
 /** The database was written by a newer version. */
 class NewerSchema extends Error {
   constructor(ids: readonly string[]) {

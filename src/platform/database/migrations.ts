@@ -7,6 +7,7 @@ import { exportsAndMounts } from './migrations/0005-exports-and-mounts.js';
 import { credentials } from './migrations/0006-credentials.js';
 import { backupProgress } from './migrations/0007-backup-progress.js';
 import { backupRate } from './migrations/0008-backup-rate.js';
+import { generations } from './migrations/0009-generations.js';
 import { appendNew } from './migrations/0013-append-new.js';
 
 /** All steps in order. Tables of projections aren't here: the runner makes them from their shapes. */
@@ -19,5 +20,6 @@ export const migrations: readonly Migration[] = [
   credentials,
   backupProgress,
   backupRate,
+  generations,
   appendNew,
 ];

@@ -176,6 +176,11 @@ function freePort(): Promise<number> {
   });
 }
 
+/** Where the server on these files listens, by what it wrote down itself. */
+export function runningListening(data: string): Listening | undefined {
+  return readPidFile(join(data, 'postmaster.pid'))?.listening;
+}
+
 /** The lines of postmaster.pid: pid, data folder, start time, port, socket folder, address, shared memory, status. */
 function readPidFile(file: string): { pid: number; listening: Listening } | undefined {
   let lines: string[];

@@ -1,33 +1,25 @@
 import type { Position, StoredEvent } from '#domain/kernel/event';
 import { pause } from '#platform/clock/pause';
 import type { Database } from '#platform/database/database';
-import { isTransient } from '#platform/database/transient';
 import type { Batch, EventStore } from '#platform/event-store/event-store.port';
 import type { Logger } from '#platform/logging/logger.port';
 
-import type { AnyProjection } from './tables.js';
+import { selectionOf } from './pages.js';
+import { applyOrFindPoison, Moved, Poison } from './poison.js';
+import { type Registered, registered } from './registry.js';
+import { type AnyProjection, tableOf } from './tables.js';
 import { writeBatch } from './writer.js';
 
 const BATCH = 2000;
 const RETRY_MS = 250;
 const MAX_RETRY_MS = 5000;
-/** A stopped projection may be set going again through another instance; only its row tells. */
-const STOPPED_LOOK_MS = 500;
+/** A projection may be set going again, or swapped in, through another instance; only its row tells. */
+const STANDING_LOOK_MS = 500;
 
-/** The checkpoint isn't where this batch begins: somebody else was here. */
-class Moved extends Error {}
-
-/** An event that the projection's own code can't handle. */
-class Poison extends Error {
-  constructor(
-    readonly event: StoredEvent,
-    override readonly cause: unknown,
-  ) {
-    super(cause instanceof Error ? cause.message : 'the handler threw something that is no error');
-  }
-}
-
-/** Follows the log for one projection. Rows and checkpoint move in one transaction, guarded by the checkpoint's row lock. */
+/**
+ * Follows the log for the live rows of one projection. Rows and checkpoint move in one transaction, guarded by the
+ * checkpoint's row lock; which generation is live is asked whenever that fails.
+ */
 export class ProjectionLoop {
   private controller = new AbortController();
   private running: Promise<void> = Promise.resolve();
@@ -53,18 +45,19 @@ export class ProjectionLoop {
   private async run(signal: AbortSignal): Promise<void> {
     let delayMs = RETRY_MS;
     while (!signal.aborted) {
+      let live: Registered | undefined;
       try {
-        const checkpoint = await this.checkpoint();
-        if (checkpoint.status === 'stopped') {
-          await pause(STOPPED_LOOK_MS, signal);
+        live = await this.live();
+        if (live?.status !== 'running') {
+          await pause(STANDING_LOOK_MS, signal);
           continue;
         }
-        await this.follow(checkpoint.position, signal, () => {
+        await this.follow(live, signal, () => {
           delayMs = RETRY_MS;
         });
       } catch (error) {
-        if (error instanceof Poison) {
-          if (await this.halt(error)) continue;
+        if (error instanceof Poison && live !== undefined) {
+          if (await this.halt(live, error)) continue;
         } else if (!(error instanceof Moved)) {
           this.logger.warn({ error, projection: this.projection.name }, 'a projection could not go on; it tries again');
         }
@@ -74,76 +67,65 @@ export class ProjectionLoop {
     }
   }
 
-  private async checkpoint(): Promise<{ position: Position; status: string }> {
-    const [row] = await this.database.query<{ position: string; status: string }>(
-      'select position, status from projection where name = $1 and version = $2',
-      [this.projection.name, this.projection.version],
-    );
-    if (row === undefined) throw new Error(`projection ${this.projection.name} isn't registered`);
-    return row;
+  /** None while the rows of this version are being built, or when a newer version's have taken their place. */
+  private async live(): Promise<Registered | undefined> {
+    const { name, version } = this.projection;
+    const [live] = await registered(this.database.pool, 'name = $1 and version = $2 and live', [name, version]);
+    return live;
   }
 
-  private async follow(from: Position, signal: AbortSignal, onDone: () => void): Promise<void> {
-    let position = from;
+  private async follow(live: Registered, signal: AbortSignal, onDone: () => void): Promise<void> {
+    let { position } = live;
     this.onAdvance(position);
-    const { handles } = this.projection;
-    const types = handles === 'all' ? {} : { types: handles };
-    for await (const batch of this.store.subscribe({ after: position, signal, maxBatch: BATCH, ...types })) {
-      await this.apply(batch.events, position, batch.upTo);
+    const selection = selectionOf(this.projection);
+    for await (const batch of this.store.subscribe({ after: position, signal, maxBatch: BATCH, ...selection })) {
+      await applyOrFindPoison(
+        (events, from, upTo) => this.transact(live, events, from, upTo),
+        batch.events,
+        position,
+        batch.upTo,
+      );
       position = batch.upTo;
       this.onAdvance(position);
       onDone();
     }
   }
 
-  /** Applies a batch whole; when an event of it is poison, what comes before it is applied and the poison thrown. */
-  private async apply(events: readonly StoredEvent[], from: Position, upTo: Batch['upTo']): Promise<void> {
-    try {
-      await this.transact(events, from, upTo);
-    } catch (error) {
-      if (error instanceof Moved || isTransient(error)) throw error;
-      const [only] = events;
-      if (events.length <= 1) {
-        if (only === undefined) throw error;
-        throw new Poison(only, error);
-      }
-      const half = events.slice(0, Math.ceil(events.length / 2));
-      const border = half.at(-1)?.position ?? from;
-      await this.apply(half, from, border);
-      await this.apply(events.slice(half.length), border, upTo);
-    }
-  }
-
-  private async transact(events: readonly StoredEvent[], from: Position, upTo: Position): Promise<void> {
+  private async transact(
+    live: Registered,
+    events: readonly StoredEvent[],
+    from: Position,
+    upTo: Batch['upTo'],
+  ): Promise<void> {
     if (events.length === 0 && upTo === from) return;
-    const { name, version } = this.projection;
+    const id = [live.name, live.version, live.generation];
     await this.database.transaction(async (sql) => {
       const { rows } = await sql.query<{ position: string }>(
-        `select position from projection where name = $1 and version = $2 and status = 'running' for update`,
-        [name, version],
+        `select position from projection
+          where name = $1 and version = $2 and generation = $3 and live and status = 'running' for update`,
+        id,
       );
       if (rows[0]?.position !== from) throw new Moved();
-      if (events.length > 0) await writeBatch(sql, this.projection, events);
+      if (events.length > 0) await writeBatch(sql, this.projection, tableOf(live), events);
       await sql.query(
-        `update projection set position = $3, last_recorded_at = coalesce($4, last_recorded_at), updated_at = now()
-          where name = $1 and version = $2`,
-        [name, version, upTo, events.at(-1)?.recordedAt ?? null],
+        `update projection set position = $4, last_recorded_at = coalesce($5, last_recorded_at), updated_at = now()
+          where name = $1 and version = $2 and generation = $3`,
+        [...id, upTo, events.at(-1)?.recordedAt ?? null],
       );
     });
   }
 
   /** Stops this projection, loudly; the others go on. */
-  private async halt(poison: Poison): Promise<boolean> {
-    const { name, version } = this.projection;
+  private async halt({ name, version, generation }: Registered, poison: Poison): Promise<boolean> {
     this.logger.error(
       { error: poison.cause, projection: name, eventId: poison.event.id, position: poison.event.position },
       'a projection stopped at an event that it could not handle',
     );
     try {
       await this.database.query(
-        `update projection set status = 'stopped', error = $3, stopped_event_id = $4, updated_at = now()
-          where name = $1 and version = $2`,
-        [name, version, poison.message, poison.event.id],
+        `update projection set status = 'stopped', error = $4, stopped_event_id = $5, updated_at = now()
+          where name = $1 and version = $2 and generation = $3 and status = 'running'`,
+        [name, version, generation, poison.message, poison.event.id],
       );
       return true;
     } catch (error) {

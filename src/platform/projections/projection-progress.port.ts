@@ -1,8 +1,26 @@
 import type { Position } from '#domain/kernel/event';
 
+/** Rows that are being built beside the live ones. */
+export interface BuildStatus {
+  readonly version: number;
+  readonly generation: number;
+  readonly status: 'building' | 'stopped';
+  readonly position: Position;
+  /** How many events they are made of so far. */
+  readonly events: number;
+  readonly error: string | null;
+  readonly stoppedEventId: string | null;
+  readonly startedAt: Date;
+}
+
 export interface ProjectionStatus {
   readonly name: string;
+  /** Of the code that made the rows which are read now. */
   readonly version: number;
+  /** Of the code that this program has; another one only while versions change. */
+  readonly ownVersion: number;
+  /** Counts the sets of rows of one version; a rebuild makes the next one. */
+  readonly generation: number;
   readonly position: Position;
   readonly status: 'running' | 'stopped';
   /** Why it stopped, and at which event. */
@@ -10,6 +28,7 @@ export interface ProjectionStatus {
   readonly stoppedEventId: string | null;
   /** Age of the newest event it handled while newer ones wait; 0 when it has caught up. */
   readonly lagSeconds: number;
+  readonly building: BuildStatus | null;
 }
 
 /** How far the read models are, for those who answer requests. */
@@ -21,6 +40,6 @@ export abstract class ProjectionProgress {
   /** The same for everything that is in the log now. */
   abstract waitForHead(names: readonly string[], timeoutMs: number): Promise<boolean>;
   abstract status(): Promise<readonly ProjectionStatus[]>;
-  /** Lets a stopped projection try its event again; false when there is no stopped one of that name. */
+  /** Lets a stopped projection, or a stopped rebuild, try its event again; false when there is none of that name. */
   abstract retry(name: string): Promise<boolean>;
 }

@@ -5,17 +5,22 @@ import type { Logger } from '#platform/logging/logger.port';
 
 import { ProjectionLoop } from './projection-loop.js';
 import { ProjectionProgress, type ProjectionStatus } from './projection-progress.port.js';
-import { type AnyProjection, ensureTable } from './tables.js';
+import { projectionStatuses } from './statuses.js';
+import { register } from './registration.js';
+import { registered } from './registry.js';
+import { retryStopped } from './requests.js';
+import type { AnyProjection } from './tables.js';
+import { Upkeep, type Workshop } from './upkeep.js';
 
 /** Another instance may be the one that moves a projection; then only its table tells. */
 const FOREIGN_POLL_MS = 50;
-const CATCH_UP_MS = 24 * 3600 * 1000;
 
-/** Runs all projections: makes their tables, follows the log, tells how far they are. */
+/** Runs all projections: makes their tables, follows the log, builds new rows beside old ones, tells how far they are. */
 export class ProjectionRunner extends ProjectionProgress {
   private readonly loops: readonly ProjectionLoop[];
   private readonly positions = new Map<string, Position>();
   private readonly listeners = new Set<(name: string) => void>();
+  private readonly upkeep: Upkeep;
   private stopped = false;
 
   constructor(
@@ -23,8 +28,10 @@ export class ProjectionRunner extends ProjectionProgress {
     private readonly store: EventStore,
     private readonly projections: readonly AnyProjection[],
     private readonly logger: Logger,
+    workshop?: Workshop,
   ) {
     super();
+    this.upkeep = new Upkeep({ database, store, logger }, projections, workshop);
     this.loops = projections.map(
       (projection) =>
         new ProjectionLoop(database, store, projection, logger, (position) => {
@@ -34,14 +41,16 @@ export class ProjectionRunner extends ProjectionProgress {
     );
   }
 
+  /** Throws NewerProjection when rows are live that this program's code can't keep. */
   async start(): Promise<void> {
-    for (const projection of this.projections) await ensureTable(this.database, projection);
+    for (const projection of this.projections) await register(this.database, projection);
     for (const loop of this.loops) loop.start();
+    this.upkeep.start();
   }
 
   async stop(): Promise<void> {
     this.stopped = true;
-    await Promise.all(this.loops.map((loop) => loop.stop()));
+    await Promise.all([...this.loops.map((loop) => loop.stop()), this.upkeep.stop()]);
   }
 
   /** Calls `listener` with a projection's name after each of its commits. */
@@ -49,14 +58,19 @@ export class ProjectionRunner extends ProjectionProgress {
     this.listeners.add(listener);
   }
 
-  /** Resolves when the named projections, or all, have passed what is the head of the log now. */
+  /**
+   * Resolves when the rows of the named projections, or of all, are live in the version of this code and have passed what is
+   * the head of the log now. Those that stopped are not waited for.
+   */
   async caughtUp(names: readonly string[] = this.projections.map(({ name }) => name)): Promise<void> {
-    const running = (await this.status()).filter(({ status }) => status === 'running').map(({ name }) => name);
-    await this.waitFor(
-      names.filter((name) => running.includes(name)),
-      await this.store.head(),
-      CATCH_UP_MS,
-    );
+    const head = await this.store.head();
+    const isThere = ({ version, ownVersion, status, position, building }: ProjectionStatus) =>
+      status === 'stopped' || building?.status === 'stopped' || (version === ownVersion && position >= head);
+    while (!this.stopped) {
+      const statuses = (await this.status()).filter(({ name }) => names.includes(name));
+      if (statuses.every(isThere)) return;
+      await this.change(FOREIGN_POLL_MS);
+    }
   }
 
   async waitFor(names: readonly string[], position: Position, timeoutMs: number): Promise<boolean> {
@@ -80,53 +94,29 @@ export class ProjectionRunner extends ProjectionProgress {
   }
 
   async status(): Promise<readonly ProjectionStatus[]> {
-    const head = await this.store.head();
-    const rows = await this.database.query<{
-      name: string;
-      version: number;
-      position: string;
-      status: 'running' | 'stopped';
-      error: string | null;
-      stopped_event_id: string | null;
-      last_recorded_at: Date | null;
-    }>(
-      `select name, version, position, status, error, stopped_event_id, last_recorded_at from projection order by name`,
-    );
-    const current = new Set(this.projections.map(({ name, version }) => `${name}/${version}`));
-    return rows
-      .filter((row) => current.has(`${row.name}/${row.version}`))
-      .map((row) => ({
-        name: row.name,
-        version: row.version,
-        position: row.position,
-        status: row.status,
-        error: row.error,
-        stoppedEventId: row.stopped_event_id,
-        lagSeconds: row.position >= head ? 0 : lagSeconds(row.last_recorded_at),
-      }));
+    return projectionStatuses(this.database, this.store, this.projections);
   }
 
   async retry(name: string): Promise<boolean> {
-    const rows = await this.database.query(
-      `update projection set status = 'running', error = null, stopped_event_id = null
-        where name = $1 and status = 'stopped' returning name`,
-      [name],
-    );
-    if (rows.length === 0) return false;
-    const loop = this.loops.find((candidate) => candidate.projection.name === name);
-    await loop?.stop();
-    loop?.start();
+    const loop = this.loops.find(({ projection }) => projection.name === name);
+    if (loop === undefined || !(await retryStopped(this.database, loop.projection))) return false;
+    await loop.stop();
+    loop.start();
+    this.lookAgain();
     this.logger.info({ projection: name }, 'a stopped projection tries again');
     return true;
   }
 
-  /** What the tables say, for projections that another instance moves. */
+  /** Tells that there may be something to build or to compare. */
+  lookAgain(): void {
+    this.upkeep.wake();
+  }
+
+  /** What the registry says, for rows that another instance moves. */
   private async look(): Promise<void> {
-    // Rows of earlier versions stay in the registry; how far those were says nothing about the tables of today.
-    for (const row of await this.database.query<{ name: string; position: string }>(
-      `select name, position from projection where (name, version) in (select * from unnest($1::text[], $2::integer[]))`,
-      [this.projections.map(({ name }) => name), this.projections.map(({ version }) => version)],
-    )) {
+    // How far rows are that nobody reads says nothing about those that are read.
+    const names = this.projections.map(({ name }) => name);
+    for (const row of await registered(this.database.pool, 'live and name = any($1)', [names])) {
       const known = this.positions.get(row.name) ?? '';
       if (row.position > known) this.positions.set(row.name, row.position);
     }
@@ -143,8 +133,4 @@ export class ProjectionRunner extends ProjectionProgress {
       this.listeners.add(done);
     });
   }
-}
-
-function lagSeconds(lastRecordedAt: Date | null): number {
-  return lastRecordedAt === null ? 0 : Math.max(0, (Date.now() - lastRecordedAt.getTime()) / 1000);
 }

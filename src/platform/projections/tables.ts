@@ -1,12 +1,20 @@
 import type { ColumnType, Projection } from '#domain/kernel/projection';
-import type { Database, Sql } from '#platform/database/database';
+import type { Sql } from '#platform/database/database';
 
 /** The projection as the machinery sees it, whatever its rows. */
 export type AnyProjection = Projection<never> & Projection;
 
-/** Name of the table behind a projection's view. */
-export function tableOf(projection: { readonly name: string; readonly version: number }): string {
-  return `rm_${projection.name}_v${projection.version}`;
+/** One set of a projection's rows: made by the code of a version, and the how-manieth of that version. */
+export interface Generation {
+  readonly name: string;
+  readonly version: number;
+  readonly generation: number;
+}
+
+/** Name of the table that holds a generation's rows. */
+export function tableOf({ name, version, generation }: Generation): string {
+  const first = `rm_${name}_v${version}`;
+  return generation === 1 ? first : `${first}_g${generation}`;
 }
 
 /** Text sorts by bytes: positions and ids must sort alike on every server. */
@@ -14,36 +22,49 @@ function sqlType(type: ColumnType): string {
   return type === 'text' ? 'text collate "C"' : type;
 }
 
-/**
- * Makes the table of a projection's version, its indexes, its row in the registry, and the view on it. Repeatable, and
- * safe with several instances starting at once.
- */
-export async function ensureTable(database: Database, projection: AnyProjection): Promise<void> {
-  const table = tableOf(projection);
-  const { key, columns, indexes = [] } = projection.table;
+/** Makes the table for a projection's rows, without indexes. Its key can wait too where rows are only ever added. */
+export async function createTable(sql: Sql, projection: AnyProjection, table: string): Promise<void> {
+  const { key, columns } = projection.table;
   const list = Object.entries(columns).map(([name, type]) => `"${name}" ${sqlType(type)}`);
-  await database.transaction(async (sql) => {
-    await sql.query(`select pg_advisory_xact_lock(hashtext('oma projections'))`);
-    await sql.query(`create table if not exists ${table} (${list.join(', ')}, primary key ("${key}"))`);
-    for (const [number, fields] of indexes.entries()) {
-      const quoted = fields.map((field) => `"${field}"`).join(', ');
-      await sql.query(`create index if not exists ${table}_${number + 1} on ${table} (${quoted})`);
-    }
-    await sql.query(
-      `insert into projection (name, version, position, status) values ($1, $2, '', 'running') on conflict do nothing`,
-      [projection.name, projection.version],
-    );
-    await pointView(sql, projection.name, table);
-  });
+  if (projection.insertOnly !== true) list.push(`primary key ("${key}")`);
+  await sql.query(`create table if not exists ${table} (${list.join(', ')})`);
 }
 
-/** A view can't lose or reorder columns in place, so it is made anew when it points elsewhere. */
-async function pointView(sql: Sql, name: string, table: string): Promise<void> {
-  const { rows } = await sql.query<{ table_name: string }>(
-    `select table_name from information_schema.view_table_usage where view_name = $1 and view_schema = current_schema()`,
-    [name],
+/** What `createTable` left out. Repeatable, one statement at a time: each may take long. */
+export async function createIndexes(sql: Sql, { table: shape }: AnyProjection, table: string): Promise<void> {
+  const { rowCount } = await sql.query(`select from pg_constraint where conrelid = $1::regclass and contype = 'p'`, [
+    table,
+  ]);
+  if (rowCount === 0) await sql.query(`alter table ${table} add primary key ("${shape.key}")`);
+  for (const [number, fields] of (shape.indexes ?? []).entries()) {
+    const quoted = fields.map((field) => `"${field}"`).join(', ');
+    await sql.query(`create index if not exists ${table}_${number + 1} on ${table} (${quoted})`);
+  }
+}
+
+interface Column {
+  readonly name: string;
+  readonly type: string;
+}
+
+/**
+ * Points the view at the table. In place where its columns are all still there, so that views on it live on, and with new
+ * columns at the end; otherwise it is made anew.
+ */
+export async function pointView(sql: Sql, view: string, table: string): Promise<void> {
+  const [old, now] = [await columnsOf(sql, `"${view}"`), await columnsOf(sql, table)];
+  const kept = old.every(({ name, type }) => now.some((column) => column.name === name && column.type === type));
+  const added = now.filter(({ name }) => !old.some((column) => column.name === name));
+  const columns = (kept ? [...old, ...added] : now).map(({ name }) => `"${name}"`).join(', ');
+  if (!kept) await sql.query(`drop view "${view}"`);
+  await sql.query(`create or replace view "${view}" as select ${columns} from ${table}`);
+}
+
+async function columnsOf(sql: Sql, relation: string): Promise<readonly Column[]> {
+  const { rows } = await sql.query<{ name: string; type: string }>(
+    `select attname as name, format_type(atttypid, atttypmod) as type from pg_attribute
+      where attrelid = to_regclass($1) and attnum > 0 and not attisdropped order by attnum`,
+    [relation],
   );
-  if (rows[0]?.table_name === table) return;
-  await sql.query(`drop view if exists "${name}"`);
-  await sql.query(`create view "${name}" as select * from ${table}`);
+  return rows;
 }

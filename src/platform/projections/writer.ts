@@ -2,31 +2,65 @@ import type { StoredEvent } from '#domain/kernel/event';
 import type { ColumnType } from '#domain/kernel/projection';
 import type { Sql } from '#platform/database/database';
 
-import { type AnyProjection, tableOf } from './tables.js';
+import type { AnyProjection } from './tables.js';
 
-type Row = Record<string, unknown>;
+export type Row = Record<string, unknown>;
+
+/** Rows by key as they are after some events; null stands for "no such row". */
+export type Rows = Map<string, Row | null>;
 
 /** Folds a batch into the rows it touches and writes them: one select, one upsert, one delete, whatever its size. */
-export async function writeBatch(sql: Sql, projection: AnyProjection, batch: readonly StoredEvent[]): Promise<void> {
-  const touched = batch.map((event) => ({ event, keys: projection.keysOf(event) }));
+export async function writeBatch(
+  sql: Sql,
+  projection: AnyProjection,
+  table: string,
+  batch: readonly StoredEvent[],
+): Promise<void> {
+  const touched = touchedBy(projection, batch);
   const keys = [...new Set(touched.flatMap((entry) => entry.keys))];
   if (keys.length > 0) {
-    const rows = await load(sql, projection, keys);
-    for (const { event, keys: own } of touched) {
-      for (const key of own) rows.set(key, projection.evolve((rows.get(key) ?? null) as never, event, key));
-    }
-    await save(sql, projection, rows);
+    const rows = await loadRows(sql, projection, table, keys);
+    for (const one of touched) foldInto(rows, projection, one);
+    await saveRows(sql, projection, table, rows);
   }
+  await writeBesides(sql, projection, batch);
+}
+
+/** What belongs to a batch beside its rows, once: only for the rows that are live. */
+export async function writeBesides(sql: Sql, projection: AnyProjection, batch: readonly StoredEvent[]): Promise<void> {
   for (const { sql: text, values } of projection.besides?.(batch) ?? []) await sql.query(text, [...values]);
 }
 
-async function load(sql: Sql, projection: AnyProjection, keys: readonly string[]): Promise<Map<string, Row | null>> {
+export interface Touched {
+  readonly event: StoredEvent;
+  readonly keys: readonly string[];
+}
+
+export function touchedBy(projection: AnyProjection, batch: readonly StoredEvent[]): readonly Touched[] {
+  return batch.map((event) => ({ event, keys: projection.keysOf(event) }));
+}
+
+export function foldInto(rows: Rows, projection: AnyProjection, { event, keys }: Touched): void {
+  for (const key of keys) rows.set(key, projection.evolve((rows.get(key) ?? null) as never, event, key));
+}
+
+export async function loadRows(
+  sql: Sql,
+  projection: AnyProjection,
+  table: string,
+  keys: readonly string[],
+): Promise<Rows> {
   const { key, columns } = projection.table;
-  const found = await sql.query<Row>(`select * from ${tableOf(projection)} where "${key}" = any($1)`, [keys]);
+  const found = await sql.query<Row>(`select * from ${table} where "${key}" = any($1)`, [keys]);
   return new Map(found.rows.map((row) => [String(row[key]), fromSql(row, columns)]));
 }
 
-async function save(sql: Sql, projection: AnyProjection, rows: ReadonlyMap<string, Row | null>): Promise<void> {
+export async function saveRows(
+  sql: Sql,
+  projection: AnyProjection,
+  table: string,
+  rows: ReadonlyMap<string, Row | null>,
+): Promise<void> {
   const { key, columns } = projection.table;
   const kept = [...rows.values()].filter((row) => row !== null);
   const gone = [...rows].filter(([, row]) => row === null).map(([id]) => id);
@@ -37,14 +71,14 @@ async function save(sql: Sql, projection: AnyProjection, rows: ReadonlyMap<strin
     const sets = names.filter((name) => name !== key).map((name) => `"${name}" = excluded."${name}"`);
     const clash = sets.length === 0 ? 'do nothing' : `do update set ${sets.join(', ')}`;
     await sql.query(
-      `insert into ${tableOf(projection)} (${list}) select * from unnest(${arrays}) on conflict ("${key}") ${clash}`,
+      `insert into ${table} (${list}) select * from unnest(${arrays}) on conflict ("${key}") ${clash}`,
       names.map((name) => kept.map((row) => toSql(row[name], columns[name]))),
     );
   }
-  if (gone.length > 0) await sql.query(`delete from ${tableOf(projection)} where "${key}" = any($1)`, [gone]);
+  if (gone.length > 0) await sql.query(`delete from ${table} where "${key}" = any($1)`, [gone]);
 }
 
-function toSql(value: unknown, type: ColumnType | undefined): unknown {
+export function toSql(value: unknown, type: ColumnType | undefined): unknown {
   if (value === undefined || value === null) return null;
   return type === 'jsonb' ? JSON.stringify(value) : value;
 }

@@ -49,6 +49,7 @@ export const auditProjection: Projection<AuditRecord> = {
     ],
   },
   handles: 'all',
+  insertOnly: true,
   keysOf: (event) => [event.id],
   evolve: (_row, event) => rowOf(event),
 };

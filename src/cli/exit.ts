@@ -1,0 +1,12 @@
+/** What the command line ends with; scripts rely on these. */
+export const EXIT = {
+  done: 0,
+  /** Rows differ from the log, something stopped or failed, or it was refused. */
+  failed: 1,
+  usage: 2,
+  /** The database or the log can't be used: away, or of another version. */
+  unreachable: 3,
+  interrupted: 130,
+} as const;
+
+export type Exit = (typeof EXIT)[keyof typeof EXIT];

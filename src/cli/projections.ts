@@ -1,0 +1,160 @@
+import type { CommandContext } from '#domain/kernel/command-context';
+import { DomainError } from '#domain/kernel/domain-error';
+import { pause } from '#platform/clock/pause';
+import { newId } from '#platform/ids/ids';
+import type { CheckStatus } from '#platform/projections/check-log';
+import type { ProjectionStatus } from '#platform/projections/projection-progress.port';
+
+import { checkResponse, projectionResponse } from '../modules/operations/projection.response.js';
+import type { Command } from './command.js';
+import { EXIT, type Exit } from './exit.js';
+import { Unreachable, Workplace } from './workplace.js';
+import { checkLines, listLines, statusLines } from './table.js';
+
+export interface CommandSurroundings {
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  readonly signal: AbortSignal;
+  readonly out: (text: string) => void;
+  readonly tell: (line: string) => void;
+}
+
+const LOOK_MS = 200;
+const TELL_MS = 2000;
+
+/** Does one command on the database and says how it ended. */
+export async function runCommand(command: Command, surroundings: CommandSurroundings): Promise<Exit> {
+  let place: Workplace | undefined;
+  try {
+    place = await Workplace.open(surroundings.environment);
+    return await new ProjectionCommand(command, surroundings, place).run();
+  } catch (error) {
+    surroundings.tell(error instanceof Error ? error.message : 'something went wrong');
+    if (error instanceof DomainError && error.remedy !== undefined) surroundings.tell(error.remedy);
+    if (error instanceof DomainError) return error.kind === 'not-found' ? EXIT.usage : EXIT.failed;
+    return error instanceof Unreachable ? EXIT.unreachable : EXIT.failed;
+  } finally {
+    await place?.close();
+  }
+}
+
+class ProjectionCommand {
+  constructor(
+    private readonly command: Command,
+    private readonly surroundings: CommandSurroundings,
+    private readonly place: Workplace,
+  ) {}
+
+  async run(): Promise<Exit> {
+    const { action, names, eventId } = this.command;
+    const { orders } = this.place;
+    const [name = ''] = names;
+    switch (action) {
+      case 'list':
+      case 'status':
+        return this.show(name === '' ? await orders.all() : [await orders.one(name)]);
+      case 'rebuild':
+        return this.rebuild(await this.wanted());
+      case 'verify':
+        return this.verify(await this.wanted());
+      case 'retry':
+        return this.show([await orders.retry(name, this.context())]);
+      case 'cancel':
+        return this.show([await orders.cancel(name, this.context())]);
+      case 'skip':
+        return this.show([await orders.skip(name, eventId, this.context())]);
+    }
+  }
+
+  /** Asked for before anything begins: a name that is wrong stops all of it. */
+  private async wanted(): Promise<readonly string[]> {
+    const { names } = this.command;
+    if (names.length === 0) return (await this.place.orders.all()).map(({ name }) => name);
+    for (const name of names) await this.place.orders.one(name);
+    return names;
+  }
+
+  private async rebuild(names: readonly string[]): Promise<Exit> {
+    const ended: ProjectionStatus[] = [];
+    for (const name of names) {
+      const { building } = await this.place.orders.rebuild(name, this.context());
+      const work = this.place.build(name, this.surroundings.signal);
+      const status = await this.rebuilt(name);
+      await work;
+      if (this.surroundings.signal.aborted) {
+        this.surroundings.tell(`OMA goes on with it when it runs; "oma projections cancel ${name}" gives it up`);
+        return EXIT.interrupted;
+      }
+      if (building !== null && status.building === null && status.generation < building.generation) {
+        this.surroundings.tell(`${name}: the rebuild was cancelled`);
+        return EXIT.failed;
+      }
+      ended.push(status);
+    }
+    return this.show(ended);
+  }
+
+  /** Another instance may be the one that builds: the registry tells all. */
+  private async rebuilt(name: string): Promise<ProjectionStatus> {
+    const { signal, tell } = this.surroundings;
+    for (let told = performance.now(); ;) {
+      const status = await this.place.orders.one(name);
+      if (status.building?.status !== 'building' || signal.aborted) return status;
+      if (performance.now() - told > TELL_MS) {
+        told = performance.now();
+        tell(`${name}: ${status.building.events} events`);
+      }
+      await pause(LOOK_MS, signal);
+    }
+  }
+
+  private async verify(names: readonly string[]): Promise<Exit> {
+    const ended: CheckStatus[] = [];
+    for (const name of names) {
+      const { id } = await this.place.orders.verify(name, this.context());
+      const work = this.place.check(name, id, this.surroundings.signal);
+      const check = await this.checked(name, id);
+      await work;
+      if (this.surroundings.signal.aborted) return EXIT.interrupted;
+      ended.push(check);
+    }
+    const { out } = this.surroundings;
+    if (this.command.json) out(JSON.stringify({ verifications: ended.map(checkResponse) }, null, 2));
+    else for (const line of checkLines(ended)) out(line);
+    return ended.every(isSound) ? EXIT.done : EXIT.failed;
+  }
+
+  private async checked(name: string, id: string): Promise<CheckStatus> {
+    for (;;) {
+      const check = await this.place.orders.check(name, id);
+      if (check.status !== 'running' || this.surroundings.signal.aborted) return check;
+      await pause(LOOK_MS, this.surroundings.signal);
+    }
+  }
+
+  private show(statuses: readonly ProjectionStatus[]): Exit {
+    const { out } = this.surroundings;
+    const lines = this.command.action === 'list' ? listLines : statusLines;
+    if (this.command.json) out(JSON.stringify({ projections: statuses.map(projectionResponse) }, null, 2));
+    else for (const line of lines(statuses)) out(line);
+    const stopped = statuses.some(({ status, building }) => status === 'stopped' || building?.status === 'stopped');
+    return stopped ? EXIT.failed : EXIT.done;
+  }
+
+  /** Whoever may reach the database; the reason is in the log as it was given. */
+  private context(): CommandContext {
+    const commandId = newId();
+    const { reason } = this.command;
+    return {
+      actor: { kind: 'system', id: 'command-line' },
+      correlationId: commandId,
+      causationId: commandId,
+      commandId,
+      ...(reason !== undefined && { reason }),
+    };
+  }
+}
+
+function isSound({ status, comparison }: CheckStatus): boolean {
+  if (status !== 'done' || comparison === null) return false;
+  return comparison.missing + comparison.extra + comparison.different === 0;
+}

@@ -1,0 +1,75 @@
+import { projections } from '../catalogue.js';
+import { ProjectionOrders } from '../modules/operations/projection-orders.js';
+import { openEventStore } from '../open-event-store.js';
+import { Config } from '../platform/config/config.js';
+import { Database } from '../platform/database/database.js';
+import { type DatabaseServer, joinDatabaseServer } from '../platform/database/database-server.js';
+import { requireSchema } from '../platform/database/migrate.js';
+import { migrations } from '../platform/database/migrations.js';
+import { Aggregates } from '../platform/event-store/aggregates.js';
+import type { OpenEventStore } from '../platform/event-store/event-store.port.js';
+import { pinoLogger } from '../platform/logging/pino.logger.js';
+import { RegistryProjectionUpkeep } from '../platform/projections/registry.projection-upkeep.js';
+import { projectionStatuses } from '../platform/projections/statuses.js';
+import { type AnyProjection } from '../platform/projections/tables.js';
+import { type Workshop, workshopHere } from '../platform/projections/upkeep.js';
+
+/** The database or the log can't be used. */
+export class Unreachable extends Error {}
+
+/** What a command works with: the database and the log themselves, whether OMA runs or not. */
+export class Workplace {
+  private constructor(
+    readonly orders: ProjectionOrders,
+    private readonly workshop: Workshop,
+    private readonly server: DatabaseServer,
+    private readonly database: Database,
+    private readonly store: OpenEventStore,
+  ) {}
+
+  /** Throws Unreachable. */
+  static async open(environment: Readonly<Record<string, string | undefined>>): Promise<Workplace> {
+    const config = Config.from(environment);
+    const logger = pinoLogger(environment['OMA_LOG_LEVEL'] ?? 'error');
+    const server = await joinDatabaseServer(config, logger).catch(unreachable);
+    const database = new Database(server.url);
+    const store = openEventStore(database, logger);
+    try {
+      await requireSchema(database, migrations);
+      await store.start();
+    } catch (error) {
+      await store.close();
+      await database.close();
+      await server.close();
+      return unreachable(error);
+    }
+    const progress = { status: () => projectionStatuses(database, store, projections) };
+    const upkeep = new RegistryProjectionUpkeep(database, store, projections);
+    const orders = new ProjectionOrders(new Aggregates(store), progress, upkeep);
+    return new Workplace(orders, workshopHere({ database, store, logger }), server, database, store);
+  }
+
+  async build(name: string, signal: AbortSignal): Promise<unknown> {
+    return this.workshop.build(projectionNamed(name), signal);
+  }
+
+  async check(name: string, id: string, signal: AbortSignal): Promise<unknown> {
+    return this.workshop.check(projectionNamed(name), id, signal);
+  }
+
+  async close(): Promise<void> {
+    await this.store.close();
+    await this.database.close();
+    await this.server.close();
+  }
+}
+
+function unreachable(error: unknown): never {
+  throw new Unreachable(error instanceof Error && error.message !== '' ? error.message : 'the database is away');
+}
+
+function projectionNamed(name: string): AnyProjection {
+  const projection = projections.find((one) => one.name === name);
+  if (projection === undefined) throw new Error(`there is no projection ${name}`);
+  return projection;
+}

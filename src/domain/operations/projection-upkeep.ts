@@ -1,0 +1,33 @@
+import type { Decider } from '../kernel/decider.js';
+import type { DomainEvent } from '../kernel/event.js';
+
+type Whose = { readonly projection: string; readonly version: number };
+
+/** Somebody wants the rows of a projection built anew. */
+export type ProjectionRebuildRequested = DomainEvent<'ProjectionRebuildRequested', Whose>;
+/** Somebody no longer wants the rows that are being built; those that are read stay. */
+export type ProjectionRebuildCancelled = DomainEvent<'ProjectionRebuildCancelled', Whose>;
+/** Somebody wants the rows of a projection compared with the log. */
+export type ProjectionVerificationRequested = DomainEvent<'ProjectionVerificationRequested', Whose>;
+/** Somebody lets a projection that stopped try its event again. */
+export type ProjectionRetryRequested = DomainEvent<'ProjectionRetryRequested', Whose>;
+/** Somebody lets a projection go on as if the event at which it stopped didn't exist; `reason` in the metadata says why. */
+export type ProjectionEventSkipped = DomainEvent<
+  'ProjectionEventSkipped',
+  Whose & { readonly eventId: string; readonly error: string }
+>;
+
+/** What was done to a projection from outside. Stream: `projection-<name>`. */
+export type ProjectionUpkeepEvent =
+  | ProjectionRebuildRequested
+  | ProjectionRebuildCancelled
+  | ProjectionVerificationRequested
+  | ProjectionRetryRequested
+  | ProjectionEventSkipped;
+
+/** Rows aren't facts, so the log has no say in what may be done to them; it keeps who asked for it, when and why. */
+export const projectionUpkeep: Decider<null, ProjectionUpkeepEvent, ProjectionUpkeepEvent> = {
+  initial: null,
+  evolve: () => null,
+  decide: (asked) => [asked],
+};

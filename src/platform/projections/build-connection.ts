@@ -1,0 +1,75 @@
+import pg from 'pg';
+
+import { pause } from '#platform/clock/pause';
+import type { Sql } from '#platform/database/database';
+
+import type { Generation } from './tables.js';
+
+const SLOTS = [1, 2];
+const SLOT_LOOK_MS = 250;
+
+/**
+ * The connection that builds a set of rows. It holds a lock in the name of what it builds, so that one process does, and one
+ * of two places, so that no more than two are built at once, whichever instance does it. Both go with the connection: who
+ * is killed is succeeded at once. Neither is what keeps the rows right; the checkpoint's row lock does.
+ */
+export class BuildConnection {
+  private constructor(private readonly client: pg.Client) {}
+
+  /** Null when somebody else builds it. Waits for a place; null too when the signal is aborted meanwhile. */
+  static async open(url: string, what: string, signal: AbortSignal): Promise<BuildConnection | null> {
+    const client = new pg.Client({ connectionString: url, application_name: 'oma rebuild', keepAlive: true });
+    // The query under way fails by itself; without a listener a lost connection would end the process.
+    client.on('error', () => undefined);
+    try {
+      await client.connect();
+      if ((await locked(client, what, 0)) && (await this.place(client, signal))) return new BuildConnection(client);
+    } catch (error) {
+      await client.end().catch(() => undefined);
+      throw error;
+    }
+    await client.end().catch(() => undefined);
+    return null;
+  }
+
+  private static async place(client: pg.Client, signal: AbortSignal): Promise<boolean> {
+    while (!signal.aborted) {
+      for (const slot of SLOTS) if (await locked(client, 'oma build slot', slot)) return true;
+      await pause(SLOT_LOOK_MS, signal);
+    }
+    return false;
+  }
+
+  get sql(): Sql {
+    return this.client;
+  }
+
+  async transaction<Result>(work: (sql: Sql) => Promise<Result>, begin = 'begin'): Promise<Result> {
+    await this.client.query(begin);
+    try {
+      const result = await work(this.client);
+      await this.client.query('commit');
+      return result;
+    } catch (error) {
+      await this.client.query('rollback').catch(() => undefined);
+      throw error;
+    }
+  }
+
+  async close(): Promise<void> {
+    await this.client.end().catch(() => undefined);
+  }
+}
+
+async function locked(client: pg.Client, what: string, slot: number): Promise<boolean> {
+  const { rows } = await client.query<{ locked: boolean }>('select pg_try_advisory_lock(hashtext($1), $2) as locked', [
+    what,
+    slot,
+  ]);
+  return rows[0]?.locked === true;
+}
+
+/** The name of the lock under which a generation is built, and removed. */
+export function buildLock({ name, version, generation }: Generation): string {
+  return `oma build of ${name} v${version} g${generation}`;
+}

@@ -1,0 +1,86 @@
+import type { Position } from '#domain/kernel/event';
+import type { Database } from '#platform/database/database';
+import { newId } from '#platform/ids/ids';
+
+import type { Comparison } from './comparison.js';
+import type { AnyProjection } from './tables.js';
+
+const KEPT = '30 days';
+
+export interface Checked {
+  /** Both were compared as they are after the event at this position. */
+  readonly position: Position;
+  readonly comparison: Comparison;
+}
+
+/** A comparison of live rows with the log: asked for, and later done. */
+export interface CheckStatus {
+  readonly id: string;
+  readonly name: string;
+  readonly version: number;
+  readonly status: 'running' | 'done' | 'failed';
+  readonly position: Position | null;
+  readonly comparison: Comparison | null;
+  readonly error: string | null;
+  readonly startedAt: Date;
+  readonly endedAt: Date | null;
+}
+
+interface Row {
+  id: string;
+  name: string;
+  version: number;
+  status: CheckStatus['status'];
+  position: string | null;
+  result: Comparison | null;
+  error: string | null;
+  started_at: Date;
+  ended_at: Date | null;
+}
+
+const COLUMNS = 'id, name, version, status, position, result, error, started_at, ended_at';
+
+/** Asks for one; whichever process looks first does it. */
+export async function requestCheck(database: Database, { name, version }: AnyProjection): Promise<CheckStatus> {
+  await database.query(`delete from projection_check where ended_at < now() - $1::interval`, [KEPT]);
+  const id = newId();
+  const rows = await database.query<Row>(
+    `insert into projection_check (id, name, version, status) values ($1, $2, $3, 'running') returning ${COLUMNS}`,
+    [id, name, version],
+  );
+  const [asked] = statusOf(rows);
+  if (asked === undefined) throw new Error(`the check ${id} was not written down`);
+  return asked;
+}
+
+export async function checkOf(database: Database, id: string): Promise<CheckStatus | null> {
+  const rows = await database.query<Row>(`select ${COLUMNS} from projection_check where id::text = $1`, [id]);
+  return statusOf(rows)[0] ?? null;
+}
+
+export async function openChecks(database: Database): Promise<readonly CheckStatus[]> {
+  return statusOf(await database.query<Row>(`select ${COLUMNS} from projection_check where status = 'running'`));
+}
+
+export async function endCheck(
+  database: Database,
+  id: string,
+  checked: Checked | null,
+  error: string | null,
+): Promise<CheckStatus | null> {
+  const rows = await database.query<Row>(
+    `update projection_check set status = $2, position = $3, result = $4, error = $5, ended_at = now()
+      where id = $1 and status = 'running' returning ${COLUMNS}`,
+    [id, error === null ? 'done' : 'failed', checked?.position ?? null, checked?.comparison ?? null, error],
+  );
+  return statusOf(rows)[0] ?? null;
+}
+
+function statusOf(rows: readonly Row[]): readonly CheckStatus[] {
+  return rows.map(({ result, started_at, ended_at, ...row }) => ({
+    ...row,
+    comparison: result,
+    startedAt: started_at,
+    endedAt: ended_at,
+  }));
+}

@@ -1,0 +1,94 @@
+import type { Position } from '#domain/kernel/event';
+
+import type { BuildParts } from './build.js';
+import { BuildConnection } from './build-connection.js';
+import { BulkWriter } from './bulk-writer.js';
+import { type Checked, type CheckStatus, endCheck } from './check-log.js';
+import { compareTables } from './comparison.js';
+import { withoutDeadLetters } from './dead-letters.js';
+import { pages } from './pages.js';
+import { type Registered, registered } from './registry.js';
+import { type AnyProjection, createTable, tableOf } from './tables.js';
+
+const PAGE = 10_000;
+/** What is left to apply while the snapshot is held. */
+const NEAR = 2000;
+
+/** There is nothing to compare with, or no time any more. */
+class NotComparable extends Error {}
+
+/** Compares the live rows of a projection with a shadow of them that is made from the log and removed again. */
+export class Check {
+  constructor(
+    private readonly parts: BuildParts,
+    private readonly projection: AnyProjection,
+    private readonly id: string,
+  ) {}
+
+  /** Writes down what was found; null when another process does, or it was broken off. */
+  async run(signal: AbortSignal): Promise<CheckStatus | null> {
+    const connection = await BuildConnection.open(this.parts.database.url, `oma check ${this.id}`, signal);
+    if (connection === null) return null;
+    try {
+      const checked = await this.inShadow(connection, signal);
+      return await endCheck(this.parts.database, this.id, checked, null);
+    } catch (error) {
+      if (signal.aborted) return null;
+      this.parts.logger.warn({ error, projection: this.projection.name }, 'rows could not be compared with the log');
+      const message = error instanceof Error ? error.message : 'something that is no error was thrown';
+      return await endCheck(this.parts.database, this.id, null, message);
+    } finally {
+      await connection.close();
+    }
+  }
+
+  private async inShadow(connection: BuildConnection, signal: AbortSignal): Promise<Checked> {
+    const table = shadowTable(this.projection, this.id);
+    try {
+      // One that was broken off left its beginning behind.
+      await connection.sql.query(`drop table if exists ${table}`);
+      await createTable(connection.sql, this.projection, table);
+      return await this.compareWith(connection, table, signal);
+    } finally {
+      await connection.sql.query(`drop table if exists ${table}`).catch(() => undefined);
+    }
+  }
+
+  private async compareWith(connection: BuildConnection, table: string, signal: AbortSignal): Promise<Checked> {
+    const handled = await withoutDeadLetters(connection.sql, this.projection);
+    const writer = new BulkWriter(this.projection, table, handled, true);
+    let position: Position = '';
+    const follow = async (upTo: Position): Promise<number> => {
+      let events = 0;
+      const stretch = { after: position, upTo, maxBatch: PAGE, signal };
+      for await (const page of pages(this.parts.store, this.projection, stretch)) {
+        await writer.write(connection.sql, page.events);
+        events += page.events.length;
+        position = page.upTo;
+      }
+      if (signal.aborted) throw new NotComparable('it was broken off');
+      return events;
+    };
+    // Never beyond the live rows: those only go forward, so the shadow can always be brought to where they are.
+    while ((await follow((await this.live()).position)) > NEAR);
+    // In one snapshot rows and checkpoint belong together, and nobody has to stand still for it.
+    return connection.transaction(async (sql) => {
+      const live = await this.live(sql);
+      await follow(live.position);
+      const comparison = await compareTables(sql, this.projection, tableOf(live), table);
+      return { position: live.position, comparison };
+    }, 'begin isolation level repeatable read');
+  }
+
+  private async live(sql: Parameters<typeof registered>[0] = this.parts.database.pool): Promise<Registered> {
+    const { name, version } = this.projection;
+    const [live] = await registered(sql, 'name = $1 and version = $2 and live', [name, version]);
+    if (live === undefined) throw new NotComparable('none of its rows are live in this version');
+    return live;
+  }
+}
+
+/** Belongs to one check alone, so that whoever finds it knows whether it is still of use. */
+function shadowTable({ name, version }: { readonly name: string; readonly version: number }, id: string): string {
+  return `rm_${name}_v${version}_check_${id.replaceAll('-', '').slice(-12)}`;
+}

@@ -1,0 +1,56 @@
+import type { Position, StoredEvent } from '#domain/kernel/event';
+import type { Batch, EventStore } from '#platform/event-store/event-store.port';
+
+import type { AnyProjection } from './tables.js';
+
+interface Stretch {
+  readonly after: Position;
+  /** Inclusive; not beyond the head. */
+  readonly upTo: Position;
+  readonly maxBatch: number;
+  readonly signal: AbortSignal;
+}
+
+/** The part of the log that a projection is interested in. */
+export function selectionOf({ handles }: AnyProjection): { readonly types?: readonly string[] } {
+  return handles === 'all' ? {} : { types: handles };
+}
+
+/** A stretch of the log for a projection, page by page; while one page is being worked on, the next one is read. */
+export async function* pages(
+  store: EventStore,
+  projection: AnyProjection,
+  { after, upTo, maxBatch, signal }: Stretch,
+): AsyncIterable<{ readonly events: readonly StoredEvent[]; readonly upTo: Position }> {
+  if (after >= upTo) return;
+  // A subscription never ends by itself: when the stretch is over it is called off.
+  const over = new AbortController();
+  const until = AbortSignal.any([signal, over.signal]);
+  const source = store.subscribe({ after, signal: until, maxBatch, ...selectionOf(projection) });
+  const iterator = source[Symbol.asyncIterator]();
+  const read = () => {
+    const reading = iterator.next();
+    // Where nobody waits for this page any more, nobody wants to know why it failed.
+    reading.catch(() => undefined);
+    return reading;
+  };
+  try {
+    for (let reading = read(); ;) {
+      const result = await reading;
+      if (result.done === true) return;
+      const { value } = result;
+      const isLast = value.live || value.upTo >= upTo;
+      if (!isLast) reading = read();
+      yield isLast ? cutOff(value, upTo) : value;
+      if (isLast) return;
+    }
+  } finally {
+    over.abort();
+    await iterator.return?.();
+  }
+}
+
+function cutOff(batch: Batch, upTo: Position): { events: readonly StoredEvent[]; upTo: Position } {
+  if (batch.upTo <= upTo) return { events: batch.events, upTo };
+  return { events: batch.events.filter((event) => event.position <= upTo), upTo };
+}

@@ -1,0 +1,34 @@
+import { isMainThread, parentPort, workerData } from 'node:worker_threads';
+
+import { projections } from './catalogue.js';
+import { openEventStore } from './open-event-store.js';
+import { Database } from './platform/database/database.js';
+import { pinoLogger } from './platform/logging/pino.logger.js';
+import { workshopHere } from './platform/projections/upkeep.js';
+import type { ProjectionWork } from './projection-workshop.js';
+
+/** A thread that builds the rows of one projection, or compares them with the log: the API's thread has other things to do. */
+async function work({ name, checkId, databaseUrl, logLevel }: ProjectionWork, signal: AbortSignal): Promise<void> {
+  const projection = projections.find((one) => one.name === name);
+  if (projection === undefined) throw new Error(`there is no projection ${name}`);
+  const logger = pinoLogger(logLevel);
+  const database = new Database(databaseUrl);
+  const store = openEventStore(database, logger);
+  try {
+    await store.start();
+    const workshop = workshopHere({ database, store, logger });
+    if (checkId === null) await workshop.build(projection, signal);
+    else await workshop.check(projection, checkId, signal);
+  } finally {
+    await store.close();
+    await database.close();
+  }
+}
+
+if (isMainThread) throw new Error('this is a thread of OMA and no program');
+const interruption = new AbortController();
+// Any message means: come to an end.
+parentPort?.on('message', () => {
+  interruption.abort();
+});
+await work(workerData as ProjectionWork, interruption.signal).finally(() => parentPort?.close());

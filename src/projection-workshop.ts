@@ -1,0 +1,40 @@
+import { once } from 'node:events';
+import { Worker } from 'node:worker_threads';
+
+import { builtProgram } from './platform/processes/built-program.js';
+import type { Workshop } from './platform/projections/upkeep.js';
+
+/** What a thread is given to do. */
+export interface ProjectionWork {
+  readonly name: string;
+  /** Null to build. */
+  readonly checkId: string | null;
+  readonly databaseUrl: string;
+  readonly logLevel: string;
+}
+
+const HEAP_MB = 512;
+
+/** Builds and compares rows in threads of their own, so that requests are answered as fast as ever meanwhile. */
+export function projectionThreads(databaseUrl: string, logLevel: string): Workshop {
+  const inThread = async (name: string, checkId: string | null, signal: AbortSignal) => {
+    const workerData: ProjectionWork = { name, checkId, databaseUrl, logLevel };
+    const worker = new Worker(builtProgram('../projection-work.main.js'), {
+      workerData,
+      resourceLimits: { maxOldGenerationSizeMb: HEAP_MB },
+    });
+    const stop = () => {
+      worker.postMessage('stop');
+    };
+    signal.addEventListener('abort', stop, { once: true });
+    try {
+      await once(worker, 'exit');
+    } finally {
+      signal.removeEventListener('abort', stop);
+    }
+  };
+  return {
+    build: (projection, signal) => inThread(projection.name, null, signal),
+    check: (projection, id, signal) => inThread(projection.name, id, signal),
+  };
+}

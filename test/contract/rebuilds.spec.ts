@@ -1,0 +1,434 @@
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import pg from 'pg';
+
+import type { StoredEvent } from '#domain/kernel/event';
+import { PostgresEventStore } from '#platform/event-store/postgres/postgres.event-store';
+import { Build } from '#platform/projections/build';
+import { Check } from '#platform/projections/check';
+import { checkOf, requestCheck } from '#platform/projections/check-log';
+import { ProjectionRunner } from '#platform/projections/projection-runner';
+import { NewerProjection } from '#platform/projections/registration';
+import { cancelRebuild, requestRebuild } from '#platform/projections/requests';
+import type { AnyProjection } from '#platform/projections/tables';
+
+import { Counting, listing } from '../kit/counting.js';
+import { freshDatabase } from '../kit/database.js';
+import { anEvent } from '../kit/event-stores.js';
+import { eventually } from '../kit/eventually.js';
+import { silentLog } from '../kit/silent-log.js';
+
+describe('a rebuild', () => {
+  let fresh: Awaited<ReturnType<typeof freshDatabase>>;
+  let store: PostgresEventStore;
+  let counting: Counting;
+  let counter: AnyProjection;
+  let runners: ProjectionRunner[];
+
+  beforeEach(async () => {
+    fresh = await freshDatabase();
+    store = new PostgresEventStore(fresh.database, silentLog);
+    await store.start();
+    counting = new Counting();
+    counter = counting.version(1);
+    runners = [];
+  });
+
+  afterEach(async () => {
+    await Promise.all(runners.map((runner) => runner.stop()));
+    await store.close();
+    await fresh.drop();
+  });
+
+  const start = async (...projections: AnyProjection[]) => {
+    const runner = new ProjectionRunner(fresh.database, store, projections, silentLog);
+    runners.push(runner);
+    await runner.start();
+    return runner;
+  };
+  let stream = 0;
+  const append = (...events: ReturnType<typeof anEvent>[]) => {
+    stream += 1;
+    return store.append(`c-${stream}`, 'no-stream', events);
+  };
+  const add = (name: string, by: number) => append(anEvent('Added', { name, by }));
+  const addMany = async (count: number, names: number) => {
+    for (let at = 0; at < count; at += 500) {
+      const size = Math.min(500, count - at);
+      await append(
+        ...Array.from({ length: size }, (_, index) => anEvent('Added', { name: `n${(at + index) % names}`, by: 1 })),
+      );
+    }
+  };
+  const rows = (view = 'counter', order = 'name') => fresh.database.query(`select * from ${view} order by ${order}`);
+  const statusOf = async (runner: ProjectionRunner, name = 'counter') =>
+    (await runner.status()).find((one) => one.name === name);
+  const build = (projection: AnyProjection, logger = silentLog) =>
+    new Build({ database: fresh.database, store, logger }, projection).run(new AbortController().signal);
+  /** Whoever of those that run takes it up; over when it is swapped or stopped. */
+  const rebuilt = async (projection: AnyProjection) => {
+    const generation = await requestRebuild(fresh.database, projection);
+    await build(projection);
+    return eventually(async () => {
+      const [row] = await fresh.database.query<{ status: string }>(
+        'select status from projection where name = $1 and generation = $2',
+        [projection.name, generation],
+      );
+      if (row?.status === 'building') throw new Error('it is still being built');
+      return row?.status;
+    }, 20);
+  };
+
+  it('puts the same rows in the place of the live ones, whatever was done to those', async () => {
+    const runner = await start(counter, listing);
+    await addMany(1200, 7);
+    await append(anEvent('Added', { name: 'gone', by: 1 }));
+    await append(anEvent('Forgotten', { name: 'gone' }));
+    await append(anEvent('Added', { name: 'odd', by: 3, note: 'a\tb\\c\nd\re\\N "quoted" ü' }));
+    await append(anEvent('Added', { name: '', by: 3, note: '' }));
+    await append(anEvent('Added', { name: '\\N', by: 3, note: '\\.' }));
+    await runner.caughtUp();
+    const before = [await rows(), await rows('listing', 'position')];
+    await fresh.database.query('update rm_counter_v1 set sum = 0');
+    await fresh.database.query('delete from rm_listing_v1');
+    expect(await rebuilt(counter)).toBe('running');
+    expect(await rebuilt(listing)).toBe('running');
+    expect([await rows(), await rows('listing', 'position')]).toEqual(before);
+  });
+
+  it('has its indexes and its key when it goes live', async () => {
+    const runner = await start(counter, listing);
+    await runner.caughtUp();
+    await rebuilt(counter);
+    await rebuilt(listing);
+    const indexes = await fresh.database.query<{ tablename: string; indexdef: string }>(
+      `select tablename, regexp_replace(indexdef, '.*USING', '') as indexdef from pg_indexes
+        where tablename in ('rm_counter_v1_g2', 'rm_listing_v1_g2') order by indexname`,
+    );
+    expect(indexes).toEqual([
+      { tablename: 'rm_counter_v1_g2', indexdef: ' btree (sum)' },
+      { tablename: 'rm_counter_v1_g2', indexdef: ' btree (name)' },
+      { tablename: 'rm_listing_v1_g2', indexdef: ' btree ("position")' },
+      { tablename: 'rm_listing_v1_g2', indexdef: ' btree (id)' },
+    ]);
+  });
+
+  it('is followed by every instance from the swap on', async () => {
+    const [one, other] = [await start(counter), await start(counter)];
+    await add('a', 1);
+    await rebuilt(counter);
+    await one.stop();
+    const { position } = await add('a', 2);
+    expect(await other.waitFor(['counter'], position, 5000)).toBe(true);
+    expect(await rows()).toMatchObject([{ name: 'a', sum: '3' }]);
+    expect(await statusOf(other)).toMatchObject({ version: 1, generation: 2, building: null });
+  });
+
+  it('shows readers no gap and no older state, while others write', async () => {
+    const runner = await start(counter, listing);
+    await addMany(3000, 50);
+    await runner.caughtUp();
+    const over = new AbortController();
+    const writing = (async () => {
+      while (!over.signal.aborted) await add('w', 1);
+    })();
+    const watching = watch(over.signal);
+    for (let round = 0; round < 3; round += 1) {
+      expect(await rebuilt(counter)).toBe('running');
+      expect(await rebuilt(listing)).toBe('running');
+    }
+    over.abort();
+    await writing;
+    const { looks, faults } = await watching;
+    expect(faults).toEqual([]);
+    expect(looks).toBeGreaterThan(20);
+    await runner.caughtUp();
+    const [sum] = await fresh.database.query<{ sum: string }>('select sum(sum) from counter');
+    expect(Number(sum?.sum)).toBe(Number(await store.head()));
+    expect(await rows('listing', 'position')).toHaveLength(Number(await store.head()));
+  }, 60_000);
+
+  /** Looks at the views until the signal; a fault is a failed read, or a number that became smaller. */
+  async function watch(signal: AbortSignal): Promise<{ looks: number; faults: string[] }> {
+    const client = new pg.Client({ connectionString: fresh.url });
+    await client.connect();
+    const faults: string[] = [];
+    let known = { names: 0, sum: 0, events: 0 };
+    let looks = 0;
+    while (!signal.aborted) {
+      looks += 1;
+      try {
+        const { rows: found } = await client.query<{ names: number; sum: number; events: number }>(
+          `select (select count(*)::int from counter) as names, (select coalesce(sum(sum), 0)::int from counter) as sum,
+                  (select count(*)::int from listing) as events`,
+        );
+        const now = found[0]!;
+        if (now.names < known.names || now.sum < known.sum || now.events < known.events) {
+          faults.push(`${JSON.stringify(known)} became ${JSON.stringify(now)}`);
+        }
+        known = now;
+      } catch (error) {
+        faults.push(String(error));
+      }
+    }
+    await client.end();
+    return { looks, faults };
+  }
+
+  it('is not in a hurry where a long report reads the view: writers and other readers go on', async () => {
+    const runner = await start(counter);
+    await add('a', 1);
+    await runner.caughtUp();
+    const report = new pg.Client({ connectionString: fresh.url });
+    await report.connect();
+    await report.query('begin');
+    await report.query('select * from counter');
+    await requestRebuild(fresh.database, counter);
+    const building = build(counter);
+    await eventually(async () => {
+      expect((await statusOf(runner))?.building?.events).toBe(1);
+    });
+    const { position } = await add('a', 1);
+    expect(await runner.waitFor(['counter'], position, 8000)).toBe(true);
+    expect(await rows()).toMatchObject([{ sum: '2' }]);
+    await report.query('commit');
+    await report.end();
+    await building;
+    await eventually(async () => {
+      expect(await statusOf(runner)).toMatchObject({ generation: 2, building: null });
+    });
+    expect(await rows()).toMatchObject([{ sum: '2' }]);
+  });
+
+  it('is refused while another one of the same projection is under way', async () => {
+    await start();
+    const runner = await start(counter);
+    await runner.stop();
+    expect(await requestRebuild(fresh.database, counter)).toBe(2);
+    expect(await requestRebuild(fresh.database, counter)).toBeNull();
+  });
+
+  it('goes on where it was after it was broken off', async () => {
+    const runner = await start(counter, listing);
+    await addMany(1000, 9);
+    await runner.caughtUp();
+    await runner.stop();
+    await requestRebuild(fresh.database, listing);
+    const broken = new AbortController();
+    const slow = {
+      ...listing,
+      evolve: ((row: never, event: StoredEvent, key: string) => {
+        if (event.position.endsWith('600')) broken.abort();
+        return listing.evolve(row, event, key);
+      }) as never,
+    };
+    const parts = { database: fresh.database, store, logger: silentLog };
+    expect(await new Build(parts, slow, 100).run(broken.signal)).toBe('interrupted');
+    const [row] = await fresh.database.query<{ events: string }>('select events from projection where generation = 2');
+    expect(Number(row?.events)).toBeGreaterThanOrEqual(600);
+    expect(Number(row?.events)).toBeLessThan(1000);
+    const again = await start(counter, listing);
+    await eventually(async () => {
+      expect(await statusOf(again, 'listing')).toMatchObject({ generation: 2, building: null });
+    });
+    expect(await rows('listing', 'position')).toHaveLength(1000);
+  });
+
+  it('is built by one of two instances, and seen by both', async () => {
+    const [one, other] = [await start(counter), await start(counter)];
+    await addMany(2000, 11);
+    await one.caughtUp();
+    await requestRebuild(fresh.database, counter);
+    await eventually(async () => {
+      expect(await statusOf(one)).toMatchObject({ generation: 2, building: null });
+      expect(await statusOf(other)).toMatchObject({ generation: 2, building: null });
+    });
+    const [events] = await fresh.database.query(`select events from projection where generation = 2`);
+    expect(events).toEqual({ events: '2000' });
+  });
+
+  it('that stops at an event leaves the live rows alone, and can be tried again or cancelled', async () => {
+    counting.cured = true;
+    const runner = await start(counter);
+    await add('a', 1);
+    const poison = anEvent('Poison', { name: 'a' });
+    await append(poison);
+    await runner.caughtUp();
+    counting.cured = false;
+    expect(await rebuilt(counter)).toBe('stopped');
+    expect(await statusOf(runner)).toMatchObject({
+      status: 'running',
+      generation: 1,
+      building: { status: 'stopped', error: 'this can not be handled', stoppedEventId: poison.id, events: 1 },
+    });
+    counting.cured = true;
+    expect(await runner.retry('counter')).toBe(true);
+    await eventually(async () => {
+      expect(await statusOf(runner)).toMatchObject({ generation: 2, building: null });
+    });
+  });
+
+  it('that was cancelled leaves nothing behind', async () => {
+    const runner = await start(counter);
+    await addMany(500, 3);
+    await runner.caughtUp();
+    counting.cured = false;
+    await append(anEvent('Poison', { name: 'n1' }));
+    expect(await rebuilt(counter)).toBe('stopped');
+    expect(await cancelRebuild(fresh.database, counter)).toBe(true);
+    await eventually(async () => {
+      expect(await fresh.database.query(`select from projection where generation = 2`)).toEqual([]);
+      expect(await fresh.database.query(`select to_regclass('rm_counter_v1_g2') as it`)).toEqual([{ it: null }]);
+    });
+    expect(await cancelRebuild(fresh.database, counter)).toBe(false);
+  });
+
+  describe('to a new version', () => {
+    it('happens at the start, with the old rows in the view until the new ones have caught up', async () => {
+      const old = await start(counter);
+      await addMany(1500, 5);
+      await old.caughtUp();
+      await old.stop();
+      const report = new pg.Client({ connectionString: fresh.url });
+      await report.connect();
+      await report.query('begin');
+      await report.query('select * from counter');
+      const next = await start(counting.version(2));
+      await eventually(async () => {
+        expect((await statusOf(next))?.building).toMatchObject({ version: 2, events: 1500 });
+      });
+      expect(await rows()).toHaveLength(5);
+      expect(Object.keys((await rows())[0] ?? {})).not.toContain('twice');
+      await report.query('commit');
+      await report.end();
+      await next.caughtUp();
+      expect(await rows()).toMatchObject(Array.from({ length: 5 }, () => ({ sum: '300', twice: '600' })));
+    });
+
+    it('leaves an older program that still runs its rows: it reads the new ones and turns nothing back', async () => {
+      const old = await start(counter);
+      await add('a', 1);
+      await old.caughtUp();
+      const next = await start(counting.version(2));
+      await next.caughtUp();
+      const { position } = await add('a', 2);
+      expect(await old.waitFor(['counter'], position, 5000)).toBe(true);
+      expect(await rows()).toMatchObject([{ sum: '3', twice: '6' }]);
+    });
+
+    it('keeps views on the view alive', async () => {
+      const old = await start(counter);
+      await add('a', 1);
+      await old.caughtUp();
+      await old.stop();
+      await fresh.database.query('create view report as select sum from counter');
+      await (await start(counting.version(2))).caughtUp();
+      expect(await fresh.database.query('select * from report')).toEqual([{ sum: '1' }]);
+    });
+
+    it('is refused to an older program that starts after it', async () => {
+      await (await start(counting.version(2))).caughtUp();
+      await expect(start(counter)).rejects.toThrow(NewerProjection);
+      await expect(start(counter)).rejects.toThrow(
+        'the projection counter was built by a newer OMA (version 2, this one knows 1); start that version instead',
+      );
+    });
+  });
+
+  describe('compared with the log', () => {
+    let runner: ProjectionRunner;
+    const check = async (projection: AnyProjection) => {
+      const { id } = await requestCheck(fresh.database, projection);
+      await new Check({ database: fresh.database, store, logger: silentLog }, projection, id).run(
+        new AbortController().signal,
+      );
+      return eventually(async () => {
+        const found = await checkOf(fresh.database, id);
+        if (found?.status === 'running') throw new Error('it is still being compared');
+        return found;
+      }, 20);
+    };
+
+    beforeEach(async () => {
+      runner = await start(counter, listing);
+      await addMany(1000, 6);
+      await runner.caughtUp();
+    });
+
+    it('rows that are as they should be show no difference', async () => {
+      expect(await check(counter)).toMatchObject({
+        status: 'done',
+        position: await store.head(),
+        comparison: { rows: 6, missing: 0, extra: 0, different: 0, examples: [] },
+      });
+      expect(await check(listing)).toMatchObject({ comparison: { rows: 1000, missing: 0, extra: 0, different: 0 } });
+    });
+
+    it('rows that were changed, removed or added by hand are found and named', async () => {
+      await fresh.database.query(`update rm_counter_v1 set sum = 0, last = 'x' where name = 'n3'`);
+      await fresh.database.query(`update rm_counter_v1 set last = null where name = 'n4'`);
+      await fresh.database.query(`delete from rm_counter_v1 where name = 'n1'`);
+      await fresh.database.query(`insert into rm_counter_v1 values ('zero', 0, 'secret')`);
+      const found = await check(counter);
+      expect(found?.comparison).toEqual({
+        rows: 6,
+        missing: 1,
+        extra: 1,
+        different: 2,
+        examples: [
+          { key: 'n3', kind: 'different', columns: ['sum', 'last'] },
+          { key: 'zero', kind: 'extra', columns: [] },
+          { key: 'n1', kind: 'missing', columns: [] },
+          { key: 'n4', kind: 'different', columns: ['last'] },
+        ],
+      });
+      expect(JSON.stringify(found)).not.toContain('secret');
+    });
+
+    it('are compared at one position, however fast others write', async () => {
+      const over = new AbortController();
+      const writing = (async () => {
+        while (!over.signal.aborted) await add('w', 1);
+      })();
+      for (let round = 0; round < 3; round += 1) {
+        for (const projection of [counter, listing]) {
+          expect((await check(projection))?.comparison).toMatchObject({ missing: 0, extra: 0, different: 0 });
+        }
+      }
+      over.abort();
+      await writing;
+    });
+
+    it('leave no shadow behind, nor change what is read', async () => {
+      await fresh.database.query(`delete from rm_counter_v1 where name = 'n1'`);
+      await check(counter);
+      expect(await rows()).toHaveLength(5);
+      const tables = await fresh.database.query(`select tablename from pg_tables where tablename like 'rm%check%'`);
+      expect(tables).toEqual([]);
+    });
+
+    it('that can not be made from the log are told as such', async () => {
+      await append(anEvent('Poison', { name: 'a' }));
+      counting.cured = true;
+      await runner.caughtUp();
+      await eventually(async () => {
+        await runner.retry('counter');
+        expect((await statusOf(runner))?.position).toBe(await store.head());
+      });
+      counting.cured = false;
+      expect(await check(counter)).toMatchObject({ status: 'failed', error: 'this can not be handled' });
+    });
+  });
+
+  it('keeps retired rows for a day and then removes them', async () => {
+    const runner = await start(counter);
+    await runner.caughtUp();
+    await rebuilt(counter);
+    const table = () => fresh.database.query(`select to_regclass('rm_counter_v1')::text as it`);
+    expect(await table()).toEqual([{ it: 'rm_counter_v1' }]);
+    await fresh.database.query(`update projection set retired_at = now() - interval '25 hours' where not live`);
+    await eventually(async () => {
+      expect(await table()).toEqual([{ it: null }]);
+    });
+    expect(await statusOf(runner)).toMatchObject({ generation: 2 });
+  });
+});

@@ -1,0 +1,169 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+
+import { Database } from '#platform/database/database';
+import { EmbeddedPostgres } from '#platform/database/embedded-postgres';
+import { migrate } from '#platform/database/migrate';
+import { migrations } from '#platform/database/migrations';
+import { PostgresEventStore } from '#platform/event-store/postgres/postgres.event-store';
+import { ProjectionRunner } from '#platform/projections/projection-runner';
+
+import { projections } from '../../src/catalogue.js';
+import { freshDatabase } from '../kit/database.js';
+import { anEvent } from '../kit/event-stores.js';
+import { silentLog } from '../kit/silent-log.js';
+
+interface Said {
+  readonly code: number | null;
+  readonly out: string;
+  readonly err: string;
+}
+
+describe('the command line', () => {
+  let fresh: Awaited<ReturnType<typeof freshDatabase>>;
+  let store: PostgresEventStore;
+  let runner: ProjectionRunner;
+
+  beforeAll(async () => {
+    fresh = await freshDatabase();
+    store = new PostgresEventStore(fresh.database, silentLog);
+    await store.start();
+    runner = new ProjectionRunner(fresh.database, store, projections, silentLog);
+    await runner.start();
+    const user = { userId: 'u-1', username: 'canary', role: 'viewer' };
+    await store.append('user-1', 'no-stream', [anEvent('UserCreated', user)]);
+    await runner.caughtUp();
+  });
+
+  afterAll(async () => {
+    await runner.stop();
+    await store.close();
+    await fresh.drop();
+  });
+
+  const omaWith = async (settings: Readonly<Record<string, string>>, ...words: string[]): Promise<Said> => {
+    const child = spawn(process.execPath, ['dist/src/cli.main.js', ...words], {
+      env: { PATH: process.env['PATH'], ...settings },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    let [out, err] = ['', ''];
+    child.stdout.setEncoding('utf8').on('data', (text: string) => (out += text));
+    child.stderr.setEncoding('utf8').on('data', (text: string) => (err += text));
+    const [code] = (await once(child, 'close')) as [number | null];
+    return { code, out, err };
+  };
+  const oma = (...words: string[]) => omaWith({ DATABASE_URL: fresh.url }, ...words);
+  const omaJson = async (...words: string[]) => {
+    const { code, out } = await oma(...words, '--json');
+    return { code, ...(JSON.parse(out) as Record<string, Record<string, unknown>[]>) };
+  };
+
+  it('lists projections for people and for programs', async () => {
+    const { code, out } = await oma('projections', 'list');
+    expect(code).toBe(0);
+    expect(out).toMatch(/^PROJECTION +VERSION +GENERATION +STATUS\napp_user +1 +1 +running\naudit /);
+    const json = await omaJson('projections', 'status', 'app_user');
+    expect(json).toMatchObject({ code: 0, projections: [{ name: 'app_user', status: 'running', building: null }] });
+  });
+
+  it('rebuilds beside a running OMA, and tells the log who asked', async () => {
+    expect(await omaJson('projections', 'rebuild', 'app_user', 'audit', '--reason', 'a trial')).toMatchObject({
+      code: 0,
+      projections: [
+        { name: 'app_user', generation: 2, building: null },
+        { name: 'audit', generation: 2, building: null },
+      ],
+    });
+    await runner.caughtUp();
+    const asked = await fresh.database.query(
+      `select stream, metadata ->> 'reason' as reason from es.event where type = 'ProjectionRebuildRequested' order by position`,
+    );
+    expect(asked).toEqual([
+      { stream: 'projection-app_user', reason: 'a trial' },
+      { stream: 'projection-audit', reason: 'a trial' },
+    ]);
+    expect(await fresh.database.query('select username from app_user')).toEqual([{ username: 'canary' }]);
+  });
+
+  it('verifies all, and ends with 1 when rows differ, without telling what is in them', async () => {
+    expect((await oma('projections', 'verify', '--all')).code).toBe(0);
+    await fresh.database.query(`update rm_app_user_v1_g2 set role = 'canary-role'`);
+    const { code, out, err } = await oma('projections', 'verify', 'app_user', 'job');
+    expect(code).toBe(1);
+    expect(out).toMatch(/^app_user +differs +1 +0 +0 +1$/m);
+    expect(out).toMatch(/^job +same +0 +0 +0 +0$/m);
+    expect(out).toContain('app_user: different "u-1" (role)');
+    expect(out + err).not.toContain('canary-role');
+    expect((await oma('projections', 'rebuild', 'app_user')).code).toBe(0);
+    expect((await oma('projections', 'verify', 'app_user')).code).toBe(0);
+  });
+
+  it('shows what stopped, ends with 1, and lets it try again or go on without its event', async () => {
+    const event = anEvent('UserCreated', { userId: 'u-2', username: 'second', role: 'viewer' });
+    await fresh.database.query(`alter table rm_app_user_v1_g3 add constraint trial check (user_id <> 'u-2')`);
+    await store.append('user-2', 'no-stream', [event]);
+    await runner.caughtUp(['audit']);
+    await runner.caughtUp(['app_user']);
+    const { code, out } = await oma('projections', 'status', 'app_user');
+    expect(code).toBe(1);
+    expect(out).toContain(`app_user stopped at the event ${event.id}: `);
+    expect((await oma('projections', 'skip', 'app_user', event.id)).code).toBe(2);
+    const skipped = await omaJson('projections', 'skip', 'app_user', event.id, '--reason', 'a trial');
+    expect(skipped).toMatchObject({ code: 0, projections: [{ status: 'running' }] });
+    expect((await oma('projections', 'retry', 'app_user')).code).toBe(1);
+    await fresh.database.query('alter table rm_app_user_v1_g3 drop constraint trial');
+    await runner.caughtUp();
+    expect((await oma('projections', 'verify', 'app_user')).code).toBe(0);
+  }, 60_000);
+
+  it('says how it is used, and that a projection is unknown, with 2', async () => {
+    for (const words of [
+      [],
+      ['projections'],
+      ['projections', 'rebuild'],
+      ['projections', 'list', '--loud'],
+      ['other'],
+    ]) {
+      const { code, err } = await oma(...words);
+      expect({ words, code }).toEqual({ words, code: 2 });
+      expect(err).toContain('usage: oma projections');
+    }
+    expect(await oma('projections', 'rebuild', 'nothing')).toMatchObject({ code: 2, out: '' });
+    expect(await oma('--help')).toMatchObject({ code: 0, err: '' });
+  }, 60_000);
+
+  it('ends with 3 when the database is away, or not of its version', async () => {
+    const away = await omaWith(
+      { DATABASE_URL: 'postgres://canary:canary-pass@127.0.0.1:21299/oma' },
+      'projections',
+      'list',
+    );
+    expect(away.code).toBe(3);
+    expect(away.out + away.err).not.toContain('canary-pass');
+    expect(await omaWith({ OMA_DATA_DIR: '/nonexistent/oma' }, 'projections', 'list')).toMatchObject({ code: 3 });
+    await fresh.database.query(`insert into migration (id) values ('9999-newer')`);
+    const newer = await oma('projections', 'list');
+    await fresh.database.query(`delete from migration where id = '9999-newer'`);
+    expect(newer).toMatchObject({ code: 3, err: expect.stringContaining('written by a newer OMA') });
+  });
+
+  it('works with the embedded database, whether an OMA has it open or not', async () => {
+    const dataDir = mkdtempSync(join(tmpdir(), 'oma-cli-'));
+    const server = await EmbeddedPostgres.start({ dataDir, log: silentLog, settings: ['fsync=off'] });
+    const database = new Database(server.url);
+    await migrate(database, migrations);
+    await database.close();
+    expect(await omaWith({ OMA_DATA_DIR: dataDir }, 'projections', 'list')).toMatchObject({ code: 0 });
+    await server.stop();
+    expect(await omaWith({ OMA_DATA_DIR: dataDir }, 'projections', 'list')).toMatchObject({ code: 0 });
+    const again = await EmbeddedPostgres.start({ dataDir, log: silentLog, settings: ['fsync=off'] });
+    expect(again.adopted).toBe(false);
+    await again.stop();
+    rmSync(dataDir, { recursive: true, force: true });
+  }, 60_000);
+});

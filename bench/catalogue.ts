@@ -6,7 +6,8 @@ import { incremental } from './benches/incremental.js';
 import { memory } from './benches/memory.js';
 import { mount } from './benches/mount.js';
 import { reads } from './benches/reads.js';
+import { rebuild } from './benches/rebuild.js';
 import type { Bench } from './harness/bench.js';
 
 /** All benches, in the order in which they run. */
-export const BENCHES: readonly Bench[] = [backup, incremental, memory, mount, chain, archive, append, reads];
+export const BENCHES: readonly Bench[] = [backup, incremental, memory, mount, chain, archive, append, rebuild, reads];

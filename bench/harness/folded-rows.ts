@@ -37,6 +37,6 @@ export class FoldedRows {
 
 function asText(value: unknown, type: string | undefined): string {
   if (value === null || value === undefined) return '\\N';
-  const text = type === 'jsonb' ? JSON.stringify(value) : String(value as string | number | boolean);
+  const text = type !== 'jsonb' && typeof value === 'string' ? value : JSON.stringify(value);
   return text.replaceAll('\\', '\\\\').replaceAll('\t', '\\t').replaceAll('\n', '\\n');
 }

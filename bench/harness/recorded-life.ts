@@ -42,16 +42,17 @@ export async function recordLife(context: BenchContext, home: Home): Promise<Lif
   const database = new Database(home.databaseUrl);
   try {
     const borders = [await headAtRest(database)];
-    const chapter = async <Result>(work: () => Promise<Result>): Promise<Result> => {
-      const result = await work();
+    const endChapter = async () => {
       borders.push(await headAtRest(database));
-      return result;
     };
-    const { backup } = await chapter(() => world.backUp(RECORDED));
-    await chapter(() => world.backUp(RECORDED, 'incremental'));
-    await chapter(() => world.verify(backup));
-    const mountId = await chapter(() => world.mount(backup));
-    await chapter(() => world.unmount(mountId));
+    const { backup } = await world.backUp(RECORDED);
+    await endChapter();
+    await world.backUp(RECORDED, 'incremental');
+    await endChapter();
+    await world.verify(backup);
+    await endChapter();
+    await world.unmount(await world.mount(backup));
+    await endChapter();
     await world.leave();
     return await lifeIn(database, borders);
   } finally {

@@ -61,7 +61,16 @@ export const CHANGING: BenchGuest = {
   },
 };
 
-export const GUESTS: readonly BenchGuest[] = [FULL_DISK, ...FOUR, FOLDER, CHANGING];
+/** Small: what is of interest is the log that its life leaves. The name is replaced in copies of that log. */
+export const RECORDED: BenchGuest = {
+  name: 'vm-00000',
+  sizeMib: 64,
+  plant: (tree) => {
+    plantData(tree, 1);
+  },
+};
+
+export const GUESTS: readonly BenchGuest[] = [FULL_DISK, ...FOUR, FOLDER, CHANGING, RECORDED];
 
 /** The guest as a VM of the lab's vCenter. */
 export function asVm(guest: BenchGuest, scale: number): GuestVm {

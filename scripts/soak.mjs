@@ -9,6 +9,7 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 
 const SOAKS = {
+  appends: { count: 100, about: 'writers and their database killed at random moments, with nothing acknowledged lost' },
   chains: { count: 1000, about: 'random sequences of guest changes, backups, failures, cancels, kills and restarts' },
   kills: { count: 300, about: 'OMA killed at random moments of backups, increments and mounts' },
 };

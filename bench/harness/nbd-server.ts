@@ -22,8 +22,12 @@ export async function serve(
   args: readonly string[],
   ready: () => Promise<boolean>,
   leftovers: Leftovers,
+  environment: Readonly<Record<string, string>> = {},
 ): Promise<Served> {
-  const child = spawn(program, args, { stdio: ['ignore', 'ignore', 'inherit'] });
+  const child = spawn(program, args, {
+    stdio: ['ignore', 'ignore', 'inherit'],
+    env: { ...process.env, ...environment },
+  });
   const gone = once(child, 'exit');
   const end = async () => {
     if (child.exitCode === null && child.signalCode === null) child.kill('SIGTERM');

@@ -11,7 +11,7 @@ export interface BenchCase {
   readonly name: string;
   /** How to repeat the other side: a command line. */
   readonly baseline: string;
-  readonly unit: 's' | 'MB' | 'bytes';
+  readonly unit: 's' | 'ms' | 'MB' | 'bytes';
   /** The number that the goal speaks of, of one pair; the median over all pairs is compared with the goal. */
   compared(pair: Pair): number;
   /** What `compared` is, in words. */
@@ -43,6 +43,13 @@ export const speed = {
   unit: 's',
   comparedIs: 'baseline / ours',
   compared: ({ ours, baseline }: Pair) => baseline / ours,
+} as const;
+
+/** How many times as long as the baseline, for what takes milliseconds. */
+export const delay = {
+  unit: 'ms',
+  comparedIs: 'ours / baseline',
+  compared: ({ ours, baseline }: Pair) => ours / baseline,
 } as const;
 
 /** How much more memory than the baseline, in MB; the goal speaks of the peak, so the worst pair counts. */

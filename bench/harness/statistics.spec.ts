@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 
-import { median, rounded, spread } from './statistics.js';
+import { median, percentile, rounded, spread } from './statistics.js';
 
 describe('statistics', () => {
   it('takes the middle of an odd number of values, whatever their order', () => {
@@ -19,6 +19,14 @@ describe('statistics', () => {
 
   it('refuses to name the middle of nothing', () => {
     expect(() => median([])).toThrow('no values');
+  });
+
+  it('takes as a percentile the value that so many of all do not exceed', () => {
+    const values = Array.from({ length: 20 }, (_, index) => 20 - index);
+    expect(percentile(values, 0.95)).toBe(19);
+    expect(percentile(values, 1)).toBe(20);
+    expect(percentile([7], 0.95)).toBe(7);
+    expect(() => percentile([], 0.5)).toThrow('no values');
   });
 
   it('spreads from the smallest to the largest', () => {

@@ -16,3 +16,11 @@ export function spread(values: readonly number[]): { readonly low: number; reado
 export function rounded(value: number, digits = 4): number {
   return Number(value.toPrecision(digits));
 }
+
+/** The value that so large a share of all values doesn't exceed. Throws without any value. */
+export function percentile(values: readonly number[], share: number): number {
+  const sorted = values.toSorted((one, other) => one - other);
+  const value = sorted[Math.max(0, Math.ceil(sorted.length * share) - 1)];
+  if (value === undefined) throw new Error('there is no percentile of no values');
+  return value;
+}

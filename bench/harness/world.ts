@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 
 import { Api } from '#lab/demo/api';
-import { Stage } from '#lab/demo/stage';
+import { Stage, type StageSettings } from '#lab/demo/stage';
 import type { LabFacts, LabVm } from '#lab/lab';
 
 import type { BenchGuest } from '../guests.js';
@@ -38,29 +38,37 @@ export class World {
     readonly stage: Stage,
     readonly api: Api,
     private readonly repository: { readonly id: string; readonly path: string },
+    /** Takes it away before the bench is over. */
+    readonly leave: () => Promise<void>,
   ) {}
 
   /** Builds the disks, starts lab and OMA, and adds the VMs. All of it goes with the leftovers. */
-  static async enter(context: BenchContext, guests: readonly BenchGuest[]): Promise<World> {
+  static async enter(
+    context: BenchContext,
+    guests: readonly BenchGuest[],
+    settings: Pick<StageSettings, 'oma'> = {},
+  ): Promise<World> {
     const { dir, disksDir, scale, leftovers, tell } = context;
     const names = guests.map((guest) => guest.name);
     tell(`building the disks of ${names.join(', ')} and starting lab and OMA`);
     const entering = Stage.enter({
+      ...settings,
       dirPrefix: join(dir, 's'),
       labDir: disksDir,
       labProgram: ['dist/bench/lab.main.js', '--vms', names.join(','), '--scale', String(scale)],
     });
-    leftovers.add(async () => {
+    const leaving = once(async () => {
       const left = await entering.then((stage) => stage.leave());
       if (left.length > 0) throw new Error(`left behind: ${left.join('; ')}`);
     });
+    leftovers.add(leaving);
     const stage = await entering;
     const api = new Api(stage.omaUrl);
     await api.signIn('admin', stage.password);
     const path = join(stage.dir, 'repository');
     const repository = { name: 'bench', type: 'local', config: { path } };
     const { id } = await api.post<{ id: string }>('/repositories', repository);
-    const world = new World(stage, api, { id, path });
+    const world = new World(stage, api, { id, path }, leaving);
     await world.addVms(names);
     return world;
   }
@@ -112,6 +120,12 @@ export class World {
     }
   }
 
+  /** Compares a restore point with what was proven of it. Throws unless the comparison completed. */
+  async verify({ backup_id }: Backup): Promise<void> {
+    const { job_id } = await this.api.post<{ job_id: string }>(`/backup/${backup_id}/verify`, {});
+    await this.completed(job_id);
+  }
+
   /** Opens the first disk of a restore point for browsing and answers the mount's id as soon as it is open. */
   async mount({ backup_id, disks }: Backup): Promise<string> {
     const body = { backup_id, disk_id: disks[0]?.disk_id };
@@ -137,6 +151,12 @@ export class World {
     });
     await this.api.post('/discovery/add-vms', { credential_id: credential.id, vm_names: names });
   }
+}
+
+/** Does it the first time only; later callers get the same end. */
+function once(work: () => Promise<void>): () => Promise<void> {
+  let done: Promise<void> | undefined;
+  return () => (done ??= work());
 }
 
 /** Seconds between two moments of a job. Throws when one of them is missing. */

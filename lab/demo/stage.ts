@@ -27,12 +27,15 @@ export interface StageSettings {
   readonly labDir?: string;
   /** The lab's program and its first arguments. */
   readonly labProgram?: readonly string[];
+  /** OMA's data folder, its database, and its administrator's password, where they outlive the stage. */
+  readonly oma?: { readonly dataDir: string; readonly databaseUrl: string; readonly password: string };
 }
 
 /** The whole small world of one demonstration: a folder, the lab, OMA; `leave` takes all of it away again. */
 export class Stage {
   private constructor(
     readonly dir: string,
+    readonly omaDataDir: string,
     readonly password: string,
     readonly vcenterPassword: string,
     private readonly lab: Running,
@@ -43,7 +46,8 @@ export class Stage {
     const dir = await mkdtemp(settings.dirPrefix ?? join(tmpdir(), 'oma-demo-'));
     const labProgram = settings.labProgram ?? ['dist/lab/main.js'];
     const labDir = settings.labDir ?? join(dir, 'lab');
-    const password = randomBytes(18).toString('base64url');
+    const omaDataDir = settings.oma?.dataDir ?? join(dir, 'oma');
+    const password = settings.oma?.password ?? randomBytes(18).toString('base64url');
     const vcenterPassword = randomBytes(18).toString('base64url');
     const started: Running[] = [];
     try {
@@ -53,12 +57,13 @@ export class Stage {
       started.push(lab);
       const oma = await start(['dist/src/main.js', '--ready-line'], {
         OMA_PORT: '0',
-        OMA_DATA_DIR: dataDirIn(dir),
+        OMA_DATA_DIR: omaDataDir,
+        ...(settings.oma !== undefined && { DATABASE_URL: settings.oma.databaseUrl }),
         OMA_ADMIN_PASSWORD: password,
         OMA_VMA_URL: String(lab.ready['url']),
         OMA_LOG_LEVEL: 'warn',
       });
-      return new Stage(dir, password, vcenterPassword, lab, oma);
+      return new Stage(dir, omaDataDir, password, vcenterPassword, lab, oma);
     } catch (error) {
       for (const running of started) await stop(running.child);
       await rm(dir, { recursive: true, force: true });
@@ -83,10 +88,6 @@ export class Stage {
     return this.oma.child.pid ?? 0;
   }
 
-  get omaDataDir(): string {
-    return dataDirIn(this.dir);
-  }
-
   /** Ends both programs, removes the folder, and answers what is left all the same: that should be nothing. */
   async leave(): Promise<readonly string[]> {
     await stop(this.oma.child);
@@ -95,10 +96,6 @@ export class Stage {
     if (left.length === 0) await rm(this.dir, { recursive: true, force: true });
     return left;
   }
-}
-
-function dataDirIn(dir: string): string {
-  return join(dir, 'oma');
 }
 
 async function start(args: readonly string[], environment: Readonly<Record<string, string>>): Promise<Running> {

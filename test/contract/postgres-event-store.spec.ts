@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import pg from 'pg';
 
 import type { StoredEvent } from '#domain/kernel/event';
 import { Database } from '#platform/database/database';
@@ -6,6 +7,7 @@ import { PostgresEventStore } from '#platform/event-store/postgres/postgres.even
 
 import { freshDatabase } from '../kit/database.js';
 import { all, anEvent } from '../kit/event-stores.js';
+import { eventually } from '../kit/eventually.js';
 import { silentLog } from '../kit/silent-log.js';
 
 describe('the log in PostgreSQL', () => {
@@ -109,6 +111,44 @@ describe('the log in PostgreSQL', () => {
     ]);
     expect(results.filter(({ status }) => status === 'fulfilled')).toHaveLength(3);
     expect(await all(store.readAll())).toHaveLength(3);
+  });
+
+  it('answers each of the appends that arrive together by itself, and leaves no hole where one was refused', async () => {
+    const [first, again] = [anEvent(), anEvent()];
+    await store.append('held-1', 'no-stream', [first]);
+    await store.append('held-2', 'no-stream', [again]);
+    const outcomes = await Promise.allSettled([
+      store.append('fresh-1', 'no-stream', [anEvent(), anEvent()]),
+      store.append('held-1', 'no-stream', [anEvent()]),
+      store.append('held-2', 'no-stream', [again]),
+      store.append('fresh-2', 5n, [anEvent()]),
+      store.append('fresh-3', 'no-stream', [anEvent(first.type, {}, first.id)]),
+      store.append('fresh-4', 'any', [anEvent()]),
+    ]);
+    expect(
+      outcomes.map((one) => (one.status === 'fulfilled' ? one.value.duplicate : (one.reason as Error).name)),
+    ).toEqual([false, 'WrongExpectedRevision', true, 'WrongExpectedRevision', 'EventIdReused', false]);
+    const log = await all(store.readAll());
+    expect(log.map(({ position }) => Number(position))).toEqual([1, 2, 3, 4, 5]);
+    expect(await store.head()).toBe(log.at(-1)?.position);
+  });
+
+  it('tells those who listen after the last of many appends, however soon it came after another', async () => {
+    const heard: number[] = [];
+    const listener = new pg.Client({ connectionString: fresh.url });
+    await listener.connect();
+    await listener.query('listen es');
+    listener.on('notification', () => heard.push(performance.now()));
+    try {
+      for (let number = 0; number < 20; number += 1) await store.append(`a-${number}`, 'no-stream', [anEvent()]);
+      const last = performance.now();
+      await store.append('a-last', 'no-stream', [anEvent()]);
+      await eventually(() => {
+        expect(heard.at(-1)).toBeGreaterThan(last);
+      });
+    } finally {
+      await listener.end();
+    }
   });
 
   it('refuses a database in which a statement would not see the newest head', async () => {

@@ -26,11 +26,14 @@ export class PostgresSessions extends Sessions {
   }
 
   async principalOf(token: string): Promise<Principal | null> {
-    const [row] = await this.database.query<{ user_id: string; username: string; role: Role }>(
-      `select s.user_id, u.username, u.role from session s join app_user u on u.user_id = s.user_id
+    // Asked with every request: planned once per connection.
+    const { rows } = await this.database.pool.query<{ user_id: string; username: string; role: Role }>({
+      name: 'session',
+      text: `select s.user_id, u.username, u.role from session s join app_user u on u.user_id = s.user_id
         where s.token_hash = $1 and s.expires_at > now()`,
-      [hashOf(token)],
-    );
+      values: [hashOf(token)],
+    });
+    const [row] = rows;
     return row === undefined ? null : { userId: row.user_id, username: row.username, role: row.role };
   }
 

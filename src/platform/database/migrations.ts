@@ -10,6 +10,7 @@ import { backupRate } from './migrations/0008-backup-rate.js';
 import { generations } from './migrations/0009-generations.js';
 import { idempotentCommands } from './migrations/0010-idempotent-commands.js';
 import { reporting } from './migrations/0011-reporting.js';
+import { appendNew } from './migrations/0013-append-new.js';
 
 /** All steps in order. Tables of projections aren't here: the runner makes them from their shapes. */
 export const migrations: readonly Migration[] = [
@@ -24,4 +25,5 @@ export const migrations: readonly Migration[] = [
   generations,
   idempotentCommands,
   reporting,
+  appendNew,
 ];

@@ -18,8 +18,8 @@ import { migrations } from './platform/database/migrations.js';
 import { PostgresHeartbeat } from './platform/database/postgres.heartbeat.js';
 import { openReadModels } from './platform/database/read-models.js';
 import { Aggregates } from './platform/event-store/aggregates.js';
+import { chosenEventStore } from './platform/event-store/chosen-event-store.js';
 import type { OpenEventStore } from './platform/event-store/event-store.port.js';
-import { PostgresEventStore } from './platform/event-store/postgres/postgres.event-store.js';
 import { GuestFiles } from './platform/filesystems/guest-files.port.js';
 import { ProcessGuestFiles } from './platform/filesystems/process.guest-files.js';
 import { RestoreAccess } from './platform/filesystems/restore-access.js';
@@ -90,7 +90,7 @@ export class Machinery {
     await migrate(database, migrations);
     const master = await masterKey(config.dataDir, config.masterKey);
     const vault = await PostgresVault.unlock(database, master);
-    const store = new PostgresEventStore(database, logger);
+    const store = chosenEventStore(config, database, logger);
     const aggregates = new Aggregates(store);
     const runner = new ProjectionRunner(database, store, projections, logger);
     const rows = await openReadModels(databaseUrl, entities);

@@ -19,7 +19,7 @@ describe('OMA with its log in EventStoreDB', () => {
     lab = await startTestLab();
     oma = await runningOma({
       OMA_VMA_URL: lab.url,
-      OMA_NBD_PORTS: '21100-21149',
+      OMA_NBD_PORTS: '20820-20839',
       EVENTSTORE_URL: double.url,
       EVENTSTORE_NAMESPACE: 'berlin',
     });
@@ -36,7 +36,8 @@ describe('OMA with its log in EventStoreDB', () => {
 
   it('takes a backup, and every event of it is there and nowhere else', async () => {
     const jobId = await startBackup(oma.api, vm);
-    expect(await endOf(oma.api, jobId)).toMatchObject({ status: 'completed', leftovers: [] });
+    const job = await endOf(oma.api, jobId);
+    expect(job).toMatchObject({ status: 'completed', leftovers: [] });
     const types = stored()
       .filter(({ stream }) => stream.endsWith(jobId))
       .map(({ type }) => type);

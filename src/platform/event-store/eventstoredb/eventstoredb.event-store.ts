@@ -16,7 +16,7 @@ import { Appender } from './appender.js';
 import { EventStoreDbClient } from './client.js';
 import { StreamNames } from './codec.js';
 import { wasTooSlow } from './failures.js';
-import { type Page, Reader } from './reader.js';
+import { Reader } from './reader.js';
 import { Tail } from './tail.js';
 
 const DEFAULT_BATCH = 500;
@@ -100,15 +100,15 @@ export class EventStoreDbEventStore extends OpenEventStore {
     const { maxBatch = DEFAULT_BATCH } = options;
     let position = options.after;
     let toldLive = false;
-    // The first page is always read, so that the server says what it thinks of the position.
-    let page: Page | null = null;
+    // Otherwise the first page is read, so that the server says what it thinks of the position.
+    let known = this.tail.knows(position);
     while (!signal.aborted) {
       // Asleep before the look: what comes in between wakes this reader all the same.
       const doze = this.tail.doze(signal);
-      page =
-        (page === null ? null : this.tail.page(position, options, maxBatch)) ??
-        (await this.pageAfter(position, options, maxBatch, signal));
+      const kept = known ? this.tail.page(position, options, maxBatch) : null;
+      const page = kept ?? (await this.pageAfter(position, options, maxBatch, signal));
       if (page === null) return;
+      known = true;
       const live = page.isLast;
       if (page.upTo > position || (live && !toldLive)) {
         doze.end();

@@ -78,6 +78,12 @@ export class Tail {
     return this.sleepers.doze(signal);
   }
 
+  /** Whether a position is certainly one of this log's, so that nobody needs to ask the server. */
+  knows(position: Position): boolean {
+    if (position === this.keptAfter || position === this.upTo) return true;
+    return this.kept[this.indexAfter(position) - 1]?.event.position === position;
+  }
+
   /** What follows a position; null when not all of it is kept. */
   page(after: Position, selection: Selection, limit: number): Page | null {
     if (this.keptAfter === null || after < this.keptAfter) return null;

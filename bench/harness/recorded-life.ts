@@ -62,11 +62,12 @@ export async function recordLife(context: BenchContext, home: Home): Promise<Lif
 
 /** The head once nothing was added for a while: the last events of a job come after its end was told. */
 async function headAtRest(database: Database): Promise<number> {
-  for (let before = -1; ; await pause(REST_MS)) {
+  for (let before = -1; ;) {
     const [row] = await database.query<{ position: string }>('select position from es.head');
     const head = Number(row?.position);
     if (head === before) return head;
     before = head;
+    await pause(REST_MS);
   }
 }
 

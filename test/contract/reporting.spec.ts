@@ -8,6 +8,7 @@ import { migrate } from '#platform/database/migrate';
 import { migrations } from '#platform/database/migrations';
 import { PostgresEventStore } from '#platform/event-store/postgres/postgres.event-store';
 import { ProjectionRunner } from '#platform/projections/projection-runner';
+import { Build } from '#platform/projections/build';
 import { register } from '#platform/projections/registration';
 import type { AnyProjection } from '#platform/projections/tables';
 import { offerReporting } from '#platform/reporting/reporting';
@@ -106,7 +107,11 @@ describe('the views for reports', () => {
   });
 
   /** What a start of a program with another version of a projection does, or a rebuild at its end. */
-  const turnTo = (projection: AnyProjection) => register(fresh.database, projection);
+  const turnTo = async (projection: AnyProjection) => {
+    await register(fresh.database, projection);
+    const parts = { database: fresh.database, store, logger: silentLog };
+    await new Build(parts, projection).run(AbortSignal.timeout(20_000));
+  };
   const nextVersionOf = (name: string, change: (columns: Record<string, string>) => void): AnyProjection => {
     const known = projections.find((projection) => projection.name === name);
     if (known === undefined) throw new Error(`there is no projection ${name}`);
@@ -116,10 +121,7 @@ describe('the views for reports', () => {
   };
 
   it('stay when a projection gets another version with more columns', async () => {
-    await register(
-      fresh.database,
-      nextVersionOf('job', (columns) => (columns['priority'] = 'integer')),
-    );
+    await turnTo(nextVersionOf('job', (columns) => (columns['priority'] = 'integer')));
     expect(await asReader('select * from reporting.jobs_v1')).toEqual([]);
   });
 
@@ -158,10 +160,7 @@ describe('the views for reports', () => {
     await offerReporting(fresh.database, [{ ...jobs, columns: [...jobs.columns, column] }]);
     expect(await asReader('select * from reporting.jobs_v1')).toEqual([]);
     await expect(asReader('select priority from reporting.jobs_v1')).rejects.toMatchObject({ code: '42703' });
-    await register(
-      fresh.database,
-      nextVersionOf('job', (columns) => (columns['priority'] = 'integer')),
-    );
+    await turnTo(nextVersionOf('job', (columns) => (columns['priority'] = 'integer')));
     expect(await asReader('select priority from reporting.jobs_v1')).toEqual([]);
   });
 

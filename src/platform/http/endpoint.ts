@@ -108,6 +108,7 @@ function codesOf(
     ...(access === 'public' ? [] : [[401, 'unauthenticated'] as const, [403, 'role-does-not-suffice'] as const]),
     ...(mutates ? [[409, 'request-under-way'] as const, [422, 'idempotency-key-reused'] as const] : []),
     [500, 'internal'],
+    [503, 'event-store-away'],
   ];
   const codes: Record<string, string[]> = {};
   const said = refusals

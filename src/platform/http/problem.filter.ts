@@ -3,6 +3,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 
 import { DomainError, type RefusalKind } from '#domain/kernel/domain-error';
 import type { JsonObject } from '#domain/kernel/event';
+import { EventStoreAway } from '#platform/event-store/event-store.port';
 import type { Logger } from '#platform/logging/logger.port';
 
 import { EdgeRefusal } from './edge.errors.js';
@@ -36,6 +37,7 @@ const TITLES: Readonly<Record<number, string>> = {
 };
 
 const INTERNAL = 500;
+const UNAVAILABLE = 503;
 
 interface Problem {
   readonly status: number;
@@ -89,6 +91,11 @@ function problemOf(error: unknown): Problem {
   if (error instanceof EdgeRefusal) {
     const { status, code, message, remedy, facts, headers } = error;
     return { status, code, detail: message, remedy, facts, headers };
+  }
+  if (error instanceof EventStoreAway) {
+    const remedy = 'ask again with the same Idempotency-Key: what was done is recognised';
+    const headers = { 'retry-after': '1' };
+    return { status: UNAVAILABLE, code: 'event-store-away', detail: error.message, remedy, headers };
   }
   const status = error instanceof HttpException ? error.getStatus() : statusOf(error);
   if (status >= INTERNAL) {

@@ -83,6 +83,7 @@ const HEADERS_OF: Readonly<Record<string, AnswerHeader | readonly AnswerHeader[]
   unauthenticated: 'WWW-Authenticate',
   'too-many-attempts': 'Retry-After',
   'request-under-way': 'Retry-After',
+  'event-store-away': 'Retry-After',
   'range-not-satisfiable': 'Content-Range',
 };
 

@@ -126,8 +126,10 @@ export class Tail {
           came = true;
         }
       } catch (error) {
-        if (wasTooSlow(error) && came) continue;
-        this.logger.warn({ error }, 'the subscription to the event store broke; it goes on where it was');
+        if (wasTooSlow(error)) {
+          // Who was given up before anything came waits a moment, so that it doesn't go round for ever.
+          if (came) continue;
+        } else this.logger.warn({ error }, 'the subscription to the event store broke; it goes on where it was');
       }
       await pause(delayMs, this.life.signal);
       delayMs = Math.min(MAX_RETRY_MS, delayMs * 2);

@@ -11,6 +11,8 @@ import { Positions } from '#platform/http/positions';
 import { StreamEventsRequest } from './stream-events/stream-events.request.js';
 import { VmOfEvents } from './vm-of-events.js';
 
+const STREAM_HEADERS = { 'content-type': 'text/event-stream; charset=utf-8', 'x-accel-buffering': 'no' };
+
 @ApiTags('audit')
 @Controller('events')
 export class EventsController {
@@ -46,9 +48,8 @@ export class EventsController {
   ): Promise<void> {
     const given = lastEventId ?? query.after;
     const after = given === undefined ? await this.positions.head() : await this.positions.known(given);
-    void reply.headers({ 'content-type': 'text/event-stream; charset=utf-8', 'x-accel-buffering': 'no' });
     if (request.method === 'HEAD') {
-      await reply.send();
+      await reply.headers(STREAM_HEADERS).send();
       return;
     }
     const reader = {
@@ -57,7 +58,8 @@ export class EventsController {
       correlationId: request.id,
     };
     const types = query.types?.split(',').map((type) => type.trim());
-    await reply.send(await this.streams.open(reader, { after, ...(types && { types }), wants: this.wantsOf(query) }));
+    const events = await this.streams.open(reader, { after, ...(types && { types }), wants: this.wantsOf(query) });
+    await reply.headers(STREAM_HEADERS).send(events);
   }
 
   private wantsOf({ vm_context_id: vm, correlation_id: correlation }: StreamEventsRequest) {

@@ -45,7 +45,7 @@ const LISTS: readonly List[] = [
     member: 'vm_contexts',
     id: 'context_id',
     projection: vmContextProjection,
-    row: (n) => ({ context_id: `c${n}`, vm_name: `n${n % 5}`, current_status: 'discovered' }),
+    row: (n) => ({ context_id: `c${n}`, vm_name: `n${n % 5}`, current_status: 'discovered', os_type: 'linux' }),
   },
   {
     path: '/vmware-credentials',

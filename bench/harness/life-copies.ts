@@ -34,7 +34,7 @@ export function copyOf(event: RecordedEvent, vm: number, shared: ReadonlySet<str
   };
 }
 
-export function vmName(vm: number): string {
+function vmName(vm: number): string {
   return `vm-${String(vm).padStart(5, '0')}`;
 }
 

@@ -59,6 +59,8 @@ export async function startLab(options: {
   readonly dir: string;
   readonly port: number;
   readonly vcenterPassword?: string;
+  /** Of a second lab beside this one. In lower case. */
+  readonly vcenterHost?: string;
   /** The VMs instead of the lab's own. */
   readonly vms?: readonly GuestVm[];
   /** `modern` when nothing is said. */
@@ -71,7 +73,8 @@ export async function startLab(options: {
   const vms = () => built.map(labVm);
   const password = options.vcenterPassword ?? (await keptSecret(options.dir, 'vcenter-password'));
   const agentToken = options.agentToken ?? (await keptSecret(options.dir, 'agent-token'));
-  const vcenter = { host: VCENTER_HOST, username: VCENTER_USERNAME, password, datacenter: DATACENTER };
+  const host = options.vcenterHost ?? VCENTER_HOST;
+  const vcenter = { host, username: VCENTER_USERNAME, password, datacenter: DATACENTER };
   const kind = options.agentKind ?? 'modern';
   const oma = new OmaDoor(() => server.misbehaviour.isGone);
   const connect = (omaUrl: string, token = agentToken) => {

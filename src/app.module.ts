@@ -7,6 +7,7 @@ import { AuditModule } from './modules/audit/audit.module.js';
 import { AuthModule } from './modules/auth/auth.module.js';
 import { BackupsModule } from './modules/backups/backups.module.js';
 import { CredentialsModule } from './modules/credentials/credentials.module.js';
+import { EventsModule } from './modules/events/events.module.js';
 import { InventoryModule } from './modules/inventory/inventory.module.js';
 import { JobsModule } from './modules/jobs/jobs.module.js';
 import { OperationsModule } from './modules/operations/operations.module.js';
@@ -14,7 +15,9 @@ import { RepositoriesModule } from './modules/repositories/repositories.module.j
 import { RestoreModule } from './modules/restore/restore.module.js';
 import { VerificationsModule } from './modules/verifications/verifications.module.js';
 import { AccessGuard } from './platform/http/access.guard.js';
+import { ConsistencyInterceptor } from './platform/http/consistency.interceptor.js';
 import { IdempotencyInterceptor } from './platform/http/idempotency.interceptor.js';
+import { Positions } from './platform/http/positions.js';
 
 /** What the modules find in every constructor: the machinery, made before the application. */
 @Module({})
@@ -33,6 +36,7 @@ class MachineryModule {
     AuthModule,
     BackupsModule,
     CredentialsModule,
+    EventsModule,
     InventoryModule,
     JobsModule,
     OperationsModule,
@@ -42,7 +46,10 @@ class MachineryModule {
   ],
   providers: [
     { provide: APP_GUARD, useClass: AccessGuard },
+    // In this order: the first answer is remembered with all its headers.
     { provide: APP_INTERCEPTOR, useClass: IdempotencyInterceptor },
+    { provide: APP_INTERCEPTOR, useClass: ConsistencyInterceptor },
+    Positions,
   ],
 })
 export class AppModule {

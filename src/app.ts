@@ -5,14 +5,18 @@ import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
 import { DocumentBuilder, type OpenAPIObject, SwaggerModule } from '@nestjs/swagger';
 
-import { Problem } from './platform/http/endpoint.js';
+import { withAnswers } from './platform/http/api-document.js';
+import { isUnmodified } from './platform/http/etag.js';
+import { measureRequests } from './platform/http/measured-requests.js';
 import { ProblemFilter } from './platform/http/problem.filter.js';
 import { correlationIdOf } from './platform/http/request-context.js';
 import { RequestPipe } from './platform/http/request.pipe.js';
 import type { Logger } from './platform/logging/logger.port.js';
+import { Metrics } from './platform/metrics/metrics.port.js';
 
 const BODY_LIMIT_BYTES = 1024 * 1024;
 const BASE = 'api/v1';
+const NOT_MODIFIED = 304;
 
 /** The HTTP edge: the same for the program and for its tests. */
 export async function createApp(module: DynamicModule, logger: Logger): Promise<NestFastifyApplication> {
@@ -33,6 +37,13 @@ export async function createApp(module: DynamicModule, logger: Logger): Promise<
     });
     done();
   });
+  fastify.addHook('onSend', (request, reply, payload, done) => {
+    if (!isUnmodified(request, reply)) done(null, payload);
+    else {
+      void reply.code(NOT_MODIFIED).removeHeader('content-type').removeHeader('content-length');
+      done(null, null);
+    }
+  });
   fastify.addHook('onResponse', (request, reply, done) => {
     const fields = {
       method: request.method,
@@ -47,6 +58,7 @@ export async function createApp(module: DynamicModule, logger: Logger): Promise<
     done();
   });
   const app = await NestFactory.create<NestFastifyApplication>(module, adapter, { logger: false, abortOnError: false });
+  measureRequests(fastify, app.get(Metrics));
   app.setGlobalPrefix(BASE);
   app.useGlobalPipes(new RequestPipe());
   app.useGlobalFilters(new ProblemFilter(logger));
@@ -59,9 +71,10 @@ export function openApiOf(app: NestFastifyApplication): OpenAPIObject {
     .setTitle('OMA')
     .setDescription('Control plane of disaster recovery and backup. Every error is a problem document (RFC 9457).')
     .setVersion('1')
+    .setOpenAPIVersion('3.1.0')
     .addBearerAuth()
     .build();
-  return SwaggerModule.createDocument(app, config, { extraModels: [Problem] });
+  return withAnswers(SwaggerModule.createDocument(app, config));
 }
 
 /** Serves the API document and Swagger UI at `/swagger` (and, see `oneAddress`, below the base). */
@@ -69,8 +82,11 @@ export function serveSwagger(app: NestFastifyApplication): void {
   SwaggerModule.setup('swagger', app, openApiOf(app));
 }
 
-/** Health and Swagger stand both at the root and below the base: probes and people know nothing of versions. */
+/** What probes and scrapers ask for. */
+const AT_THE_ROOT = ['/health', '/ready', '/health/ready', '/metrics'];
+
+/** These and Swagger stand both at the root and below the base: probes and people know nothing of versions. */
 function oneAddress(url: string): string {
-  if (url === '/health') return `/${BASE}/health`;
+  if (AT_THE_ROOT.includes(url)) return `/${BASE}${url}`;
   return url.startsWith(`/${BASE}/swagger`) ? url.slice(BASE.length + 1) : url;
 }

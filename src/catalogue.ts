@@ -14,6 +14,7 @@ import type { AnyProjection } from './platform/projections/tables.js';
 import type { AnyDecider } from './platform/sagas/command.effect.js';
 import { effectsProjection } from './platform/sagas/effects.projection.js';
 import type { AnySaga } from './platform/sagas/runtime.js';
+import { sagaTallyProjection } from './platform/sagas/tally.projection.js';
 import { timersProjection } from './platform/sagas/timers.projection.js';
 import { UserRow } from './projections/access/user.entity.js';
 import { userProjection } from './projections/access/user.projection.js';
@@ -46,6 +47,7 @@ export const projections = [
   jobProjection,
   mountProjection,
   repositoryProjection,
+  sagaTallyProjection,
   timersProjection,
   userProjection,
   vmContextProjection,

@@ -2,6 +2,7 @@ import type { Provider } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 
 import { deciders, entities, projections, sagas } from './catalogue.js';
+import { measure } from './measures.js';
 import { VaultVcenterCredentials } from './modules/credentials/vault.vcenter-credentials.js';
 import { openEventStore } from './open-event-store.js';
 import { Argon2Passwords } from './platform/auth/argon2.passwords.js';
@@ -12,6 +13,7 @@ import { PostgresSessions } from './platform/auth/postgres.sessions.js';
 import { Clock } from './platform/clock/clock.port.js';
 import { SystemClock } from './platform/clock/system.clock.js';
 import { Config } from './platform/config/config.js';
+import { awaitDatabase } from './platform/database/await-database.js';
 import { Database } from './platform/database/database.js';
 import { Heartbeat } from './platform/database/heartbeat.port.js';
 import { migrate } from './platform/database/migrate.js';
@@ -19,7 +21,8 @@ import { migrations } from './platform/database/migrations.js';
 import { PostgresHeartbeat } from './platform/database/postgres.heartbeat.js';
 import { openReadModels } from './platform/database/read-models.js';
 import { Aggregates } from './platform/event-store/aggregates.js';
-import type { OpenEventStore } from './platform/event-store/event-store.port.js';
+import { awaitEventStore } from './platform/event-store/await-event-store.js';
+import { EventStore, type OpenEventStore } from './platform/event-store/event-store.port.js';
 import { GuestFiles } from './platform/filesystems/guest-files.port.js';
 import { ProcessGuestFiles } from './platform/filesystems/process.guest-files.js';
 import { RestoreAccess } from './platform/filesystems/restore-access.js';
@@ -32,6 +35,9 @@ import { PostgresNumbers } from './platform/ids/postgres.numbers.js';
 import { Logger } from './platform/logging/logger.port.js';
 import { manifestExecutors } from './platform/manifests/executors.js';
 import { HashWorkers } from './platform/manifests/hash-workers.js';
+import { MeasuredEventStore } from './platform/metrics/measured.event-store.js';
+import { Metrics } from './platform/metrics/metrics.port.js';
+import { PrometheusMetrics } from './platform/metrics/prometheus.metrics.js';
 import { mountExecutors } from './platform/mounts/executors.js';
 import { MountFolder } from './platform/mounts/mount-folder.js';
 import { MountParts } from './platform/mounts/mount-parts.js';
@@ -45,10 +51,13 @@ import { ImageConditions } from './platform/qemu/image-conditions.port.js';
 import { PosixImageConditions } from './platform/qemu/posix.image-conditions.js';
 import { NbdExports } from './platform/qemu/nbd-exports.js';
 import { NbdPorts } from './platform/qemu/nbd-ports.js';
+import { Readiness } from './platform/readiness/readiness.port.js';
+import { WatchedReadiness } from './platform/readiness/watched.readiness.js';
 import { Orphans } from './platform/recovery/orphans.js';
 import { LocalRepositoryStorage } from './platform/repositories/local-repository-storage.port.js';
 import { PosixLocalRepositoryStorage } from './platform/repositories/posix.local-repository-storage.js';
 import { repositoryExecutors } from './platform/repositories/preflight.executor.js';
+import { offerReporting } from './platform/reporting/reporting.js';
 import { CommandEffect } from './platform/sagas/command.effect.js';
 import { SagaEngine } from './platform/sagas/saga-engine.js';
 import { thisWorker } from './platform/sagas/worker-identity.js';
@@ -56,6 +65,7 @@ import { masterKey } from './platform/secrets/master-key.js';
 import { PostgresVault } from './platform/secrets/postgres.vault.js';
 import { keyFor } from './platform/secrets/sealing.js';
 import { Vault } from './platform/secrets/vault.port.js';
+import type { Patience } from './platform/start/patience.js';
 import { agentSettings } from './platform/vma/agent-settings.js';
 import { Agents } from './platform/vma/agents.js';
 import { agentExecutors } from './platform/vma/agent.executors.js';
@@ -64,6 +74,7 @@ import { FOLLOW_TIMES } from './platform/vma/follow.js';
 import { HttpVmaClient } from './platform/vma/http.vma-client.js';
 import { VcenterCredentials } from './platform/vma/vcenter-credentials.port.js';
 import { projectionThreads } from './projection-workshop.js';
+import { reportingViews } from './reporting.js';
 
 /** All parts that touch the world, made and joined; `start` sets them going in order, `stop` ends them in the reverse. */
 export class Machinery {
@@ -79,21 +90,28 @@ export class Machinery {
       readonly engine: SagaEngine;
       readonly workers: HashWorkers;
       readonly nbdExports: NbdExports;
+      readonly patience: Patience;
     },
   ) {}
 
-  /** Brings the schema up to date and opens the vault. Throws NewerSchema or WrongMasterKey. */
+  /**
+   * Waits for the database, brings the schema up to date and opens the vault. Throws CannotStart when the database stays away,
+   * was written by a newer OMA, or another master key made the vault.
+   */
   static async build(
     config: Config,
     databaseUrl: string,
     logger: Logger,
     firstPassword: FirstPassword,
   ): Promise<Machinery> {
+    const patience = { seconds: config.startWaitSeconds, logger };
+    await awaitDatabase(databaseUrl, patience);
     const database = new Database(databaseUrl);
     await migrate(database, migrations);
     const master = await masterKey(config.dataDir, config.masterKey);
     const vault = await PostgresVault.unlock(database, master);
-    const store = openEventStore(database, logger);
+    const metrics = new PrometheusMetrics().withProcess();
+    const store = new MeasuredEventStore(openEventStore(database, logger), metrics);
     const aggregates = new Aggregates(store);
     const workshop = projectionThreads(databaseUrl, config.logLevel);
     const runner = new ProjectionRunner(database, store, projections, logger, workshop);
@@ -136,16 +154,23 @@ export class Machinery {
     runner.onAdvance((name) => {
       if (name === 'effect') engine.worker.wake();
     });
+    const heartbeat = new PostgresHeartbeat(database);
+    const maxLagSeconds = config.readyLagSeconds;
+    const readiness = new WatchedReadiness({ heartbeat, store, progress: runner, engine, maxLagSeconds });
+    measure(metrics, { database, runner, worker: engine.worker });
     const requestKey = keyFor(master, 'oma idempotency requests');
     const providers: readonly Provider[] = [
       { provide: Config, useValue: config },
       { provide: Logger, useValue: logger },
+      { provide: Metrics, useValue: metrics },
       { provide: Clock, useValue: clock },
       { provide: DataSource, useValue: rows },
       { provide: Aggregates, useValue: aggregates },
+      { provide: EventStore, useValue: store },
       { provide: ProjectionProgress, useValue: runner },
       { provide: ProjectionUpkeep, useValue: upkeep },
-      { provide: Heartbeat, useValue: new PostgresHeartbeat(database) },
+      { provide: Heartbeat, useValue: heartbeat },
+      { provide: Readiness, useValue: readiness },
       { provide: Vault, useValue: vault },
       { provide: Numbers, useValue: new PostgresNumbers(database) },
       { provide: Passwords, useValue: new Argon2Passwords(database) },
@@ -171,14 +196,17 @@ export class Machinery {
       engine,
       workers,
       nbdExports,
+      patience,
     });
   }
 
-  /** Brings all rows up to date with the log. */
+  /** Waits for the log, and brings all rows up to date with it. Throws CannotStart when the log stays away. */
   async catchUp(): Promise<void> {
-    await this.parts.store.start();
-    await this.parts.runner.start();
-    await this.parts.runner.caughtUp();
+    const { database, store, runner, patience } = this.parts;
+    await awaitEventStore(store, patience);
+    await runner.start();
+    await offerReporting(database, reportingViews);
+    await runner.caughtUp();
   }
 
   /** Takes up again whatever was under way, and goes on from there. */

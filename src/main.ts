@@ -5,6 +5,7 @@ import { type Lab, startLab } from '#lab/lab';
 import { Oma } from './oma.js';
 import { Config } from './platform/config/config.js';
 import { pinoLogger } from './platform/logging/pino.logger.js';
+import { CannotStart } from './platform/start/cannot-start.js';
 
 /** npm passes a Ctrl-C on that the terminal sent already: the second one within so long is the same. */
 const SAME_SIGNAL_MS = 1000;
@@ -69,5 +70,5 @@ try {
   process.exit(0);
 } catch (error) {
   process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
-  process.exit(1);
+  process.exit(error instanceof CannotStart ? error.exitCode : 1);
 }

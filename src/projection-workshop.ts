@@ -13,7 +13,8 @@ export interface ProjectionWork {
   readonly logLevel: string;
 }
 
-const HEAP_MB = 512;
+/** Two pages of events live at a time; the nursery has room for them. */
+const LIMITS = { maxOldGenerationSizeMb: 512, maxYoungGenerationSizeMb: 96 };
 
 /** Builds and compares rows in threads of their own, so that requests are answered as fast as ever meanwhile. */
 export function projectionThreads(databaseUrl: string, logLevel: string): Workshop {
@@ -21,7 +22,7 @@ export function projectionThreads(databaseUrl: string, logLevel: string): Worksh
     const workerData: ProjectionWork = { name, checkId, databaseUrl, logLevel };
     const worker = new Worker(builtProgram('../projection-work.main.js'), {
       workerData,
-      resourceLimits: { maxOldGenerationSizeMb: HEAP_MB },
+      resourceLimits: LIMITS,
     });
     const stop = () => {
       worker.postMessage('stop');

@@ -78,8 +78,7 @@ class ProjectionCommand {
     for (const name of names) {
       const { building } = await this.place.orders.rebuild(name, this.context());
       const work = this.place.build(name, this.surroundings.signal);
-      const status = await this.rebuilt(name);
-      await work;
+      const [status] = await Promise.all([this.rebuilt(name), work]);
       if (this.surroundings.signal.aborted) {
         this.surroundings.tell(`OMA goes on with it when it runs; "oma projections cancel ${name}" gives it up`);
         return EXIT.interrupted;
@@ -112,8 +111,7 @@ class ProjectionCommand {
     for (const name of names) {
       const { id } = await this.place.orders.verify(name, this.context());
       const work = this.place.check(name, id, this.surroundings.signal);
-      const check = await this.checked(name, id);
-      await work;
+      const [check] = await Promise.all([this.checked(name, id), work]);
       if (this.surroundings.signal.aborted) return EXIT.interrupted;
       ended.push(check);
     }

@@ -12,7 +12,8 @@ import { pinoLogger } from '../platform/logging/pino.logger.js';
 import { RegistryProjectionUpkeep } from '../platform/projections/registry.projection-upkeep.js';
 import { projectionStatuses } from '../platform/projections/statuses.js';
 import { type AnyProjection } from '../platform/projections/tables.js';
-import { type Workshop, workshopHere } from '../platform/projections/upkeep.js';
+import type { Workshop } from '../platform/projections/upkeep.js';
+import { projectionThreads } from '../projection-workshop.js';
 
 /** The database or the log can't be used. */
 export class Unreachable extends Error {}
@@ -30,7 +31,8 @@ export class Workplace {
   /** Throws Unreachable. */
   static async open(environment: Readonly<Record<string, string | undefined>>): Promise<Workplace> {
     const config = Config.from(environment);
-    const logger = pinoLogger(environment['OMA_LOG_LEVEL'] ?? 'error');
+    const logLevel = environment['OMA_LOG_LEVEL'] ?? 'error';
+    const logger = pinoLogger(logLevel);
     const server = await joinDatabaseServer(config, logger).catch(unreachable);
     const database = new Database(server.url);
     const store = openEventStore(database, logger);
@@ -46,7 +48,7 @@ export class Workplace {
     const progress = { status: () => projectionStatuses(database, store, projections) };
     const upkeep = new RegistryProjectionUpkeep(database, store, projections);
     const orders = new ProjectionOrders(new Aggregates(store), progress, upkeep);
-    return new Workplace(orders, workshopHere({ database, store, logger }), server, database, store);
+    return new Workplace(orders, projectionThreads(server.url, logLevel), server, database, store);
   }
 
   async build(name: string, signal: AbortSignal): Promise<unknown> {

@@ -1,23 +1,56 @@
 import { readFileSync } from 'node:fs';
 
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { RequestMethod } from '@nestjs/common';
 import { MetadataScanner, ModulesContainer } from '@nestjs/core';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 
 import { ACCESS } from '#platform/http/access';
+import { ROUTE, type RouteTraits } from '#platform/http/route';
 
 import { openApiOf } from '../../src/app.js';
+import { deciders, projections } from '../../src/catalogue.js';
 import { unconnectedApp } from '../../src/unconnected-app.js';
 
 interface Operation {
   readonly summary?: string;
   readonly description?: string;
   readonly security?: unknown;
-  readonly responses: Readonly<Record<string, unknown>>;
+  readonly responses: Readonly<Record<string, Answer>>;
+}
+
+interface Answer {
+  readonly $ref?: string;
+  readonly content?: Readonly<Record<string, { readonly schema?: Schema }>>;
+}
+
+interface Schema {
+  readonly $ref?: string;
+  readonly type?: string | readonly string[];
+  readonly description?: string;
+  readonly properties?: Readonly<Record<string, Schema>>;
+  readonly additionalProperties?: boolean | Schema;
+  readonly items?: Schema;
+  readonly maxItems?: number;
+  readonly anyOf?: readonly Schema[];
+  readonly allOf?: readonly Schema[];
+}
+
+const WITHOUT_BODY = ['204', '304'];
+
+/** Where a schema leaves open what stands there. */
+function gapsOf(schema: Schema | undefined, place: string): readonly string[] {
+  if (schema === undefined) return [`${place}: no schema`];
+  const several = schema.anyOf ?? schema.allOf?.slice(0, 1);
+  if (several !== undefined) return several.flatMap((one) => gapsOf(one, place));
+  if (schema.$ref !== undefined) return [];
+  if (schema.type === undefined) return [`${place}: any type`];
+  if (schema.type === 'array' && schema.maxItems !== 0) return gapsOf(schema.items, `${place}[]`);
+  return [];
 }
 
 /** The only doors without a token. */
-const PUBLIC = ['POST /api/v1/auth/login', 'GET /api/v1/health'];
+const PUBLIC = ['POST /api/v1/auth/login', 'GET /api/v1/health', 'GET /api/v1/ready', 'GET /api/v1/health/ready'];
 
 describe('the routes', () => {
   let app: NestFastifyApplication;
@@ -37,18 +70,51 @@ describe('the routes', () => {
     await app.close();
   });
 
+  const handlers = () =>
+    [...app.get(ModulesContainer).values()]
+      .flatMap((module) => [...module.controllers.values()])
+      .flatMap(({ metatype }) => {
+        const prototype = (metatype as { prototype: Record<string, object> }).prototype;
+        return new MetadataScanner()
+          .getAllMethodNames(prototype)
+          .filter((name) => Reflect.hasMetadata('path', prototype[name] ?? {}))
+          .map((name) => ({ name: `${metatype?.name ?? ''}.${name}`, handler: prototype[name] ?? {} }));
+      });
+
   it('declare their access, every one of them', () => {
-    const controllers = [...app.get(ModulesContainer).values()].flatMap((module) => [...module.controllers.values()]);
-    const silent = controllers.flatMap(({ metatype }) => {
-      const prototype = (metatype as { prototype: Record<string, object> }).prototype;
-      return new MetadataScanner()
-        .getAllMethodNames(prototype)
-        .filter((name) => Reflect.hasMetadata('path', prototype[name] ?? {}))
-        .filter((name) => !Reflect.hasMetadata(ACCESS, prototype[name] ?? {}))
-        .map((name) => `${metatype?.name ?? ''}.${name}`);
-    });
+    const silent = handlers().filter(({ handler }) => !Reflect.hasMetadata(ACCESS, handler));
     expect(operations.length).toBeGreaterThan(20);
-    expect(silent).toEqual([]);
+    expect(silent.map(({ name }) => name)).toEqual([]);
+  });
+
+  it('say which projections their answers are made of, so that read-your-writes can wait for them', () => {
+    const known = projections.map(({ name }) => name);
+    for (const { name, handler } of handlers()) {
+      const traits = Reflect.getMetadata(ROUTE, handler) as RouteTraits | undefined;
+      expect({ name, reads: traits?.reads }).toEqual({ name, reads: expect.any(Array) });
+      expect({ name, unknown: traits?.reads?.filter((one) => !known.includes(one)) }).toEqual({ name, unknown: [] });
+      expect({ name, unknown: traits?.subject.filter((one) => !(one in deciders)) }).toEqual({ name, unknown: [] });
+    }
+  });
+
+  it('answer with a position where they change something, and take X-Min-Position where they show rows', () => {
+    for (const { name, handler } of handlers()) {
+      const traits = Reflect.getMetadata(ROUTE, handler) as RouteTraits;
+      const parameters = (Reflect.getMetadata('swagger/apiParameters', handler) ?? []) as { name: string }[];
+      const taken = parameters.map((parameter) => parameter.name);
+      expect({ name, taken: taken.includes('X-Min-Position') }).toEqual({
+        name,
+        taken: (traits.reads ?? []).length > 0,
+      });
+      if (!taken.includes('Idempotency-Key')) continue;
+      expect(Reflect.getMetadata('method', handler)).not.toBe(RequestMethod.GET);
+      const responses = Reflect.getMetadata('swagger/apiResponse', handler) as Record<string, { headers?: object }>;
+      const success = Object.entries(responses).find(([status]) => status.startsWith('2'))?.[1];
+      expect({ name, headers: Object.keys(success?.headers ?? {}) }).toEqual({
+        name,
+        headers: expect.arrayContaining(['X-Event-Position', 'X-Consistency']),
+      });
+    }
   });
 
   it('are closed without a token, but for login and health', () => {
@@ -61,6 +127,32 @@ describe('the routes', () => {
       expect({ name, summary: operation.summary }).toEqual({ name, summary: expect.stringMatching(/\S{2}/) });
       expect(Object.keys(operation.responses).some((status) => status.startsWith('2'))).toBe(true);
     }
+  });
+
+  it('describe every answer that has a body, closed and without a gap', () => {
+    const { components } = openApiOf(app);
+    const silent = operations.flatMap(({ name, operation }) =>
+      Object.entries(operation.responses)
+        .filter(([status, { $ref }]) => !WITHOUT_BODY.includes(status) && $ref === undefined)
+        .flatMap(([status, { content = {} }]) => {
+          const media = Object.entries(content);
+          if (media.length === 0) return [`${name} ${status} has no body`];
+          return media.flatMap(([, { schema }]) => gapsOf(schema, `${name} ${status}`));
+        }),
+    );
+    const schemas = Object.entries((components?.schemas ?? {}) as Record<string, Schema>);
+    const answers = schemas.filter(([name]) => !name.endsWith('Request'));
+    const open = answers.flatMap(([name, schema]) => [
+      ...(schema.additionalProperties === false ? [] : [`${name} is open`]),
+      ...Object.entries(schema.properties ?? {}).flatMap(([field, property]) => [
+        ...(typeof property.description === 'string' && property.description !== ''
+          ? []
+          : [`${name}.${field}: no word`]),
+        ...gapsOf(property, `${name}.${field}`),
+      ]),
+    ]);
+    expect(answers.length).toBeGreaterThan(20);
+    expect([...silent, ...open]).toEqual([]);
   });
 
   it('have a parameter document for each placeholder', () => {

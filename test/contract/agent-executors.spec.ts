@@ -569,6 +569,29 @@ describe('effects on an agent', () => {
       );
     });
 
+    it('has a share that never falls, whatever totals are told', async () => {
+      const told: readonly [number, number | null][] = [
+        [0, null],
+        [100, 1000],
+        [50, 10],
+        [100, 2000],
+        [200, null],
+        [300, 500],
+        [300, 0],
+      ];
+      const totals: (number | null)[] = [];
+      for (const [bytesTransferred, bytesToCopy] of told) {
+        await progress.record('job-1', 2000, { bytesTransferred, bytesToCopy });
+        totals.push((await progress.of(['job-1'])).get('job-1')?.[0]?.bytes_to_copy ?? null);
+      }
+      expect(totals).toEqual([null, 1000, 1000, 1000, 1000, 500, 500]);
+    });
+
+    it('takes the total that comes after one of nothing', async () => {
+      for (const bytesToCopy of [0, 700]) await progress.record('job-1', 2000, { bytesTransferred: 0, bytesToCopy });
+      expect((await progress.of(['job-1'])).get('job-1')).toMatchObject([{ bytes_to_copy: 700 }]);
+    });
+
     it('tells a rate near the true one, which sinks while nothing comes', async () => {
       const begun = performance.now();
       for (let bytes = 0; bytes <= 1_000_000; bytes += 100_000) {

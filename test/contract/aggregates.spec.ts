@@ -1,9 +1,9 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 
-import type { CommandContext } from '#domain/kernel/command-context';
+import type { CommandContext, Decision } from '#domain/kernel/command-context';
 import { AlreadyReserved, reservation } from '#domain/kernel/reservation';
 import { Aggregates } from '#platform/event-store/aggregates';
-import type { EventStore } from '#platform/event-store/event-store.port';
+import { type EventStore, StreamHasMoved } from '#platform/event-store/event-store.port';
 import { newId } from '#platform/ids/ids';
 
 import { all, EVENT_STORES } from '../kit/event-stores.js';
@@ -79,5 +79,48 @@ describe.each(EVENT_STORES)('commands on an event store $name', ({ open }) => {
   it('tell the position after which rows show what was decided', async () => {
     const { position } = await reserve('me');
     expect(position).toBe(await store.head());
+  });
+
+  it('change a stream only at a revision that the caller has seen', async () => {
+    const at = (...revisions: bigint[]): CommandContext => ({
+      ...asking(),
+      precondition: { categories: ['name'], revisions },
+    });
+    await expect(reserve('me', at(0n))).rejects.toMatchObject({ stream: 'name-x', actual: -1n });
+    await reserve('me', at(-1n));
+    await expect(reserve('you', at(-1n))).rejects.toBeInstanceOf(StreamHasMoved);
+    await expect(reserve('you', at(0n))).rejects.toBeInstanceOf(AlreadyReserved);
+    const elsewhere = { ...asking(), precondition: { categories: ['other'], revisions: [7n] } };
+    await expect(reserve('you', elsewhere)).rejects.toBeInstanceOf(AlreadyReserved);
+    expect(await all(store.readStream('name-x'))).toHaveLength(1);
+  });
+
+  it('of many who have seen the same revision, change the stream for one', async () => {
+    await reserve('me');
+    const release = (index: number) =>
+      aggregates.handle({
+        decider: { ...reservation, decide: () => [{ type: 'ReservationReleased', data: { by: `me-${index}` } }] },
+        stream: 'name-x',
+        command: { type: 'Release', by: 'me' },
+        context: { ...asking(), precondition: { categories: ['name'], revisions: [0n] } },
+      });
+    const results = await Promise.allSettled(Array.from({ length: 20 }, (_, index) => release(index)));
+    expect(results.filter(({ status }) => status === 'fulfilled')).toHaveLength(1);
+    for (const result of results) {
+      if (result.status === 'rejected') expect(result.reason).toBeInstanceOf(StreamHasMoved);
+    }
+  });
+
+  it('tell their witness what they decided, also the second time, and keep it out of the log', async () => {
+    const decisions: Decision[] = [];
+    const witness = { decided: (decision: Decision) => decisions.push(decision) };
+    const context = { ...asking(), witness } as unknown as CommandContext;
+    const { position } = await reserve('me', context);
+    await reserve('me', context);
+    expect(decisions).toEqual([1, 2].map(() => ({ stream: 'name-x', revision: 0n, position })));
+    const [stored] = await all(store.readStream('name-x'));
+    expect(Object.keys(stored?.metadata ?? {}).sort()).toEqual(
+      ['actor', 'causationId', 'commandId', 'correlationId', 'schemaVersion'].sort(),
+    );
   });
 });

@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import pg from 'pg';
 
+import type { StoredEvent } from '#domain/kernel/event';
 import { Database } from '#platform/database/database';
 import { PostgresEventStore } from '#platform/event-store/postgres/postgres.event-store';
 
@@ -37,6 +38,21 @@ describe('the log in PostgreSQL', () => {
       expect(await all(store.readAll())).toHaveLength(1);
     },
   );
+
+  it('gives the same events to those who want them unparsed', async () => {
+    const data = { note: 'a "quoted" \\ ü', deep: [{ number: 1.5 }, null, false] };
+    await store.append('a-1', 'no-stream', [anEvent('Happened', data), anEvent('Happened', {})]);
+    const [expected] = await all(store.readAll({ limit: 1 }));
+    const over = new AbortController();
+    for await (const { events } of store.subscribe({ after: '', signal: over.signal, unparsed: true })) {
+      over.abort();
+      const [{ id, type, stream, revision, position, recordedAt, metadata, data: found, unparsed }] = events as [
+        StoredEvent,
+      ];
+      expect({ id, type, stream, revision, position, recordedAt, metadata, data: found }).toEqual(expected);
+      expect(JSON.parse(unparsed?.text ?? '')).toEqual(data);
+    }
+  });
 
   it('has positions without gaps, in the order of commits, with several processes writing', async () => {
     const others = await Promise.all(

@@ -2,14 +2,18 @@ import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import pg from 'pg';
 
 import type { StoredEvent } from '#domain/kernel/event';
+import { newId } from '#platform/ids/ids';
 import { PostgresEventStore } from '#platform/event-store/postgres/postgres.event-store';
 import { Build } from '#platform/projections/build';
+import { BuildConnection } from '#platform/projections/build-connection';
 import { Check } from '#platform/projections/check';
 import { checkOf, requestCheck } from '#platform/projections/check-log';
 import { ProjectionRunner } from '#platform/projections/projection-runner';
 import { NewerProjection } from '#platform/projections/registration';
+import { RegistryProjectionUpkeep } from '#platform/projections/registry.projection-upkeep';
 import { cancelRebuild, requestRebuild } from '#platform/projections/requests';
 import type { AnyProjection } from '#platform/projections/tables';
+import { effectsProjection } from '#platform/sagas/effects.projection';
 
 import { Counting, listing } from '../kit/counting.js';
 import { freshDatabase } from '../kit/database.js';
@@ -111,6 +115,24 @@ describe('a rebuild', () => {
       { tablename: 'rm_listing_v1_g2', indexdef: ' btree (id)' },
     ]);
   });
+
+  it('folds rows on that it wrote long before', async () => {
+    const runner = await start(counter);
+    await runner.stop();
+    // More names than are remembered, each twice: written at once, as no writer could in the time of a test.
+    await fresh.database.query(
+      `insert into es.event
+         select n, 'c-' || n, 0, gen_random_uuid(), 'Added', jsonb_build_object('name', 'n' || n % 25000, 'by', 1),
+                '{"actor":{"kind":"system","id":"trial"},"correlationId":"c","causationId":"c","schemaVersion":1}', now()
+           from generate_series(1, 50000) n`,
+    );
+    await fresh.database.query('update es.head set position = 50000');
+    await requestRebuild(fresh.database, counter);
+    expect(await build(counter)).toBe('swapped');
+    expect(await fresh.database.query('select sum, count(*)::int as rows from counter group by sum')).toEqual([
+      { sum: '2', rows: 25000 },
+    ]);
+  }, 60_000);
 
   it('is followed by every instance from the swap on', async () => {
     const [one, other] = [await start(counter), await start(counter)];
@@ -246,6 +268,26 @@ describe('a rebuild', () => {
     expect(events).toEqual({ events: '2000' });
   });
 
+  it('waits for a place when two are under way, and takes that of one that ends', async () => {
+    const { signal } = new AbortController();
+    const [one, two] = [
+      await BuildConnection.open(fresh.url, 'one', signal),
+      await BuildConnection.open(fresh.url, 'two', signal),
+    ];
+    expect(await BuildConnection.open(fresh.url, 'one', signal)).toBeNull();
+    let isThere = false;
+    const third = BuildConnection.open(fresh.url, 'three', signal).then((connection) => {
+      isThere = true;
+      return connection;
+    });
+    const impatient = AbortSignal.timeout(400);
+    expect(await BuildConnection.open(fresh.url, 'four', impatient)).toBeNull();
+    expect(isThere).toBe(false);
+    await one?.close();
+    await (await third)?.close();
+    await two?.close();
+  });
+
   it('that stops at an event leaves the live rows alone, and can be tried again or cancelled', async () => {
     counting.cured = true;
     const runner = await start(counter);
@@ -332,6 +374,65 @@ describe('a rebuild', () => {
         'the projection counter was built by a newer OMA (version 2, this one knows 1); start that version instead',
       );
     });
+  });
+
+  it('of effects ends no lease before the live rows have seen the outcome', async () => {
+    const effects = effectsProjection as unknown as AnyProjection;
+    const effectId = newId();
+    const requested = {
+      ...{ effectId, step: 's', title: 't', kind: 'k', args: {}, resource: 'r', timeoutSeconds: 1 },
+      ...{ retry: { attempts: 1, baseMs: 1, maxMs: 1 }, endsEffects: [] },
+    };
+    const runner = await start(effects);
+    await store.append('trial-1', 'no-stream', [anEvent('EffectRequested', requested)]);
+    await runner.caughtUp();
+    await runner.stop();
+    await fresh.database.query(
+      `insert into effect_lease (effect_id, resource, owner, state, attempt, leased_until)
+       values ($1, 'r', 'somebody', 'settled', 1, now())`,
+      [effectId],
+    );
+    const outcome = { effectId, step: 's', attempt: 1, result: {} };
+    await store.append('trial-1', 0n, [anEvent('EffectSucceeded', outcome)]);
+    const report = new pg.Client({ connectionString: fresh.url });
+    await report.connect();
+    await report.query('begin');
+    await report.query('select * from effect');
+    await requestRebuild(fresh.database, effects);
+    const building = build(effects);
+    await eventually(async () => {
+      expect(await fresh.database.query('select events from projection where generation = 2')).toEqual([
+        { events: '2' },
+      ]);
+    });
+    expect(await fresh.database.query('select state from effect_lease')).toEqual([{ state: 'settled' }]);
+    expect(await fresh.database.query('select state from effect')).toEqual([{ state: 'pending' }]);
+    await report.query('commit');
+    await report.end();
+    expect(await building).toBe('swapped');
+    expect(await fresh.database.query('select state from effect')).toEqual([{ state: 'succeeded' }]);
+    expect(await fresh.database.query('select state from effect_lease')).toEqual([]);
+  });
+
+  it('goes on without an event that was skipped, as the live rows do', async () => {
+    const runner = await start(counter);
+    await add('a', 1);
+    const poison = anEvent('Poison', { name: 'a' });
+    await append(poison);
+    await add('a', 1);
+    await eventually(async () => {
+      expect((await statusOf(runner))?.status).toBe('stopped');
+    });
+    const upkeep = new RegistryProjectionUpkeep(fresh.database, store, [counter]);
+    const why = { actor: 'user 1', reason: 'a trial' };
+    expect(await upkeep.skip('counter', newId(), why)).toBe(false);
+    expect(await upkeep.skip('counter', poison.id, why)).toBe(true);
+    await runner.caughtUp();
+    await eventually(async () => {
+      expect(await rows()).toMatchObject([{ name: 'a', sum: '2' }]);
+    });
+    expect(await rebuilt(counter)).toBe('running');
+    expect(await rows()).toMatchObject([{ name: 'a', sum: '2' }]);
   });
 
   describe('compared with the log', () => {

@@ -22,6 +22,7 @@ const STEPS = [
   'copy',
   `finish:${DEVICE_KEY}`,
   `verify:${DEVICE_KEY}`,
+  `proving:${DEVICE_KEY}`,
   `sidecar:${DEVICE_KEY}`,
   'prove',
   'conclude:end',

@@ -96,7 +96,7 @@ describe('stopping and starting', () => {
       encoding: 'utf8',
       timeout: 30_000,
     });
-    expect(refused.status).toBe(1);
+    expect(refused.status).toBe(78);
     expect(refused.stderr).toContain(name);
     expect(refused.stderr).not.toContain(Object.values(settings)[0]);
   });
@@ -114,7 +114,7 @@ describe('stopping and starting', () => {
       encoding: 'utf8',
       timeout: 30_000,
     });
-    expect(refused.status).toBe(1);
+    expect(refused.status).toBe(78);
     expect(refused.stderr).toContain('another master key');
     await oma.restart();
   }, 60_000);

@@ -28,7 +28,7 @@ describe('backups', () => {
   });
 
   it('copies both disks of a VM whole, byte by byte', async () => {
-    const backupId = await startBackup(oma.api, web, { tags: { why: 'test' } });
+    const backupId = await startBackup(oma.api, web, { tags: { why: 'test' }, policy_id: 'nightly' });
     const job = await endOf(oma.api, backupId);
     expect(job).toMatchObject({ status: 'completed', progress_percent: 100, leftovers: [] });
     const { body } = await oma.api.get(`/backup/${backupId}`);
@@ -38,6 +38,7 @@ describe('backups', () => {
       progress_percent: 100,
       bytes_transferred: body['total_bytes'],
       tags: { why: 'test' },
+      policy_id: 'nightly',
     });
     const disks = body['disks'] as { device_key: number; file_path: string; change_id: string }[];
     const source = lab.vms.find((vm) => vm.name === 'web-01')?.disks ?? [];

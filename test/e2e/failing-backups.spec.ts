@@ -143,7 +143,7 @@ describe('a backup that can not be', () => {
     await nothingIsLeft(db);
     expect(await oma.api.post(`/jobs/${jobId}/cancel`)).toMatchObject({
       status: 409,
-      body: { code: 'job-is-over', status: 'cancelled' },
+      body: { code: 'job-is-over', job_status: 'cancelled' },
     });
   }, 40_000);
 

@@ -192,6 +192,8 @@ describe('increments', () => {
     spoil(imageOf(second), Buffer.alloc(512, 2));
     const job = await verify(second.backupId);
     expect(job).toMatchObject({ job_type: 'verification', status: 'completed' });
+    const { body: listed } = await oma.api.get<{ jobs: Json[] }>('/jobs?job_type=verification');
+    expect(listed.jobs).toMatchObject([{ job_id: job['job_id'] }]);
     expect((await chain())['layers']).toMatchObject([
       { backup_id: first.backupId, health: 'good', damage: null },
       { backup_id: second.backupId, health: 'damaged', damage: { offset_bytes: 128 * KIB, length_bytes: 64 * KIB } },

@@ -110,7 +110,7 @@ describe('an agent that lies', () => {
 });
 
 describe('an agent of the first generation', () => {
-  it('copies a disk per job, from the base it is told, and completes each', async () => {
+  it('copies a disk per job, from the base it is told, and completes each; a reset costs one backup', async () => {
     const lab = await startSmallLab([smallVm('lied', [2, 1])], { agentKind: 'legacy' });
     const oma = await runningOma({ OMA_VMA_URL: lab.url, OMA_VMA_TOKEN: lab.agentToken, OMA_NBD_PORTS: '20780-20799' });
     try {
@@ -127,6 +127,18 @@ describe('an agent of the first generation', () => {
         { mode: 'incremental', parent_backup_id: first.backupId },
       ]);
       for (const point of [first, second]) expectIdentical(vm, point);
+
+      await lab.guest(PATH, 2000).resetTracking();
+      await lab.guest(PATH, 2000).write(64 * KIB, Buffer.alloc(64 * KIB, 3));
+      const third = await takePoint(oma.api, lab, vm, PATH, lab.folder);
+      expect(third.job).toMatchObject({ status: 'failed', error: { code: 'proof-missing' }, leftovers: [] });
+      const fourth = await takePoint(oma.api, lab, vm, PATH, lab.folder);
+      expect(fourth.job).toMatchObject({ status: 'completed' });
+      expect(fourth.backup.disks).toMatchObject([
+        { mode: 'full', reason: 'change-tracking-reset' },
+        { mode: 'incremental', parent_backup_id: second.backupId },
+      ]);
+      for (const point of [first, second, fourth]) expectIdentical(vm, point);
     } finally {
       await oma.clear();
       await lab.clear();

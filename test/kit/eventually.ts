@@ -1,3 +1,5 @@
+import { AnswerNotAsDocumented } from './api-document.js';
+
 /** Asks again until `probe` stops throwing, or throws its last error after `withinSeconds`. */
 export async function eventually<Result>(
   probe: () => Result | Promise<Result>,
@@ -9,7 +11,7 @@ export async function eventually<Result>(
     try {
       return await probe();
     } catch (error) {
-      if (Date.now() >= deadline) throw error;
+      if (Date.now() >= deadline || error instanceof AnswerNotAsDocumented) throw error;
       await new Promise((resolve) => setTimeout(resolve, everyMs));
     }
   }

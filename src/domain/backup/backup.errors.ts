@@ -4,7 +4,10 @@ export class BackupIsOver extends DomainError {
   readonly kind = 'conflict';
   readonly code = 'job-is-over';
   constructor(jobId: string, as: string) {
-    super(`job ${jobId} is ${as} already`, 'GET /api/v1/jobs shows which jobs run', { job_id: jobId, status: as });
+    super(`job ${jobId} is ${as} already`, 'GET /api/v1/jobs shows which jobs run', {
+      job_id: jobId,
+      job_status: as,
+    });
   }
 }
 

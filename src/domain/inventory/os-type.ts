@@ -1,5 +1,7 @@
+export const OS_TYPES = ['windows', 'linux', 'macos', 'other', 'unknown'] as const;
+
 /** The family of a guest's operating system, out of whatever words vCenter uses for it. */
-export function osTypeOf(guestOs: string): 'windows' | 'linux' | 'macos' | 'other' | 'unknown' {
+export function osTypeOf(guestOs: string): (typeof OS_TYPES)[number] {
   const words = guestOs.toLowerCase();
   if (words === '' || words === 'unknown') return 'unknown';
   if (/darwin|mac ?os/.test(words)) return 'macos';

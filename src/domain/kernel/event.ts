@@ -42,6 +42,13 @@ export interface StoredEvent<E extends DomainEvent = DomainEvent> extends NewEve
   readonly position: Position;
   /** The store's clock, millisecond precision. Never order by it. */
   readonly recordedAt: Date;
+  /** The same as `data`, for those who only pass it on; only where the log has it as text and it wasn't parsed yet. */
+  readonly unparsed?: JsonText;
+}
+
+/** JSON that nobody has looked into. */
+export class JsonText {
+  constructor(readonly text: string) {}
 }
 
 export type Json = string | number | boolean | null | readonly Json[] | JsonObject;

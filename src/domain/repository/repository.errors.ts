@@ -27,8 +27,8 @@ export class RepositoryTypeNotOffered extends DomainError {
   readonly code = 'repository-type-not-offered';
   constructor(type: string) {
     super(`repositories of type "${type}" do not exist yet; this version has "local" only`, 'ask for type "local"', {
-      type,
-      types: ['local'],
+      repository_type: type,
+      repository_types: ['local'],
     });
   }
 }

@@ -24,7 +24,7 @@ export class MountNotOpen extends DomainError {
   constructor(mountId: string, status: string) {
     super(`mount ${mountId} is ${status}, not open`, 'wait until its status is "mounted"', {
       mount_id: mountId,
-      status,
+      mount_status: status,
     });
   }
 }
@@ -35,7 +35,7 @@ export class RestorePointNotThere extends DomainError {
   constructor(backupId: string, status: string) {
     super(`backup ${backupId} is ${status}; only completed backups can be mounted`, 'choose a completed backup', {
       backup_id: backupId,
-      status,
+      backup_status: status,
     });
   }
 }
@@ -92,7 +92,7 @@ export class MountNotOpening extends DomainError {
   constructor(mountId: string, status: string) {
     super(`the job that opened mount ${mountId} is ${status} already`, 'DELETE the mount to close it', {
       job_id: mountId,
-      status,
+      job_status: status,
     });
   }
 }

@@ -6,11 +6,14 @@ import type { CommandContext } from '#domain/kernel/command-context';
 import { Endpoint } from '#platform/http/endpoint';
 import { Asking } from '#platform/http/request-context';
 
-import { CompleteDisk, type DiskCompleted } from './complete-disk/complete-disk.handler.js';
+import { CompleteDisk } from './complete-disk/complete-disk.handler.js';
 import { CompleteDiskRequest } from './complete-disk/complete-disk.request.js';
-import { type BaseChangeId, GetChangeId } from './get-change-id/get-change-id.handler.js';
+import { DiskCompletedResponse } from './complete-disk/complete-disk.response.js';
+import { GetChangeId } from './get-change-id/get-change-id.handler.js';
 import { GetChangeIdRequest } from './get-change-id/get-change-id.request.js';
-import { ReportTelemetry, type TelemetryTaken } from './report-telemetry/report-telemetry.handler.js';
+import { BaseChangeIdResponse } from './get-change-id/get-change-id.response.js';
+import { ReportTelemetry } from './report-telemetry/report-telemetry.handler.js';
+import { TelemetryTakenResponse } from './report-telemetry/report-telemetry.response.js';
 import { TelemetryRequest } from './report-telemetry/telemetry.request.js';
 
 /** What agents tell and ask; each only of jobs that it was given itself. */
@@ -26,19 +29,21 @@ export class AgentReportsController {
   @Endpoint({
     summary: 'An agent has copied one disk of an open job, up to a change id; said again it changes nothing',
     access: 'agent',
-    answers: { status: 200, about: 'what was taken down' },
+    answers: { status: 200, about: 'what was taken down', type: DiskCompletedResponse },
     refusals: {
       400: 'malformed-request',
       404: 'unknown-backup, disk-not-in-job',
       409: 'job-is-over, disk-reported-otherwise',
     },
     mutates: true,
+    reads: ['backup', 'job'],
+    subject: ['backup'],
   })
   async complete(
     @Param('backup_id') backupId: string,
     @Body() body: CompleteDiskRequest,
     @Asking() context: CommandContext,
-  ): Promise<DiskCompleted> {
+  ): Promise<DiskCompletedResponse> {
     return this.commands.execute(new CompleteDisk(backupId, body, context));
   }
 
@@ -46,14 +51,15 @@ export class AgentReportsController {
   @Endpoint({
     summary: "The base of one disk of the VM's open job; empty when everything is to be copied",
     access: 'agent',
-    answers: { status: 200, about: 'vm_name, disk_id, change_id, backup_job_id, message' },
+    answers: { status: 200, about: 'what to copy', type: BaseChangeIdResponse },
     refusals: {
       400: 'malformed-request',
       404: 'unknown-vm, unknown-backup, disk-not-in-job',
       409: 'ambiguous-vm-name, job-is-over',
     },
+    reads: ['vm_context'],
   })
-  async changeId(@Query() query: GetChangeIdRequest, @Asking() context: CommandContext): Promise<BaseChangeId> {
+  async changeId(@Query() query: GetChangeIdRequest, @Asking() context: CommandContext): Promise<BaseChangeIdResponse> {
     return this.queries.execute(new GetChangeId(query, context.actor.id));
   }
 
@@ -61,15 +67,21 @@ export class AgentReportsController {
   @Endpoint({
     summary: 'How far an agent is with an open job; what comes out of order is counted and otherwise ignored',
     access: 'agent',
-    answers: { status: 200, about: 'status, message, timestamp' },
+    answers: {
+      status: 200,
+      about: 'that it was taken down',
+      type: TelemetryTakenResponse,
+      headers: ['X-Event-Position', 'X-Consistency'],
+    },
     refusals: { 400: 'malformed-request', 404: 'unknown-backup', 409: 'job-is-over' },
+    reads: [],
   })
   async telemetry(
     @Param('job_type') jobType: string,
     @Param('job_id') jobId: string,
     @Body() body: TelemetryRequest,
     @Asking() context: CommandContext,
-  ): Promise<TelemetryTaken> {
+  ): Promise<TelemetryTakenResponse> {
     return this.commands.execute(new ReportTelemetry(jobType, jobId, body, context.actor.id));
   }
 }

@@ -4,7 +4,7 @@ import { ApiTags } from '@nestjs/swagger';
 
 import { Endpoint } from '#platform/http/endpoint';
 
-import type { AuditResponse } from './audit.response.js';
+import { AuditPageResponse } from './audit.response.js';
 import { ListAudit } from './list-audit/list-audit.handler.js';
 import { ListAuditRequest } from './list-audit/list-audit.request.js';
 
@@ -17,12 +17,11 @@ export class AuditController {
   @Endpoint({
     summary: 'Every event: who did what, when, why, and what led to it; newest first',
     access: 'viewer',
-    answers: { status: 200, about: 'events, next_cursor' },
+    answers: { status: 200, about: 'one page of events', type: AuditPageResponse },
     refusals: { 400: 'malformed-request' },
+    reads: ['audit', 'app_user'],
   })
-  async list(
-    @Query() query: ListAuditRequest,
-  ): Promise<{ events: readonly AuditResponse[]; next_cursor: string | null }> {
+  async list(@Query() query: ListAuditRequest): Promise<AuditPageResponse> {
     return this.queries.execute(new ListAudit(query));
   }
 }

@@ -32,7 +32,7 @@ export class BackupHold {
     context: CommandContext,
   ): Promise<Decided<VmHoldEvent>> {
     const stream = streamOf(contextId);
-    const before = await this.aggregates.earlier<VmHoldEvent>(stream, context.commandId);
+    const before = await this.aggregates.earlier<VmHoldEvent>(stream, context);
     if (before !== null) return before;
     for (let round = 1; ; round += 1) {
       const turn = await this.freeTurn(contextId);

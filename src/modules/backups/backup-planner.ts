@@ -6,6 +6,7 @@ import type { BackupPlan, PlannedDisk } from '#domain/backup/backup-plan';
 import {
   type AskedType,
   type ChainHead,
+  type ChangeTracking,
   chooseModes,
   type DiskFacts,
   type ImageCondition,
@@ -16,7 +17,7 @@ import { Agents } from '#platform/vma/agents';
 import { VcenterCredentials } from '#platform/vma/vcenter-credentials.port';
 import { VmaAway, VmaRefuses, VmaTalksNonsense } from '#platform/vma/vma.errors';
 import type { DiskNow, FoundVm } from '#platform/vma/vma-client.port';
-import { Chains } from '#projections/backup/chain.directory';
+import { Chains, type RepositoryChains } from '#projections/backup/chain.directory';
 import type { VmContextRow } from '#projections/inventory/vm-context.entity';
 import type { RepositoryRow } from '#projections/repository/repository.entity';
 
@@ -98,7 +99,7 @@ export class BackupPlanner {
           diskId,
           sizeBytes: seen?.sizeBytes ?? sizeBytes,
           head,
-          tracking: seen?.changeTracking ?? 'unknown',
+          tracking: await this.tracking({ contextId, repositoryId, diskId }, head, seen?.changeTracking ?? 'unknown'),
           condition,
         };
       }),
@@ -111,6 +112,16 @@ export class BackupPlanner {
       image: `${contextId}/disk-${diskId}/${jobId}.qcow2`,
       mode: modes[index] ?? { is: 'full', because: 'asked-for' },
     }));
+  }
+
+  /** An agent that can't be asked shows a reset only by the increment that came to nothing. */
+  private async tracking(
+    place: RepositoryChains,
+    head: ChainHead | null,
+    said: ChangeTracking,
+  ): Promise<ChangeTracking> {
+    if (said !== 'unknown' || head === null) return said;
+    return (await this.chains.wasReset(place, head)) ? 'reset' : said;
   }
 
   /** Throws RepositoryAway when it can't be told. */

@@ -1,38 +1,46 @@
+import { Shown } from '#platform/http/answer-fields';
 import { etaSeconds, percentOf, sumOf } from '#projections/backup/copy-progress';
 import type { BackupRow } from '#projections/backup/backup.entity';
 
-import { type DiskProgress, diskResponse, type DiskResponse } from './disk.response.js';
+import { type DiskProgress, diskResponse, DiskResponse, MODES } from './disk.response.js';
+
+const STATUSES = ['pending', 'running', 'completed', 'failed', 'cancelled'] as const;
 
 /** The contract's backup object (contract-c 5.2), with the disks beside it. Sizes are bytes. */
-export interface BackupResponse {
-  backup_id: string;
-  vm_context_id: string;
-  vm_name: string;
-  disk_id: number;
-  backup_type: string;
-  /** What the caller asked for. */
-  requested_type: string;
-  repository_id: string;
-  status: string;
-  policy_id?: string;
-  file_path?: string;
-  bytes_transferred: number;
-  total_bytes: number;
-  /** The whole disks, or of increments what had changed; what isn't known yet counts as a whole disk. */
+export class BackupResponse {
+  @Shown.text('its id, which is also that of its job') backup_id: string;
+  @Shown.text('which VM') vm_context_id: string;
+  @Shown.text('how the VM was called') vm_name: string;
+  @Shown.whole('of the first disk') disk_id: number;
+  @Shown.oneOf(MODES, 'what it became') backup_type: string;
+  @Shown.text('what the caller asked for') requested_type: string;
+  @Shown.text('where it is kept') repository_id: string;
+  @Shown.oneOf(STATUSES, 'how it is') status: string;
+  @Shown.text('the policy that it was started by', { optional: true }) policy_id?: string;
+  @Shown.text('the image, of backups of one disk', { optional: true }) file_path?: string;
+  @Shown.whole('copied so far') bytes_transferred: number;
+  @Shown.whole('of the whole disks') total_bytes: number;
+  @Shown.whole("the whole disks, or of increments what had changed; what isn't known yet counts as a whole disk")
   bytes_to_copy: number;
-  progress_percent: number;
-  /** Bytes per second, despite the name; a moving average over some 15 seconds. */
+  @Shown.whole('100 belongs to what is completed') progress_percent: number;
+  @Shown.number('bytes per second, despite the name; a moving average over some 15 seconds', { nullable: true })
   transfer_speed_bps: number | null;
-  eta_seconds: number | null;
-  last_telemetry_at?: string;
-  change_id?: string;
-  error_message?: string;
-  error_code?: string;
-  created_at: string;
-  started_at?: string;
-  completed_at?: string;
-  tags: Readonly<Record<string, string>>;
-  disks: readonly DiskResponse[];
+  @Shown.whole('until it is copied at this rate', { nullable: true }) eta_seconds: number | null;
+  @Shown.moment('when the agent last told how far it is', { optional: true }) last_telemetry_at?: string;
+  @Shown.text('the bookmark of backups of one disk', { optional: true }) change_id?: string;
+  @Shown.text('why it failed, for people', { optional: true }) error_message?: string;
+  @Shown.text('why it failed, for programs', { optional: true }) error_code?: string;
+  @Shown.moment('when it was asked for') created_at: string;
+  @Shown.moment('when copying began', { optional: true }) started_at?: string;
+  @Shown.moment('when it was over', { optional: true }) completed_at?: string;
+  @Shown.map('what the caller gave it') tags: Readonly<Record<string, string>>;
+  @Shown.list(DiskResponse, 'the disks that it copies') disks: readonly DiskResponse[];
+}
+
+export class BackupsPageResponse {
+  @Shown.list(BackupResponse, 'newest first') backups: readonly BackupResponse[];
+  @Shown.whole('how many fit the filters') total: number;
+  @Shown.text('cursor of the next page; null on the last', { nullable: true }) next_cursor: string | null;
 }
 
 export function backupResponse(row: BackupRow, progress: readonly DiskProgress[]): BackupResponse {

@@ -1,31 +1,44 @@
+import { Shown } from '#platform/http/answer-fields';
 import { etaSeconds, percentOf } from '#projections/backup/copy-progress';
-import type { BackupDisk, Damage } from '#projections/backup/backup.projection';
+import type { BackupDisk } from '#projections/backup/backup.projection';
+
+export const MODES = ['full', 'incremental'] as const;
+
+/** Where a layer is not what its manifest says. */
+export class DamageResponse {
+  @Shown.text('what is wrong there') reason: string;
+  @Shown.whole('where it begins; null when it is no matter of one place', { nullable: true })
+  offset_bytes: number | null;
+  @Shown.whole('how long it is', { nullable: true }) length_bytes: number | null;
+  @Shown.moment('when it was found') found_at: string;
+}
 
 /** One disk of a backup. Sizes are bytes. */
-export interface DiskResponse {
-  disk_id: number;
-  device_key: number;
-  size_bytes: number;
-  /** Decided by OMA: `full` with the reason, or `incremental` with the point it stands on. */
-  mode: string;
-  reason: string | null;
-  parent_backup_id: string | null;
-  base_change_id: string | null;
-  file_path: string;
-  file_size_bytes: number | null;
-  bytes_transferred: number;
+export class DiskResponse {
+  @Shown.whole('which disk of the VM') disk_id: number;
+  @Shown.whole('its key in the vCenter') device_key: number;
+  @Shown.whole('of the whole disk') size_bytes: number;
+  @Shown.oneOf(MODES, 'decided by OMA: "full" with the reason, or "incremental" with the point it stands on')
+  mode: (typeof MODES)[number];
+  @Shown.text('why it is copied whole', { nullable: true }) reason: string | null;
+  @Shown.text('the point that it stands on', { nullable: true }) parent_backup_id: string | null;
+  @Shown.text('since which change id it is copied', { nullable: true }) base_change_id: string | null;
+  @Shown.text('its image') file_path: string;
+  @Shown.whole('of the image, when it is closed', { nullable: true }) file_size_bytes: number | null;
+  @Shown.whole('copied so far') bytes_transferred: number;
+  @Shown.whole('the whole disk, or what had changed; null while unknown', { nullable: true })
   bytes_to_copy: number | null;
-  progress_percent: number;
+  @Shown.whole('100 belongs to what is completed') progress_percent: number;
+  @Shown.number('bytes per second, despite the name; null when nothing is copied', { nullable: true })
   transfer_speed_bps: number | null;
-  eta_seconds: number | null;
-  /** Reports of the agent that came out of order. */
-  ignored_reports: number;
-  change_id: string | null;
-  manifest_sha256: string | null;
-  compared_with_source: boolean;
-  /** Where the layer is not what its manifest says. */
-  damage: Damage | null;
-  verified_at: string | null;
+  @Shown.whole('until it is copied at this rate', { nullable: true }) eta_seconds: number | null;
+  @Shown.whole('reports of the agent that came out of order') ignored_reports: number;
+  @Shown.text('the bookmark that the next increment begins from', { nullable: true }) change_id: string | null;
+  @Shown.text('of its content manifest', { nullable: true }) manifest_sha256: string | null;
+  @Shown.flag('whether it was compared with its source') compared_with_source: boolean;
+  @Shown.nested(DamageResponse, 'where the layer is not what its manifest says', { nullable: true })
+  damage: DamageResponse | null;
+  @Shown.moment('when it was last compared with its manifest', { nullable: true }) verified_at: string | null;
 }
 
 /** The newest that the agent said of one disk of a running backup. */

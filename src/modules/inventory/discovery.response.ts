@@ -1,93 +1,116 @@
-import { osTypeOf } from '#domain/inventory/os-type';
+import { OS_TYPES, osTypeOf } from '#domain/inventory/os-type';
+import { Shown } from '#platform/http/answer-fields';
 import type { FoundVm } from '#platform/vma/vma-client.port';
 
 import type { AddedVm, AddOutcome } from './vm-adder.js';
 
+export class DiscoveredDiskResponse {
+  @Shown.text('disk- and its key in the vCenter') id: string;
+  @Shown.text('its name in the vCenter') label: string;
+  @Shown.text('its file in the datastore') path: string;
+  @Shown.whole('in GiB, rounded up') size_gb: number;
+  @Shown.whole('in bytes') capacity_bytes: number;
+  @Shown.text('which datastore holds it') datastore: string;
+}
+
+export class DiscoveredNetworkResponse {
+  @Shown.text('the name of the adapter') label: string;
+  @Shown.text('the network it is in') network_name: string;
+  @Shown.text('its address') mac_address: string;
+}
+
 /** The contract's `DiscoveredVm` (contract-a 11). Sizes: bytes, MiB, and GiB rounded up. */
-export interface DiscoveredVmResponse {
-  id: string;
-  name: string;
-  path: string;
-  power_state: string;
-  guest_os: string;
-  memory_mb: number;
-  num_cpu: number;
-  vmx_version?: string;
-  disks: readonly {
-    id: string;
-    label: string;
-    path: string;
-    size_gb: number;
-    capacity_bytes: number;
-    datastore: string;
-  }[];
-  networks: readonly { label: string; network_name: string; mac_address: string }[];
-  existing: boolean;
-  context_id?: string;
+export class DiscoveredVmResponse {
+  @Shown.text('its id in the vCenter') id: string;
+  @Shown.text('its name') name: string;
+  @Shown.text('where it is in the vCenter') path: string;
+  @Shown.text('as the vCenter says') power_state: string;
+  @Shown.text('as the vCenter says') guest_os: string;
+  @Shown.whole('in MiB') memory_mb: number;
+  @Shown.whole('how many virtual processors') num_cpu: number;
+  @Shown.text('the version of its virtual hardware', { optional: true }) vmx_version?: string;
+  @Shown.list(DiscoveredDiskResponse, 'its disks') disks: readonly DiscoveredDiskResponse[];
+  @Shown.list(DiscoveredNetworkResponse, 'its adapters') networks: readonly DiscoveredNetworkResponse[];
+  @Shown.flag("whether it is under OMA's care") existing: boolean;
+  @Shown.text('its id here, when it is', { optional: true }) context_id?: string;
 }
 
-/** The contract's `BulkAddResult`; added, skipped and failed make up the requested. Durations are nanoseconds. */
-export interface BulkAddResponse {
-  total_requested: number;
-  successfully_added: number;
-  skipped: number;
-  failed: number;
-  added_vms: readonly {
-    context_id: string;
-    vm_name: string;
-    vm_path: string;
-    status: string;
-    auto_added: boolean;
-    cpu_count: number;
-    memory_mb: number;
-    os_type: string;
-    power_state: string;
-  }[];
-  skipped_vms: readonly { vm_name: string; vm_path: string; reason: string; existing_context_id: string }[];
-  failed_vms: readonly FailedVmResponse[];
-  discovery_duration: number;
-  processing_duration: number;
+export class CandidateResponse {
+  @Shown.text('its id in the vCenter') vmware_vm_id: string;
+  @Shown.text('its name') vm_name: string;
+  @Shown.text('where it is in the vCenter') vm_path: string;
 }
 
-export interface FailedVmResponse {
-  vm_name: string;
-  vm_path: string;
-  error: string;
+export class AddedVmResponse {
+  @Shown.text('its id here') context_id: string;
+  @Shown.text('its name') vm_name: string;
+  @Shown.text('where it is in the vCenter') vm_path: string;
+  @Shown.always('discovered', 'where it stands in its protection') status: 'discovered';
+  @Shown.flag('always true') auto_added: boolean;
+  @Shown.whole('how many virtual processors') cpu_count: number;
+  @Shown.whole('in MiB') memory_mb: number;
+  @Shown.oneOf(OS_TYPES, 'the family of its operating system') os_type: string;
+  @Shown.text('as the vCenter says') power_state: string;
+}
+
+export class SkippedVmResponse {
+  @Shown.text('its name') vm_name: string;
+  @Shown.text('where it is in the vCenter') vm_path: string;
+  @Shown.text('why it was skipped') reason: string;
+  @Shown.text('its id here') existing_context_id: string;
+}
+
+export class FailedVmResponse {
+  @Shown.text('what was asked for') vm_name: string;
+  @Shown.text('always empty') vm_path: string;
+  @Shown.text('why it was not added') error: string;
+  @Shown.list(CandidateResponse, 'the VMs that answer to it', { optional: true })
   candidates?: readonly CandidateResponse[];
 }
 
-export interface CandidateResponse {
-  vmware_vm_id: string;
-  vm_name: string;
-  vm_path: string;
+/** The contract's `BulkAddResult`; added, skipped and failed make up the requested. Durations are nanoseconds. */
+export class BulkAddResponse {
+  @Shown.whole('how many were to be added') total_requested: number;
+  @Shown.whole('how many were added') successfully_added: number;
+  @Shown.whole('how many were added before') skipped: number;
+  @Shown.whole('how many were not added') failed: number;
+  @Shown.list(AddedVmResponse, 'those that were added') added_vms: readonly AddedVmResponse[];
+  @Shown.list(SkippedVmResponse, 'those that were added before') skipped_vms: readonly SkippedVmResponse[];
+  @Shown.list(FailedVmResponse, 'those that were not added') failed_vms: readonly FailedVmResponse[];
+  @Shown.whole('in nanoseconds') discovery_duration: number;
+  @Shown.whole('in nanoseconds') processing_duration: number;
 }
 
-export interface DiscoverVmsResponse {
-  discovered_vms: readonly DiscoveredVmResponse[];
+export class DiscoverVmsResponse {
+  @Shown.list(DiscoveredVmResponse, 'what the vCenter has') discovered_vms: readonly DiscoveredVmResponse[];
+  @Shown.nested(BulkAddResponse, 'what was added, if that was wanted', { optional: true })
   addition_result?: BulkAddResponse;
-  discovery_count: number;
-  processing_time: number;
-  status: 'success' | 'partial_success';
-  message: string;
+  @Shown.whole('how many the vCenter has') discovery_count: number;
+  @Shown.whole('in nanoseconds') processing_time: number;
+  @Shown.oneOf(['success', 'partial_success'], 'whether all were added that were to be') status:
+    'success' | 'partial_success';
+  @Shown.text('the same in words') message: string;
 }
 
-export interface AddVmsResponse {
-  success: boolean;
-  message: string;
-  vms_added: number;
-  /** Under OMA's care already. */
-  vms_skipped: number;
-  vms_failed: number;
-  total_vms: number;
-  added_at: string;
-  processed_vms: readonly {
-    vm_name: string;
-    success: boolean;
-    context_id?: string;
-    already_existed?: boolean;
-    error?: string;
-    candidates?: readonly CandidateResponse[];
-  }[];
+export class ProcessedVmResponse {
+  @Shown.text('what was asked for') vm_name: string;
+  @Shown.flag('whether it is under care now') success: boolean;
+  @Shown.text('its id here', { optional: true }) context_id?: string;
+  @Shown.flag('whether it was added before', { optional: true }) already_existed?: boolean;
+  @Shown.text('why it was not added', { optional: true }) error?: string;
+  @Shown.list(CandidateResponse, 'the VMs that answer to it', { optional: true })
+  candidates?: readonly CandidateResponse[];
+}
+
+export class AddVmsResponse {
+  @Shown.flag('whether any is under care now') success: boolean;
+  @Shown.text('the same in words') message: string;
+  @Shown.whole('how many were added') vms_added: number;
+  @Shown.whole("under OMA's care already") vms_skipped: number;
+  @Shown.whole('how many were not added') vms_failed: number;
+  @Shown.whole('how many were asked for') total_vms: number;
+  @Shown.moment('when it was done') added_at: string;
+  @Shown.list(ProcessedVmResponse, 'one by one') processed_vms: readonly ProcessedVmResponse[];
 }
 
 const GIB = 1024 ** 3;

@@ -1,70 +1,77 @@
+import { OS_TYPES } from '#domain/inventory/os-type';
+import { Shown } from '#platform/http/answer-fields';
 import type { VmContextRow } from '#projections/inventory/vm-context.entity';
 import type { VmContextDisk } from '#projections/inventory/vm-context.projection';
 
 /** The contract's `VmContext` (contract-a 2.1). Jobs and schedules in it are those of replication. */
-export interface VmContextResponse {
-  context_id: string;
-  vm_name: string;
-  vmware_vm_id: string;
-  vm_path: string;
-  vcenter_host: string;
-  datacenter: string;
-  current_status: string;
-  current_job_id: string | null;
-  total_jobs_run: number;
-  successful_jobs: number;
-  failed_jobs: number;
-  last_successful_job_id: string | null;
-  cpu_count: number;
-  memory_mb: number;
-  os_type: string;
-  power_state: string;
-  vm_tools_version: string | null;
-  created_at: string;
-  updated_at: string;
-  first_job_at: string | null;
-  last_job_at: string | null;
-  last_status_change: string;
-  auto_added: boolean;
-  last_scheduled_job_id: string | null;
-  next_scheduled_at: string | null;
-  scheduler_enabled: boolean;
-  ossea_config_id: number | null;
-  credential_id: number | null;
-  last_operation_summary: string | null;
+export class VmContextResponse {
+  @Shown.text('its id here') context_id: string;
+  @Shown.text('its name') vm_name: string;
+  @Shown.text('its id in the vCenter') vmware_vm_id: string;
+  @Shown.text('where it is in the vCenter') vm_path: string;
+  @Shown.text('which vCenter has it') vcenter_host: string;
+  @Shown.text('which datacenter of it') datacenter: string;
+  @Shown.oneOf(['discovered'], 'where it stands in its protection') current_status: string;
+  @Shown.text('of replication', { nullable: true }) current_job_id: string | null;
+  @Shown.whole('of replication') total_jobs_run: number;
+  @Shown.whole('of replication') successful_jobs: number;
+  @Shown.whole('of replication') failed_jobs: number;
+  @Shown.text('of replication', { nullable: true }) last_successful_job_id: string | null;
+  @Shown.whole('how many virtual processors') cpu_count: number;
+  @Shown.whole('in MiB') memory_mb: number;
+  @Shown.oneOf(OS_TYPES, 'the family of its operating system') os_type: string;
+  @Shown.text('as the vCenter says') power_state: string;
+  @Shown.text('as the vCenter says', { nullable: true }) vm_tools_version: string | null;
+  @Shown.moment('when it was added') created_at: string;
+  @Shown.moment('when it was changed last') updated_at: string;
+  @Shown.moment('of replication', { nullable: true }) first_job_at: string | null;
+  @Shown.moment('of replication', { nullable: true }) last_job_at: string | null;
+  @Shown.moment('when current_status changed last') last_status_change: string;
+  @Shown.flag('always true: nobody types VMs in') auto_added: boolean;
+  @Shown.text('of replication', { nullable: true }) last_scheduled_job_id: string | null;
+  @Shown.moment('of replication', { nullable: true }) next_scheduled_at: string | null;
+  @Shown.flag('of replication') scheduler_enabled: boolean;
+  @Shown.whole('of replication', { nullable: true }) ossea_config_id: number | null;
+  @Shown.whole('the credential that opens its vCenter', { nullable: true }) credential_id: number | null;
+  @Shown.text('of replication', { nullable: true }) last_operation_summary: string | null;
 }
 
 /** The contract's `DiskRecord`, as far as a VM that was never replicated has one. Sizes: bytes, and GiB rounded up. */
-export interface VmDiskResponse {
-  disk_id: number;
-  device_key: number;
-  vm_context_id: string;
-  job_id: string | null;
-  label: string;
-  vmdk_path: string;
-  size_gb: number;
-  capacity_bytes: number;
-  datastore: string;
-  provisioning_type: string;
-  unit_number: number;
-  ossea_volume_id: number;
-  cpu_count: number;
-  memory_mb: number;
-  os_type: string;
-  power_state: string;
-  display_name: string;
-  vmware_uuid: string;
-  /** A JSON array inside a string. */
-  network_config: string;
-  created_at: string;
-  updated_at: string;
+export class VmDiskResponse {
+  @Shown.whole('its number in the VM') disk_id: number;
+  @Shown.whole('its key in the vCenter') device_key: number;
+  @Shown.text('which VM') vm_context_id: string;
+  @Shown.text('of replication', { nullable: true }) job_id: string | null;
+  @Shown.text('its name in the vCenter') label: string;
+  @Shown.text('its file in the datastore') vmdk_path: string;
+  @Shown.whole('in GiB, rounded up') size_gb: number;
+  @Shown.whole('in bytes') capacity_bytes: number;
+  @Shown.text('which datastore holds it') datastore: string;
+  @Shown.text('as the vCenter says') provisioning_type: string;
+  @Shown.whole('its place at its controller') unit_number: number;
+  @Shown.whole('of replication') ossea_volume_id: number;
+  @Shown.whole('of the VM') cpu_count: number;
+  @Shown.whole('of the VM, in MiB') memory_mb: number;
+  @Shown.oneOf(OS_TYPES, 'of the VM') os_type: string;
+  @Shown.text('of the VM') power_state: string;
+  @Shown.text('of the VM') display_name: string;
+  @Shown.text('of the VM') vmware_uuid: string;
+  @Shown.text('a JSON array inside a string') network_config: string;
+  @Shown.moment('when the VM was added') created_at: string;
+  @Shown.moment('when the VM was changed last') updated_at: string;
 }
 
-export interface VmDetailsResponse {
-  context: VmContextResponse;
-  job_history: readonly never[];
-  disks: readonly VmDiskResponse[];
-  cbt_history: readonly never[];
+export class VmContextsResponse {
+  @Shown.list(VmContextResponse, 'by name') vm_contexts: readonly VmContextResponse[];
+  @Shown.whole('how many there are on all pages') count: number;
+  @Shown.text('cursor of the next page; null on the last', { nullable: true }) next_cursor: string | null;
+}
+
+export class VmDetailsResponse {
+  @Shown.nested(VmContextResponse, 'the VM') context: VmContextResponse;
+  @Shown.nothing('of replication') job_history: readonly never[];
+  @Shown.list(VmDiskResponse, 'its disks') disks: readonly VmDiskResponse[];
+  @Shown.nothing('of replication') cbt_history: readonly never[];
 }
 
 const GIB = 1024 ** 3;

@@ -1,16 +1,23 @@
-import { Controller, Get, Param, Post, Query } from '@nestjs/common';
+import { Controller, Get, Param, Post, Query, Res } from '@nestjs/common';
 import { CommandBus, QueryBus } from '@nestjs/cqrs';
 import { ApiTags } from '@nestjs/swagger';
+import type { FastifyReply } from 'fastify';
 
 import type { CommandContext } from '#domain/kernel/command-context';
 import { Endpoint } from '#platform/http/endpoint';
+import { tellRevision } from '#platform/http/etag';
 import { Asking } from '#platform/http/request-context';
 
 import { CancelJob } from './cancel-job/cancel-job.handler.js';
 import { GetJob } from './get-job/get-job.handler.js';
-import type { JobDetailsResponse, JobResponse } from './job.response.js';
+import { GetJobRequest } from './get-job/get-job.request.js';
+import { JobDetailsResponse, JobsPageResponse } from './job.response.js';
 import { ListJobs } from './list-jobs/list-jobs.handler.js';
 import { ListJobsRequest } from './list-jobs/list-jobs.request.js';
+
+const MS_PER_SECOND = 1000;
+/** The streams that decide over jobs, one category for each kind. */
+const STREAMS = ['backup', 'mount', 'verification'];
 
 @ApiTags('jobs')
 @Controller('jobs')
@@ -24,10 +31,11 @@ export class JobsController {
   @Endpoint({
     summary: 'Jobs of every kind, newest first',
     access: 'viewer',
-    answers: { status: 200, about: 'jobs, next_cursor' },
+    answers: { status: 200, about: 'one page of jobs', type: JobsPageResponse },
     refusals: { 400: 'malformed-request' },
+    reads: ['job'],
   })
-  async list(@Query() query: ListJobsRequest): Promise<{ jobs: readonly JobResponse[]; next_cursor: string | null }> {
+  async list(@Query() query: ListJobsRequest): Promise<JobsPageResponse> {
     return this.queries.execute(new ListJobs(query));
   }
 
@@ -35,23 +43,41 @@ export class JobsController {
   @Endpoint({
     summary: 'One job with its planned and done steps',
     access: 'viewer',
-    answers: { status: 200, about: 'the job and its steps' },
+    answers: { status: 200, about: 'the job and its steps', type: JobDetailsResponse },
     refusals: { 404: 'unknown-job' },
+    reads: ['job'],
+    subject: STREAMS,
   })
-  async get(@Param('job_id') jobId: string): Promise<JobDetailsResponse> {
-    return this.queries.execute(new GetJob(jobId));
+  async get(
+    @Param('job_id') jobId: string,
+    @Query() { wait = 0 }: GetJobRequest,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): Promise<JobDetailsResponse> {
+    return this.shown(new GetJob(jobId, wait * MS_PER_SECOND), reply);
   }
 
   @Post(':job_id/cancel')
   @Endpoint({
     summary: 'Cancel a job; everything it had begun is undone',
     access: 'operator',
-    answers: { status: 202, about: 'the job, whose cancel_requested is true' },
-    refusals: { 404: 'unknown-job', 409: 'job-is-over' },
+    answers: { status: 202, about: 'the job, whose cancel_requested is true', type: JobDetailsResponse },
+    refusals: { 404: 'unknown-job', 409: 'job-is-over', 410: 'mount-is-gone' },
     mutates: true,
+    reads: ['job'],
+    subject: STREAMS,
   })
-  async cancel(@Param('job_id') jobId: string, @Asking() context: CommandContext): Promise<JobDetailsResponse> {
+  async cancel(
+    @Param('job_id') jobId: string,
+    @Asking() context: CommandContext,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): Promise<JobDetailsResponse> {
     await this.commands.execute(new CancelJob(jobId, context));
-    return this.queries.execute(new GetJob(jobId));
+    return this.shown(new GetJob(jobId), reply);
+  }
+
+  private async shown(query: GetJob, reply: FastifyReply): Promise<JobDetailsResponse> {
+    const { body, revision } = await this.queries.execute(query);
+    tellRevision(reply, revision);
+    return body;
   }
 }

@@ -4,10 +4,11 @@ import { CancelJobHandler } from './cancel-job/cancel-job.handler.js';
 import { CopiedShare } from './copied-share.js';
 import { GetJobHandler } from './get-job/get-job.handler.js';
 import { JobsController } from './jobs.controller.js';
+import { JobEnds } from './job-ends.js';
 import { ListJobsHandler } from './list-jobs/list-jobs.handler.js';
 
 @Module({
   controllers: [JobsController],
-  providers: [ListJobsHandler, GetJobHandler, CancelJobHandler, CopiedShare],
+  providers: [ListJobsHandler, GetJobHandler, CancelJobHandler, CopiedShare, JobEnds],
 })
 export class JobsModule {}

@@ -6,7 +6,17 @@ export class NotHealthy extends DomainError {
   readonly kind = 'unavailable';
   readonly code = 'not-healthy';
   constructor() {
-    super('OMA can not serve just now', 'the log says more', { status: 'unhealthy' });
+    super('OMA can not serve just now', 'the log says more');
+  }
+}
+
+export class NotReady extends DomainError {
+  readonly kind = 'unavailable';
+  readonly code = 'not-ready';
+  constructor(components: readonly string[]) {
+    super(`not ready: ${components.join(', ')}`, 'ask again in a moment; the log says more', {
+      not_ready: [...components],
+    });
   }
 }
 

@@ -1,43 +1,57 @@
+import { Shown } from '#platform/http/answer-fields';
 import type { CheckStatus } from '#platform/projections/check-log';
 import type { BuildStatus, ProjectionStatus } from '#platform/projections/projection-progress.port';
 
-export interface BuildResponse {
-  version: number;
-  generation: number;
-  status: string;
-  position: string;
-  events: number;
-  error: string | null;
-  stopped_event_id: string | null;
-  started_at: string;
+class BuildResponse {
+  @Shown.whole('the version of the code that makes the rows') version: number;
+  @Shown.whole('the how-manieth rows of that version') generation: number;
+  @Shown.text('how the build is') status: string;
+  @Shown.text('up to which event it is') position: string;
+  @Shown.whole('how many events it has taken') events: number;
+  @Shown.text('why it stopped', { nullable: true }) error: string | null;
+  @Shown.text('the event that it stopped at', { nullable: true }) stopped_event_id: string | null;
+  @Shown.moment('when it began') started_at: string;
 }
 
-export interface ProjectionResponse {
-  name: string;
-  version: number;
-  generation: number;
-  position: string;
-  status: string;
-  error: string | null;
-  stopped_event_id: string | null;
-  lag_seconds: number;
+export class ProjectionResponse {
+  @Shown.text('its name') name: string;
+  @Shown.whole('its version') version: number;
+  @Shown.whole('the how-manieth rows of that version') generation: number;
+  @Shown.text('up to which event it is') position: string;
+  @Shown.text('how it is') status: string;
+  @Shown.text('why it stopped', { nullable: true }) error: string | null;
+  @Shown.text('the event that it stopped at', { nullable: true }) stopped_event_id: string | null;
+  @Shown.number('how old the oldest event is that it has not seen') lag_seconds: number;
+  @Shown.nested(BuildResponse, 'the rows that are being built beside those that are read; null when there are none', {
+    nullable: true,
+  })
   building: BuildResponse | null;
 }
 
-export interface CheckResponse {
-  check_id: string;
-  projection: string;
-  version: number;
-  status: string;
-  position: string | null;
-  rows: number | null;
-  missing: number | null;
-  extra: number | null;
-  different: number | null;
-  examples: readonly { key: string; kind: string; columns: readonly string[] }[];
-  error: string | null;
-  started_at: string;
-  ended_at: string | null;
+export class ProjectionsResponse {
+  @Shown.list(ProjectionResponse, 'all of them') projections: readonly ProjectionResponse[];
+}
+
+class RowDifference {
+  @Shown.text('the key of the row') key: string;
+  @Shown.text('missing, extra or different') kind: string;
+  @Shown.texts('the columns that differ') columns: readonly string[];
+}
+
+export class CheckResponse {
+  @Shown.text('its id') check_id: string;
+  @Shown.text('which projection') projection: string;
+  @Shown.whole('the version of its rows') version: number;
+  @Shown.text('how the verification is') status: string;
+  @Shown.text('at which position both were compared', { nullable: true }) position: string | null;
+  @Shown.whole('how many rows the log gives', { nullable: true }) rows: number | null;
+  @Shown.whole('rows that are not there', { nullable: true }) missing: number | null;
+  @Shown.whole('rows that should not be there', { nullable: true }) extra: number | null;
+  @Shown.whole('rows that say something else', { nullable: true }) different: number | null;
+  @Shown.list(RowDifference, 'the first of them') examples: readonly RowDifference[];
+  @Shown.text('why it failed', { nullable: true }) error: string | null;
+  @Shown.moment('when it began') started_at: string;
+  @Shown.moment('when it ended', { nullable: true }) ended_at: string | null;
 }
 
 export function projectionResponse(status: ProjectionStatus): ProjectionResponse {

@@ -8,10 +8,11 @@ import { Asking } from '#platform/http/request-context';
 
 import { ProjectionOrders } from './projection-orders.js';
 import {
-  type CheckResponse,
+  CheckResponse,
   checkResponse,
-  type ProjectionResponse,
+  ProjectionResponse,
   projectionResponse,
+  ProjectionsResponse,
 } from './projection.response.js';
 
 @ApiTags('operations')
@@ -23,9 +24,10 @@ export class ProjectionsController {
   @Endpoint({
     summary: 'How far each projection is, and why it stopped if it did',
     access: 'admin',
-    answers: { status: 200, about: 'projections' },
+    answers: { status: 200, about: 'all projections', type: ProjectionsResponse },
+    reads: [],
   })
-  async list(): Promise<{ projections: readonly ProjectionResponse[] }> {
+  async list(): Promise<ProjectionsResponse> {
     return { projections: (await this.orders.all()).map(projectionResponse) };
   }
 
@@ -33,8 +35,13 @@ export class ProjectionsController {
   @Endpoint({
     summary: 'One projection, with the rows that are being built beside its live ones',
     access: 'admin',
-    answers: { status: 200, about: 'the projection; building is null when nothing is being built' },
+    answers: {
+      status: 200,
+      about: 'the projection; building is null when nothing is being built',
+      type: ProjectionResponse,
+    },
     refusals: { 404: 'unknown-projection' },
+    reads: [],
   })
   async one(@Param('name') name: string): Promise<ProjectionResponse> {
     return projectionResponse(await this.orders.one(name));
@@ -44,9 +51,15 @@ export class ProjectionsController {
   @Endpoint({
     summary: 'Build the rows of a projection anew; those that are read stay until the new ones take their place',
     access: 'admin',
-    answers: { status: 202, about: 'the projection; Location names it: it is done when building is null' },
+    answers: {
+      status: 202,
+      about: 'the projection; Location names it: it is done when building is null',
+      type: ProjectionResponse,
+      headers: ['Location'],
+    },
     refusals: { 404: 'unknown-projection', 409: 'rebuild-under-way, other-version-live' },
     mutates: true,
+    reads: [],
   })
   async rebuild(
     @Param('name') name: string,
@@ -62,9 +75,10 @@ export class ProjectionsController {
   @Endpoint({
     summary: 'Give up the rows that are being built, also after they stopped; those that are read stay',
     access: 'admin',
-    answers: { status: 202, about: 'the projection' },
+    answers: { status: 202, about: 'the projection', type: ProjectionResponse },
     refusals: { 404: 'unknown-projection', 409: 'no-rebuild-under-way, other-version-live' },
     mutates: true,
+    reads: [],
   })
   async cancel(@Param('name') name: string, @Asking() context: CommandContext): Promise<ProjectionResponse> {
     return projectionResponse(await this.orders.cancel(name, context));
@@ -74,9 +88,15 @@ export class ProjectionsController {
   @Endpoint({
     summary: 'Compare the rows of a projection with what the log gives',
     access: 'admin',
-    answers: { status: 202, about: 'the verification; Location names it: it is done when status is done or failed' },
+    answers: {
+      status: 202,
+      about: 'the verification; Location names it: it is done when status is done or failed',
+      type: CheckResponse,
+      headers: ['Location'],
+    },
     refusals: { 404: 'unknown-projection', 409: 'other-version-live' },
     mutates: true,
+    reads: [],
   })
   async verify(
     @Param('name') name: string,
@@ -92,8 +112,9 @@ export class ProjectionsController {
   @Endpoint({
     summary: 'What a verification found: how many rows are missing, extra or different, and the first of them by key',
     access: 'admin',
-    answers: { status: 200, about: 'the verification' },
+    answers: { status: 200, about: 'the verification', type: CheckResponse },
     refusals: { 404: 'unknown-check' },
+    reads: [],
   })
   async check(@Param('name') name: string, @Param('check_id') checkId: string): Promise<CheckResponse> {
     return checkResponse(await this.orders.check(name, checkId));
@@ -103,14 +124,12 @@ export class ProjectionsController {
   @Endpoint({
     summary: 'Let a stopped projection, or a stopped rebuild, try its event again',
     access: 'admin',
-    answers: { status: 202, about: 'projections' },
+    answers: { status: 202, about: 'all projections', type: ProjectionsResponse },
     refusals: { 404: 'unknown-projection', 409: 'no-stopped-projection' },
     mutates: true,
+    reads: [],
   })
-  async retry(
-    @Param('name') name: string,
-    @Asking() context: CommandContext,
-  ): Promise<{ projections: readonly ProjectionResponse[] }> {
+  async retry(@Param('name') name: string, @Asking() context: CommandContext): Promise<ProjectionsResponse> {
     await this.orders.retry(name, context);
     return this.list();
   }
@@ -119,9 +138,10 @@ export class ProjectionsController {
   @Endpoint({
     summary: 'Let a stopped projection go on without the event at which it stopped; X-Reason says why',
     access: 'admin',
-    answers: { status: 202, about: 'the projection' },
+    answers: { status: 202, about: 'the projection', type: ProjectionResponse },
     refusals: { 404: 'unknown-projection', 409: 'not-stopped-there', 422: 'reason-missing' },
     mutates: true,
+    reads: [],
   })
   async skip(
     @Param('name') name: string,

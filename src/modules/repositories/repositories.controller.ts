@@ -14,7 +14,7 @@ import { CreateRepositoryRequest } from './create-repository/create-repository.r
 import { GetStorage } from './get-storage/get-storage.handler.js';
 import { ListRepositories } from './list-repositories/list-repositories.handler.js';
 import { ListRepositoriesRequest } from './list-repositories/list-repositories.request.js';
-import type { RepositoryResponse, StorageInfoResponse } from './repository.response.js';
+import { RepositoryResponse, StorageInfoResponse } from './repository.response.js';
 
 @ApiTags('repositories')
 @Controller('repositories')
@@ -28,13 +28,19 @@ export class RepositoriesController {
   @Endpoint({
     summary: 'Create a repository: a directory that backups are written to',
     access: 'operator',
-    answers: { status: 201, about: 'the repository with its storage_info' },
+    answers: {
+      status: 201,
+      about: 'the repository with its storage_info',
+      type: RepositoryResponse,
+      headers: ['X-Consistency'],
+    },
     refusals: {
       400: 'malformed-request',
       409: 'already-exists, repository-path-taken',
       422: 'repository-type-not-offered, immutability-not-offered, repository-path-unusable',
     },
     mutates: true,
+    reads: ['repository'],
   })
   async create(
     @Body() body: CreateRepositoryRequest,
@@ -50,8 +56,14 @@ export class RepositoriesController {
   @Endpoint({
     summary: 'All repositories by name, with their space',
     access: 'viewer',
-    answers: { status: 200, about: 'a bare array; the next page is in the Link header' },
+    answers: {
+      status: 200,
+      about: 'a bare array; the next page is in the Link header',
+      type: [RepositoryResponse],
+      headers: ['Link'],
+    },
     refusals: { 400: 'malformed-request' },
+    reads: ['repository', 'backup'],
   })
   async list(
     @Query() query: ListRepositoriesRequest,
@@ -67,8 +79,9 @@ export class RepositoriesController {
   @Endpoint({
     summary: 'Space of a repository, read just now',
     access: 'viewer',
-    answers: { status: 200, about: 'total_bytes, used_bytes, available_bytes, used_percent, backup_count' },
+    answers: { status: 200, about: 'its space', type: StorageInfoResponse },
     refusals: { 404: 'unknown-repository', 503: 'repository-away' },
+    reads: ['repository', 'backup'],
   })
   async storage(@Param('id') id: string): Promise<StorageInfoResponse> {
     return this.queries.execute(new GetStorage(id));

@@ -1,22 +1,24 @@
 import type { GuestEntry } from '#platform/filesystems/guest-files.port';
+import { Shown } from '#platform/http/answer-fields';
 
 import { encodedPath } from './guest-path.js';
 
+const KINDS = ['file', 'directory', 'symlink', 'fifo', 'socket', 'block', 'char', 'unreadable'] as const;
+
 /** The contract's file (contract-c 4.4). Names are shown as text; `path_encoded` names the very bytes. */
-export interface GuestFileResponse {
-  name: string;
-  path: string;
-  /** For the `path` parameter of these routes, whatever bytes the name has. */
-  path_encoded: string;
-  type: string;
-  size: number;
-  /** Four octal digits. */
-  mode: string;
-  uid: number;
-  gid: number;
+export class GuestFileResponse {
+  @Shown.text('its name as text') name: string;
+  @Shown.text('where it is, as text') path: string;
+  @Shown.text('for the path parameter of these routes, whatever bytes the name has') path_encoded: string;
+  @Shown.oneOf(KINDS, 'what it is') type: string;
+  @Shown.whole('in bytes') size: number;
+  @Shown.text('four octal digits', { example: '0644' }) mode: string;
+  @Shown.whole('of its owner in the guest') uid: number;
+  @Shown.whole('of its group in the guest') gid: number;
+  @Shown.text('ISO 8601; a guest may claim any time, and years beyond 9999 have a sign and six digits')
   modified_time: string;
-  is_symlink: boolean;
-  symlink_target?: string;
+  @Shown.flag('whether it is a symbolic link') is_symlink: boolean;
+  @Shown.text('where the link leads; it is never followed', { optional: true }) symlink_target?: string;
 }
 
 const MODE_BITS = 0o7777;

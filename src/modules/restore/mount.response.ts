@@ -1,34 +1,49 @@
+import { Shown } from '#platform/http/answer-fields';
 import type { MountRow } from '#projections/restore/mount.entity';
 
-/** The contract's mount (contract-c 4.1), with its partitions beside it. */
-export interface MountResponse {
-  mount_id: string;
-  backup_id: string;
-  disk_id: number;
-  vm_name: string;
-  /** Of the first partition that could be opened; empty when none is. */
-  filesystem_type: string;
-  status: string;
-  partitions: readonly PartitionResponse[];
-  error_code?: string;
-  error_message?: string;
-  created_at: string;
-  /** When it closes by itself if nobody reads from it. */
-  expires_at: string | null;
-  closed_at: string | null;
+const STATUSES = ['mounting', 'mounted', 'unmounting', 'unmounted', 'failed'] as const;
+const STATES = ['mounted', 'unreadable'] as const;
+
+export class PartitionResponse {
+  @Shown.whole('its number; 0 when the disk has no table') number: number;
+  @Shown.whole('in bytes') size_bytes: number;
+  @Shown.text('what is in it', { nullable: true }) filesystem: string | null;
+  @Shown.text('its name', { nullable: true }) label: string | null;
+  @Shown.text('its id', { nullable: true }) uuid: string | null;
+  @Shown.oneOf(STATES, 'whether it can be read') state: (typeof STATES)[number];
+  @Shown.text("why it can't be read", { optional: true }) reason?: string;
+  @Shown.flag('true when the journal was replayed into a throwaway layer, since the guest had not been shut down', {
+    optional: true,
+  })
+  replayed_journal?: boolean;
 }
 
-export interface PartitionResponse {
-  number: number;
-  size_bytes: number;
-  filesystem: string | null;
-  label: string | null;
-  uuid: string | null;
-  state: 'mounted' | 'unreadable';
-  /** Why it can't be read. */
-  reason?: string;
-  /** True when the journal was replayed into a throwaway layer first, since the guest had not been shut down. */
-  replayed_journal?: boolean;
+/** The contract's mount (contract-c 4.1), with its partitions beside it. */
+export class MountResponse {
+  @Shown.text('its id, which is also that of its job') mount_id: string;
+  @Shown.text('which backup') backup_id: string;
+  @Shown.whole('which disk of the VM') disk_id: number;
+  @Shown.text('how the VM was called') vm_name: string;
+  @Shown.text('of the first partition that could be opened; empty when none is') filesystem_type: string;
+  @Shown.oneOf(STATUSES, 'how it is') status: string;
+  @Shown.list(PartitionResponse, 'what the disk has') partitions: readonly PartitionResponse[];
+  @Shown.text('why it failed, for programs', { optional: true }) error_code?: string;
+  @Shown.text('why it failed, for people', { optional: true }) error_message?: string;
+  @Shown.moment('when it was asked for') created_at: string;
+  @Shown.moment('when it closes by itself if nobody reads from it', { nullable: true }) expires_at: string | null;
+  @Shown.moment('when it was closed', { nullable: true }) closed_at: string | null;
+}
+
+export class MountsResponse {
+  @Shown.list(MountResponse, 'newest first') mounts: readonly MountResponse[];
+  @Shown.whole('how many there are on all pages') count: number;
+  @Shown.text('cursor of the next page; null on the last', { nullable: true }) next_cursor: string | null;
+}
+
+export class UnmountResponse {
+  @Shown.text('the same in words') message: string;
+  @Shown.text('which mount') mount_id: string;
+  @Shown.oneOf(STATUSES, 'how it is now') status: string;
 }
 
 const MS_PER_SECOND = 1000;

@@ -5,6 +5,8 @@ import type { FastifyReply } from 'fastify';
 
 import type { CommandContext } from '#domain/kernel/command-context';
 import { Endpoint } from '#platform/http/endpoint';
+import { tellRevision } from '#platform/http/etag';
+import { PageRequest } from '#platform/http/paging';
 import { Asking } from '#platform/http/request-context';
 
 import { DownloadDirectory } from './download-directory/download-directory.handler.js';
@@ -12,13 +14,14 @@ import { DownloadDirectoryRequest } from './download-directory/download-director
 import { DownloadFile } from './download-file/download-file.handler.js';
 import { GetFileInfo } from './get-file-info/get-file-info.handler.js';
 import { GuestFileRequest, ListFilesRequest } from './guest-file.request.js';
-import type { GuestFileResponse } from './guest-file.response.js';
+import { GuestFileResponse } from './guest-file.response.js';
 import { GuestPath } from './guest-path.js';
-import { ListFiles, type ListFilesResponse } from './list-files/list-files.handler.js';
+import { ListFiles } from './list-files/list-files.handler.js';
+import { ListFilesResponse } from './list-files/list-files.response.js';
 import { GetMount, ListMounts } from './list-mounts/list-mounts.handler.js';
 import { MountBackup } from './mount-backup/mount-backup.handler.js';
 import { MountBackupRequest } from './mount-backup/mount-backup.request.js';
-import type { MountResponse } from './mount.response.js';
+import { MountResponse, MountsResponse, UnmountResponse } from './mount.response.js';
 import { Unmount } from './unmount/unmount.handler.js';
 
 const READING_REFUSALS = {
@@ -42,13 +45,22 @@ export class RestoreController {
   @Endpoint({
     summary: 'Open one disk of a completed backup for browsing; watch it as the job of the same id',
     access: 'operator',
-    answers: { status: 200, about: 'the mount; status "mounting" while it is being opened' },
+    answers: {
+      status: 200,
+      about: 'the mount; status "mounting" while it is being opened',
+      type: MountResponse,
+      headers: ['Location'],
+    },
     refusals: {
       400: 'malformed-request',
       404: 'unknown-backup, unknown-disk',
       409: 'restore-point-not-there, too-many-mounts',
+      503: 'not-visible-yet',
     },
     mutates: true,
+    reads: ['mount', 'job', 'backup'],
+    subject: ['mount'],
+    creates: true,
   })
   async mount(
     @Body() body: MountBackupRequest,
@@ -57,32 +69,33 @@ export class RestoreController {
   ): Promise<MountResponse> {
     const mountId = await this.commands.execute(new MountBackup(body, context));
     void reply.header('location', `/api/v1/jobs/${mountId}`);
-    return this.queries.execute(new GetMount(mountId));
+    const { body: mount, revision } = await this.queries.execute(new GetMount(mountId));
+    tellRevision(reply, revision);
+    return mount;
   }
 
   @Get('mounts')
   @Endpoint({
-    summary: 'Mounts that are open, being opened or being closed, newest first',
+    summary: 'Mounts that are open, being opened or being closed, newest first; count counts all of them',
     access: 'viewer',
-    answers: { status: 200, about: 'mounts, count' },
+    answers: { status: 200, about: 'one page of the mounts', type: MountsResponse },
+    reads: ['mount'],
   })
-  async mounts(): Promise<{ mounts: readonly MountResponse[]; count: number }> {
-    const mounts = await this.queries.execute(new ListMounts());
-    return { mounts, count: mounts.length };
+  async mounts(@Query() query: PageRequest): Promise<MountsResponse> {
+    return this.queries.execute(new ListMounts(query));
   }
 
   @Delete(':mount_id')
   @Endpoint({
     summary: 'Close a mount; nothing of it is left',
     access: 'operator',
-    answers: { status: 200, about: 'message, mount_id, status' },
+    answers: { status: 200, about: 'how the mount is now', type: UnmountResponse },
     refusals: { 404: 'unknown-mount', 410: 'mount-is-gone' },
     mutates: true,
+    reads: ['mount', 'job'],
+    subject: ['mount'],
   })
-  async unmount(
-    @Param('mount_id') mountId: string,
-    @Asking() context: CommandContext,
-  ): Promise<{ message: string; mount_id: string; status: string }> {
+  async unmount(@Param('mount_id') mountId: string, @Asking() context: CommandContext): Promise<UnmountResponse> {
     const status = await this.commands.execute(new Unmount(mountId, context));
     return { message: `the mount is ${status}`, mount_id: mountId, status };
   }
@@ -91,8 +104,9 @@ export class RestoreController {
   @Endpoint({
     summary: 'List a folder of the guest',
     access: 'operator',
-    answers: { status: 200, about: 'files, total_count, next_cursor' },
+    answers: { status: 200, about: 'one page of the folder', type: ListFilesResponse },
     refusals: READING_REFUSALS,
+    reads: ['mount'],
   })
   async files(
     @Param('mount_id') mountId: string,
@@ -106,8 +120,9 @@ export class RestoreController {
   @Endpoint({
     summary: 'One file or folder of the guest; links are shown, never followed',
     access: 'operator',
-    answers: { status: 200, about: 'the file' },
+    answers: { status: 200, about: 'the file', type: GuestFileResponse },
     refusals: READING_REFUSALS,
+    reads: ['mount'],
   })
   async fileInfo(
     @Param('mount_id') mountId: string,
@@ -121,8 +136,22 @@ export class RestoreController {
   @Endpoint({
     summary: 'Download one file of the guest, or a range of it',
     access: 'operator',
-    answers: { status: 200, about: 'the bytes', media: 'application/octet-stream' },
+    answers: [
+      {
+        status: 200,
+        about: 'the bytes',
+        media: 'application/octet-stream',
+        headers: ['Content-Disposition', 'Accept-Ranges'],
+      },
+      {
+        status: 206,
+        about: 'the bytes of the range',
+        media: 'application/octet-stream',
+        headers: ['Content-Disposition', 'Accept-Ranges', 'Content-Range'],
+      },
+    ],
     refusals: { ...READING_REFUSALS, 416: 'range-not-satisfiable' },
+    reads: ['mount'],
   })
   async download(
     @Param('mount_id') mountId: string,
@@ -139,8 +168,14 @@ export class RestoreController {
   @Endpoint({
     summary: 'Download a folder of the guest as an archive; what can not be stored is named in a file at its end',
     access: 'operator',
-    answers: { status: 200, about: 'the archive, whole or visibly broken off', media: 'application/octet-stream' },
+    answers: {
+      status: 200,
+      about: 'the archive, whole or visibly broken off',
+      media: ['application/zip', 'application/gzip'],
+      headers: ['Content-Disposition'],
+    },
     refusals: READING_REFUSALS,
+    reads: ['mount'],
   })
   async downloadDirectory(
     @Param('mount_id') mountId: string,

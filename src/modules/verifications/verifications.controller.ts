@@ -4,11 +4,11 @@ import { ApiTags } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
 
 import type { CommandContext } from '#domain/kernel/command-context';
-import { tellConsistency } from '#platform/http/consistency';
 import { Endpoint } from '#platform/http/endpoint';
 import { Asking } from '#platform/http/request-context';
 
 import { StartVerification } from './start-verification/start-verification.handler.js';
+import { VerificationStartedResponse } from './start-verification/start-verification.response.js';
 
 @ApiTags('backups')
 @Controller('backup')
@@ -19,17 +19,25 @@ export class VerificationsController {
   @Endpoint({
     summary: 'Read a restore point and everything it stands on again, and compare it with the content manifests',
     access: 'operator',
-    answers: { status: 202, about: 'job_id, backup_id; Location names the job' },
+    answers: {
+      status: 202,
+      about: 'what was begun; Location names the job',
+      type: VerificationStartedResponse,
+      headers: ['Location', 'X-Consistency'],
+    },
     refusals: { 404: 'unknown-backup', 409: 'restore-point-not-there', 422: 'nothing-to-verify' },
     mutates: true,
+    reads: ['job', 'backup'],
+    subject: ['verification'],
+    creates: true,
   })
   async verify(
     @Param('backup_id') backupId: string,
     @Asking() context: CommandContext,
     @Res({ passthrough: true }) reply: FastifyReply,
-  ): Promise<{ job_id: string; backup_id: string }> {
-    const { jobId, pending } = await this.commands.execute(new StartVerification(backupId, context));
-    tellConsistency(reply.header('location', `/api/v1/jobs/${jobId}`), pending);
+  ): Promise<VerificationStartedResponse> {
+    const jobId = await this.commands.execute(new StartVerification(backupId, context));
+    void reply.header('location', `/api/v1/jobs/${jobId}`);
     return { job_id: jobId, backup_id: backupId };
   }
 }

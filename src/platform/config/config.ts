@@ -1,6 +1,8 @@
 import { isAbsolute, join, resolve } from 'node:path';
 import { z } from 'zod';
 
+import { Misfit } from '#platform/start/cannot-start';
+
 const port = z.coerce.number().int().min(0).max(65535);
 
 const environment = z.object({
@@ -23,8 +25,13 @@ const environment = z.object({
     .regex(/^\d{1,5}-\d{1,5}$/, 'FIRST-LAST')
     .default('10100-10200'),
   OMA_MOUNT_IDLE_SECONDS: z.coerce.number().int().min(1).default(3600),
+  OMA_START_WAIT_SECONDS: z.coerce.number().min(0).default(60),
+  OMA_READY_LAG_SECONDS: z.coerce.number().positive().default(30),
   OMA_LOG_LEVEL: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info'),
 });
+
+/** The variables that are looked at. */
+export const SETTINGS: readonly string[] = Object.keys(environment.shape);
 
 /** Settings of one run. Parsed once at start and injected as a value; nothing else reads the environment. */
 export class Config {
@@ -46,6 +53,10 @@ export class Config {
   readonly agentStalledSeconds: number;
   readonly nbdPorts: { readonly first: number; readonly last: number };
   readonly mountIdleSeconds: number;
+  /** So long the database and the log may be away at start. */
+  readonly startWaitSeconds: number;
+  /** OMA isn't ready while a projection is further behind. */
+  readonly readyLagSeconds: number;
   readonly logLevel: string;
 
   constructor(env: z.infer<typeof environment>) {
@@ -64,6 +75,8 @@ export class Config {
     const [first = 10100, last = 10200] = env.OMA_NBD_PORTS.split('-').map(Number);
     this.nbdPorts = { first, last };
     this.mountIdleSeconds = env.OMA_MOUNT_IDLE_SECONDS;
+    this.startWaitSeconds = env.OMA_START_WAIT_SECONDS;
+    this.readyLagSeconds = env.OMA_READY_LAG_SECONDS;
     this.logLevel = env.OMA_LOG_LEVEL;
   }
 
@@ -72,6 +85,13 @@ export class Config {
     const parsed = environment.safeParse(variables);
     if (parsed.success) return new Config(parsed.data);
     const lines = parsed.error.issues.map((issue) => `  ${issue.path.join('.')}: ${issue.message}`);
-    throw new Error(`these environment variables can't be used:\n${lines.join('\n')}`);
+    throw new UnusableSettings(lines);
+  }
+}
+
+/** Some variables of the environment can't be used. */
+class UnusableSettings extends Misfit {
+  constructor(lines: readonly string[]) {
+    super(`these environment variables can't be used:\n${lines.join('\n')}`);
   }
 }

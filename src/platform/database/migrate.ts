@@ -1,3 +1,5 @@
+import { Misfit } from '#platform/start/cannot-start';
+
 import type { Database } from './database.js';
 import type { Migration } from './migration.js';
 
@@ -42,9 +44,8 @@ class OlderSchema extends Error {
 }
 
 /** The database was written by a newer version. */
-class NewerSchema extends Error {
+class NewerSchema extends Misfit {
   constructor(ids: readonly string[]) {
     super(`the database was written by a newer OMA (unknown steps: ${ids.join(', ')}); start that version instead`);
-    this.name = 'NewerSchema';
   }
 }

@@ -8,6 +8,8 @@ import { credentials } from './migrations/0006-credentials.js';
 import { backupProgress } from './migrations/0007-backup-progress.js';
 import { backupRate } from './migrations/0008-backup-rate.js';
 import { generations } from './migrations/0009-generations.js';
+import { idempotentCommands } from './migrations/0010-idempotent-commands.js';
+import { reporting } from './migrations/0011-reporting.js';
 import { appendNew } from './migrations/0013-append-new.js';
 
 /** All steps in order. Tables of projections aren't here: the runner makes them from their shapes. */
@@ -21,5 +23,7 @@ export const migrations: readonly Migration[] = [
   backupProgress,
   backupRate,
   generations,
+  idempotentCommands,
+  reporting,
   appendNew,
 ];

@@ -3,6 +3,8 @@ import { basename, dirname, join } from 'node:path';
 
 import { z } from 'zod';
 
+import { Unavailable } from '#platform/start/cannot-start';
+
 import { codeOf } from './error-code.js';
 
 /** Where this machine's PostgreSQL programs lie. */
@@ -14,7 +16,7 @@ export interface PostgresBinaries {
 }
 
 /** The embedded PostgreSQL can't run here; the message says what to do instead. */
-export class EmbeddedPostgresUnavailable extends Error {
+export class EmbeddedPostgresUnavailable extends Unavailable {
   override readonly name = 'EmbeddedPostgresUnavailable';
 }
 

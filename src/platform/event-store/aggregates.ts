@@ -1,9 +1,9 @@
-import type { CommandContext } from '#domain/kernel/command-context';
+import type { CommandContext, Precondition } from '#domain/kernel/command-context';
 import { type Decider, replay } from '#domain/kernel/decider';
-import type { DomainEvent, NewEvent, Position, StoredEvent } from '#domain/kernel/event';
+import type { DomainEvent, EventMetadata, NewEvent, Position, StoredEvent } from '#domain/kernel/event';
 import { idFor } from '#platform/ids/ids';
 
-import { EventIdReused, type EventStore, WrongExpectedRevision } from './event-store.port.js';
+import { EventIdReused, type EventStore, StreamHasMoved, WrongExpectedRevision } from './event-store.port.js';
 
 /**
  * Each round somebody else's append got in between, so the log moves on. A hundred callers on one reservation meet at most
@@ -22,6 +22,7 @@ export interface Decided<Event extends DomainEvent> {
 /**
  * Runs commands: loads the stream, folds it, decides, appends at the exact revision, and decides again on the newer
  * history when somebody was faster. A command that was carried out before (same commandId) is answered from the stream.
+ * One with a precondition that the stream doesn't meet is refused with StreamHasMoved.
  */
 export class Aggregates {
   constructor(private readonly store: EventStore) {}
@@ -32,11 +33,24 @@ export class Aggregates {
     readonly command: Command;
     readonly context: CommandContext;
   }): Promise<Decided<Event>> {
+    const decided = await this.decide(call);
+    const { stream, context } = call;
+    context.witness?.decided({ stream, revision: decided.revision, position: decided.position });
+    return decided;
+  }
+
+  private async decide<State, Command, Event extends DomainEvent>(call: {
+    readonly decider: Decider<State, Command, Event>;
+    readonly stream: string;
+    readonly command: Command;
+    readonly context: CommandContext;
+  }): Promise<Decided<Event>> {
     const { decider, stream, command, context } = call;
     for (let round = 1; ; round += 1) {
       const history = await this.history(stream);
       const earlier = history.filter((event) => event.metadata.commandId === context.commandId);
       if (earlier.length > 0) return answer<Event>(earlier);
+      requireRevision(stream, history.at(-1)?.revision ?? -1n, context.precondition);
       const events = decider.decide(command, replay(decider, history as unknown as Event[]));
       if (events.length === 0) return { ...(await this.nothing(history)), events: [] };
       const last = history.at(-1);
@@ -56,13 +70,20 @@ export class Aggregates {
   }
 
   /** What a command led to when it was carried out before; null when it wasn't, or led to nothing. */
-  async earlier<Event extends DomainEvent>(stream: string, commandId: string): Promise<Decided<Event> | null> {
-    const events = (await this.history(stream)).filter((event) => event.metadata.commandId === commandId);
-    return events.length === 0 ? null : answer<Event>(events);
+  async earlier<Event extends DomainEvent>(stream: string, context: CommandContext): Promise<Decided<Event> | null> {
+    const events = await this.eventsOf(stream, context.commandId);
+    if (events.length === 0) return null;
+    const decided = answer<Event>(events);
+    context.witness?.decided({ stream, revision: decided.revision, position: decided.position });
+    return decided;
   }
 
   private async carriedOut(stream: string, commandId: string): Promise<boolean> {
-    return (await this.earlier(stream, commandId)) !== null;
+    return (await this.eventsOf(stream, commandId)).length > 0;
+  }
+
+  private async eventsOf(stream: string, commandId: string): Promise<StoredEvent[]> {
+    return (await this.history(stream)).filter((event) => event.metadata.commandId === commandId);
   }
 
   /** The state of a stream as it is now. */
@@ -103,6 +124,16 @@ function newEvent(stream: string, event: DomainEvent, index: number, context: Co
     id: idFor('event', context.commandId, stream, String(index)),
     type: event.type,
     data: event.data,
-    metadata: { ...context, schemaVersion: 1 },
+    metadata: metadataOf(context),
   };
+}
+
+function metadataOf({ actor, correlationId, causationId, commandId, reason }: CommandContext): EventMetadata {
+  return { actor, correlationId, causationId, commandId, ...(reason !== undefined && { reason }), schemaVersion: 1 };
+}
+
+function requireRevision(stream: string, actual: bigint, precondition: Precondition | undefined): void {
+  if (precondition === undefined) return;
+  const concerns = precondition.categories.some((category) => stream.startsWith(`${category}-`));
+  if (concerns && !precondition.revisions.includes(actual)) throw new StreamHasMoved(stream, actual);
 }

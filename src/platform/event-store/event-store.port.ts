@@ -54,9 +54,17 @@ export abstract class EventStore {
     } & Selection,
   ): AsyncIterable<StoredEvent>;
 
-  /** Never ends by itself and reconnects by itself; ends promptly when `signal` aborts. */
+  /**
+   * Never ends by itself and reconnects by itself; ends promptly when `signal` aborts. Who reads much and looks at little says
+   * `unparsed`: a log that can, parses data and metadata when they are first looked at.
+   */
   abstract subscribe(
-    options: { readonly after: Position; readonly signal: AbortSignal; readonly maxBatch?: number } & Selection,
+    options: {
+      readonly after: Position;
+      readonly signal: AbortSignal;
+      readonly maxBatch?: number;
+      readonly unparsed?: boolean;
+    } & Selection,
   ): AsyncIterable<Batch>;
 
   /** Position of the newest event, '' for an empty log. */
@@ -85,6 +93,18 @@ export class WrongExpectedRevision extends Error {
   ) {
     super(`stream ${stream} is at revision ${actual.toString()}, not at ${expected.toString()}`);
     this.name = 'WrongExpectedRevision';
+  }
+}
+
+/** The stream isn't at the revision at which the caller wants it changed. */
+export class StreamHasMoved extends Error {
+  constructor(
+    readonly stream: string,
+    /** Revision the stream has; -1n when it is empty. */
+    readonly actual: bigint,
+  ) {
+    super(`stream ${stream} is at revision ${actual.toString()}`);
+    this.name = 'StreamHasMoved';
   }
 }
 

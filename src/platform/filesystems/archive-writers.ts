@@ -24,6 +24,8 @@ export interface ArchiveWriter {
   readonly written: Promise<void>;
   folder(facts: EntryFacts): Promise<void>;
   link(facts: EntryFacts, target: string): Promise<void>;
+  /** Another name of a file that is in the archive already; false where the format has none. */
+  hardLink(facts: EntryFacts, path: string): Promise<boolean>;
   /** Rejects when the content isn't exactly `sizeBytes` long. */
   file(facts: EntryFacts, sizeBytes: number, pieces: Iterable<Buffer>): Promise<void>;
   end(): void;
@@ -78,6 +80,11 @@ class TarWriter implements ArchiveWriter {
     await this.entry({ ...headersOf(facts), type: 'symlink', linkname: target, size: 0 });
   }
 
+  async hardLink(facts: EntryFacts, path: string): Promise<boolean> {
+    await this.entry({ ...headersOf(facts), type: 'link', linkname: path, size: 0 });
+    return true;
+  }
+
   async file(facts: EntryFacts, sizeBytes: number, pieces: Iterable<Buffer>): Promise<void> {
     await this.entry({ ...headersOf(facts), type: 'file', size: sizeBytes }, pieces);
   }
@@ -108,7 +115,8 @@ function headersOf({ path: name, mode, uid, gid, mtime }: EntryFacts): TarHeader
   };
   return {
     name,
-    mode: mode & 0o7777,
+    // With the bits of its type, which the header leaves out: tar-stream takes a mode of 0 for none and writes one of its own.
+    mode,
     uid,
     gid,
     mtime: new Date(old * MS),
@@ -143,6 +151,10 @@ class ZipWriter implements ArchiveWriter {
       bytes.length,
       Readable.from([bytes]),
     );
+  }
+
+  hardLink(): Promise<boolean> {
+    return Promise.resolve(false);
   }
 
   async file({ path, mode, mtime }: EntryFacts, sizeBytes: number, pieces: Iterable<Buffer>): Promise<void> {

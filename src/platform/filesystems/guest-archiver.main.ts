@@ -15,6 +15,8 @@ const ROOT = '--root=';
 const PIECE_BYTES = 512 * 1024;
 /** Beside the archive's only folder, so no entry of the guest can have this name. */
 const TRAILER = 'oma-not-included.txt';
+/** What ZIP has room for, with the slash of a folder. */
+const MAX_PATH_BYTES = 0xffff - 1;
 
 interface Request {
   readonly format: ArchiveFormat;
@@ -27,6 +29,8 @@ interface Request {
 /** Walks one folder and writes what it finds. */
 class Archiver {
   private readonly notes: string[] = [];
+  /** Of files with several names the one that is in the archive already. */
+  private readonly stored = new Map<string, string>();
 
   constructor(
     private readonly writer: ArchiveWriter,
@@ -37,7 +41,7 @@ class Archiver {
   async folder(folder: number, path: string, shown: string): Promise<void> {
     try {
       await this.writer.folder(factsOf(path, fstatSync(folder)));
-      for (const name of this.names(folder, shown)) {
+      for (const name of this.fitting(this.names(folder, shown), path, shown)) {
         const inside = `${path}/${archiveName(name)}`;
         const shownInside = `${shown}/${printableName(name)}`;
         if (!isKept(name)) this.notes.push(`${shownInside}: stored under this name, the guest's can't be kept`);
@@ -66,13 +70,34 @@ class Archiver {
     }
   }
 
+  /** A guest can nest its folders as deep as it likes. */
+  private fitting(names: readonly Buffer[], path: string, shown: string): readonly Buffer[] {
+    const left = MAX_PATH_BYTES - Buffer.byteLength(`${path}/`);
+    const fitting = names.filter((name) => Buffer.byteLength(archiveName(name)) <= left);
+    const others = names.length - fitting.length;
+    if (others > 0) this.notes.push(`${shown}: the paths of ${others} of its entries are too long for an archive`);
+    return fitting;
+  }
+
   private async entry(folder: number, name: Buffer, path: string, shown: string): Promise<void> {
     const found = this.opened(folder, name, shown);
     if (found === null) return;
     const facts = factsOf(path, found.stats);
     if (found.is === 'folder') await this.folder(found.fd, path, shown);
     else if (found.is === 'link') await this.writer.link(facts, found.target);
-    else await this.writer.file(facts, found.stats.size, contentOf(found.fd, found.stats.size));
+    else await this.file(facts, found.fd, found.stats);
+  }
+
+  /** Of a file with several names only the first one carries the content, where the format knows other names. */
+  private async file(facts: EntryFacts, fd: number, { ino, nlink, size, mtimeMs }: Stats): Promise<void> {
+    const identity = `${ino} ${size} ${mtimeMs}`;
+    const first = nlink > 1 ? this.stored.get(identity) : undefined;
+    if (first !== undefined && (await this.writer.hardLink(facts, first))) {
+      closeSync(fd);
+      return;
+    }
+    await this.writer.file(facts, size, contentOf(fd, size));
+    if (nlink > 1) this.stored.set(identity, facts.path);
   }
 
   /** What can't be stored is noted. */

@@ -98,3 +98,80 @@ export class RangeNotSatisfiable extends EdgeRefusal {
     this.headers = { 'content-range': `bytes */${sizeBytes}` };
   }
 }
+
+/** A list's `cursor` that this list never gave: malformed like any other parameter, and told where to begin anew. */
+export class UnknownCursor extends EdgeRefusal {
+  readonly status = 400;
+  readonly code = 'malformed-request';
+  constructor() {
+    const message = 'is not a next_cursor of this list';
+    // Where the list begins there is no cursor: that is the newest valid one.
+    const facts = { errors: [{ field: 'cursor', message }], newest_cursor: null };
+    super(`cursor: ${message}`, 'leave the cursor out to begin with the first page', facts);
+  }
+}
+
+/** A position that this log never gave. */
+export class UnknownPosition extends EdgeRefusal {
+  readonly status = 400;
+  readonly code = 'unknown-position';
+  constructor(newest: string) {
+    super('this log never gave that position', 'send one that an answer or an event named', {
+      newest_position: newest,
+    });
+  }
+}
+
+/** A position of another log, or of a time before a restore: waiting for it could take for ever. */
+export class PositionAhead extends EdgeRefusal {
+  readonly status = 400;
+  readonly code = 'position-ahead-of-log';
+  constructor(newest: string) {
+    super('that position lies ahead of the log', 'go on from newest_position', { newest_position: newest });
+  }
+}
+
+export class ReadModelsBehind extends EdgeRefusal {
+  readonly status = 503;
+  readonly code = 'read-models-behind';
+  override readonly headers = { 'retry-after': '1' };
+  constructor() {
+    super('what this route reads has not passed X-Min-Position yet', 'ask again in a moment');
+  }
+}
+
+/** `If-Match` named another revision than the one there is. */
+export class PreconditionFailed extends EdgeRefusal {
+  readonly status = 412;
+  readonly code = 'precondition-failed';
+  override readonly headers: Readonly<Record<string, string>>;
+  constructor(currentEtag: string | null) {
+    const why =
+      currentEtag === null ? 'there is nothing here that If-Match could speak of' : 'it was changed meanwhile';
+    super(why, currentEtag === null ? 'leave If-Match out' : 'read it again, then decide again', {
+      current_etag: currentEtag,
+    });
+    this.headers = currentEtag === null ? {} : { etag: currentEtag };
+  }
+}
+
+/** Streams of events are connections that stay. */
+export class TooManyStreams extends EdgeRefusal {
+  readonly status = 429;
+  readonly code = 'too-many-streams';
+  override readonly headers = { 'retry-after': '5' };
+  constructor(limit: number) {
+    super(`you have ${limit} streams open already`, 'close one of them', { limit });
+  }
+}
+
+/** It is decided and goes on; only the rows that the answer is made of aren't there. The same key gets the answer later. */
+export class NotVisibleYet extends EdgeRefusal {
+  readonly status = 503;
+  readonly code = 'not-visible-yet';
+  override readonly headers: Readonly<Record<string, string>>;
+  constructor(id: string) {
+    super('it is begun and goes on, but can not be shown yet', 'look at the job that Location names', { id });
+    this.headers = { 'retry-after': '1', 'x-consistency': 'pending', location: `/api/v1/jobs/${id}` };
+  }
+}

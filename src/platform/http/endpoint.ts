@@ -1,66 +1,121 @@
 import { applyDecorators, HttpCode } from '@nestjs/common';
-import { ApiBearerAuth, ApiHeader, ApiOperation, ApiProperty, ApiResponse, getSchemaPath } from '@nestjs/swagger';
+import { ApiBearerAuth, ApiHeader, ApiOperation, ApiResponse } from '@nestjs/swagger';
 
 import { type Access, DeclaresAccess } from './access.js';
+import type { AnswerClass } from './answer-fields.js';
+import { type AnswerHeader, answerHeaders } from './answer-headers.js';
+import { type Documented, documentedHeaders } from './headers.js';
+import { type JsonSchema, schemaRef } from './json-schema.js';
+import { refusalDocument } from './problem.js';
+import { HasTraits } from './route.js';
+
+/** One way to answer. */
+export interface AnswerSays {
+  readonly status: number;
+  /** What the answer holds. */
+  readonly about: string;
+  /** The class of the JSON body, in brackets for a bare array of them. Left out when there is no body. */
+  readonly type?: AnswerClass | readonly [AnswerClass];
+  /** What a body that isn't JSON is. */
+  readonly media?: string | readonly string[];
+  /** What this answer has beside the headers of all answers. */
+  readonly headers?: readonly AnswerHeader[];
+}
 
 export interface EndpointSays {
   readonly summary: string;
   readonly access: Access;
-  /** What success looks like: its status and what the answer holds. */
-  readonly answers: { readonly status: number; readonly about: string; readonly media?: string };
+  /** What success looks like. The first of several is the usual one, whose status Nest sets. */
+  readonly answers: AnswerSays | readonly [AnswerSays, ...AnswerSays[]];
   /** Codes of refusal by status, beside those that every route has. */
   readonly refusals?: Readonly<Record<number, string>>;
   /** True for routes that change something: they take an `Idempotency-Key`. */
   readonly mutates?: boolean;
+  /** Projections whose rows the answer is made of: what `X-Min-Position` and the answers of commands wait for. */
+  readonly reads?: readonly string[];
+  /** Categories of the stream whose revision is the answer's `ETag`, and that `If-Match` speaks of. */
+  readonly subject?: readonly string[];
+  /** True when the route makes that stream. */
+  readonly creates?: boolean;
 }
 
-/** The shape of every error (RFC 9457), with what OMA adds: ids, candidates and field errors come beside these. */
-export class Problem {
-  @ApiProperty({ example: 'urn:problem:unknown-vm' })
-  readonly type: string;
+type Returned<Answer> = Answer extends { readonly type: readonly [AnswerClass<infer Item>] }
+  ? Promise<readonly Item[]>
+  : Answer extends { readonly type: AnswerClass<infer Body> }
+    ? Promise<Body>
+    : unknown;
+type ReturnedBy<Says extends EndpointSays> = Returned<
+  Says['answers'] extends readonly (infer Answer)[] ? Answer : Says['answers']
+>;
 
-  @ApiProperty()
-  readonly title: string;
-
-  @ApiProperty({ type: 'integer' })
-  readonly status: number;
-
-  @ApiProperty({ description: 'what is in the way, for people' })
-  readonly detail: string;
-
-  @ApiProperty({ description: 'stable, for programs' })
-  readonly code: string;
-
-  @ApiProperty({ description: 'finds the request in the log and the audit trail' })
-  readonly correlation_id: string;
-
-  @ApiProperty({ required: false, description: 'what to do about it' })
-  readonly remedy?: string;
-
-  @ApiProperty({ description: 'the same as detail, for older clients' })
-  readonly error: string;
-}
-
-const PROBLEM = { 'application/problem+json': { schema: { $ref: getSchemaPath(Problem) } } };
+/** Doesn't compile on a method that returns something else than the route says. */
+type Declares<Says extends EndpointSays> = (
+  target: object,
+  key: string,
+  method: { readonly value?: (...args: never[]) => ReturnedBy<Says> },
+) => void;
 
 /** Everything a route declares, in one place: who may call it, what it answers, why it refuses. */
-export function Endpoint(says: EndpointSays): MethodDecorator {
-  const { summary, access, answers, refusals = {}, mutates = false } = says;
-  const common: Record<number, string> = access === 'public' ? {} : { 401: 'unauthenticated' };
-  if (access !== 'public' && access !== 'viewer') common[403] = 'role-does-not-suffice';
-  const documented = Object.entries({ ...common, ...refusals }).map(([status, about]) =>
-    ApiResponse({ status: Number(status), description: about, content: PROBLEM }),
-  );
-  const { status, about, media = 'application/json' } = answers;
+export function Endpoint<const Says extends EndpointSays>(says: Says): Declares<Says> {
+  const { summary, access, refusals = {}, mutates = false, reads = null, subject = [], creates = false } = says;
+  const answers = isList(says.answers) ? says.answers : ([says.answers] as const);
+  const headers = documentedHeaders({ mutates, reads, subject, creates });
+  const documented = [
+    ...answers.map((answer) => [answer.status, answerDocument(answer, headers.answered)] as const),
+    ...Object.entries(codesOf(access, [refusals, headers.refusals], mutates)).map(
+      ([status, codes]) => [Number(status), refusalDocument(codes)] as const,
+    ),
+  ];
   return applyDecorators(
     DeclaresAccess(access),
-    HttpCode(status),
+    HasTraits({ reads, subject, creates }),
+    HttpCode(answers[0].status),
     ApiOperation({ summary, description: access === 'public' ? 'Public.' : `Needs the role ${access}.` }),
-    ApiResponse({ status, description: about, content: { [media]: {} } }),
-    ...documented,
+    ...documented.map(([status, document]) => ApiResponse({ status, ...document })),
     ...(access === 'public' ? [] : [ApiBearerAuth()]),
-    ...(mutates
-      ? [ApiHeader({ name: 'Idempotency-Key', required: false, description: 'the same key gets the first answer' })]
-      : []),
+    ...headers.taken.map(({ name, about: description }) => ApiHeader({ name, required: false, description })),
   );
+}
+
+function isList(answers: EndpointSays['answers']): answers is readonly [AnswerSays, ...AnswerSays[]] {
+  return Array.isArray(answers);
+}
+
+function answerDocument(answer: AnswerSays, answered: Documented['answered']): JsonSchema {
+  const { about, type, media, headers = [] } = answer;
+  return {
+    description: about,
+    headers: answerHeaders([...headers, ...answered.always], answered.sometimes),
+    ...(type !== undefined && { content: { 'application/json': { schema: bodySchema(type) } } }),
+    ...(media !== undefined && { content: Object.fromEntries([media].flat().map((one) => [one, BYTES])) }),
+  };
+}
+
+const BYTES = { schema: { type: 'string', format: 'binary' } };
+
+function bodySchema(type: AnswerClass | readonly [AnswerClass]): JsonSchema {
+  return typeof type === 'function' ? schemaRef(type.name) : { type: 'array', items: schemaRef(type[0].name) };
+}
+
+/** The codes of each status: what the route says, and what any route of its kind may answer. */
+function codesOf(
+  access: Access,
+  refusals: readonly Readonly<Record<number, string>>[],
+  mutates: boolean,
+): Readonly<Record<string, readonly string[]>> {
+  const common: readonly (readonly [number, string])[] = [
+    [400, 'malformed-request'],
+    ...(access === 'public' ? [] : [[401, 'unauthenticated'] as const, [403, 'role-does-not-suffice'] as const]),
+    ...(mutates ? [[409, 'request-under-way'] as const, [422, 'idempotency-key-reused'] as const] : []),
+    [500, 'internal'],
+  ];
+  const codes: Record<string, string[]> = {};
+  const said = refusals
+    .flatMap((one) => Object.entries(one))
+    .flatMap(([status, list]) => list.split(', ').map((code) => [Number(status), code] as const));
+  for (const [status, code] of [...said, ...common]) {
+    const known = (codes[String(status)] ??= []);
+    if (!known.includes(code)) known.push(code);
+  }
+  return codes;
 }

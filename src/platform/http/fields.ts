@@ -77,6 +77,17 @@ function asNumber(value: unknown): unknown {
   return typeof value === 'string' && /^-?\d{1,15}$/.test(value) ? Number(value) : value;
 }
 
+/** A time in whole seconds, written like `30s`; arrives as a number. */
+export function Seconds(options: Common & { readonly max: number }): PropertyDecorator {
+  const read = Transform(({ value }: { value: unknown }) => {
+    const seconds = typeof value === 'string' ? /^(\d{1,6})s$/.exec(value)?.[1] : undefined;
+    return seconds === undefined ? NaN : Number(seconds);
+  });
+  const message = `must be whole seconds like 30s, at most ${options.max}s`;
+  const schema = { type: 'string', pattern: '^\\d{1,6}s$' } as const;
+  return field(options, schema, read, IsInt({ message }), Max(options.max, { message }));
+}
+
 export function Flag(options: Common & { readonly inQuery?: boolean }): PropertyDecorator {
   const read = Transform(({ value }: { value: unknown }) =>
     value === 'true' ? true : value === 'false' ? false : value,

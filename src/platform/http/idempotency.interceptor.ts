@@ -1,16 +1,26 @@
-import { type CallHandler, type ExecutionContext, Injectable, type NestInterceptor } from '@nestjs/common';
+import {
+  type CallHandler,
+  type ExecutionContext,
+  HttpException,
+  Injectable,
+  type NestInterceptor,
+} from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { catchError, concatMap, from, type Observable, of, throwError } from 'rxjs';
 
-import { IdempotencyKeyReused, RequestUnderWay } from './edge.errors.js';
+import { DomainError } from '#domain/kernel/domain-error';
+
+import { EdgeRefusal, IdempotencyKeyReused, RequestUnderWay } from './edge.errors.js';
 import { type FirstAnswer, IdempotencyKeys } from './idempotency.port.js';
 import { idempotencyKeyOf } from './request-context.js';
+import { isSafe } from './route.js';
 
-const READS = ['GET', 'HEAD', 'OPTIONS'];
-const KEPT_HEADERS = ['location', 'x-consistency'];
+const KEPT_HEADERS = ['location', 'x-consistency', 'x-event-position', 'etag'];
 
-/** Gives the same `Idempotency-Key` the first answer again. The key is also the command's id, so that a crash between
- * effect and answer is recognised by the streams themselves. */
+/**
+ * Gives the same `Idempotency-Key` the first answer again. With the key its command's id is kept, so that a crash between
+ * effect and answer is recognised by the streams themselves.
+ */
 @Injectable()
 export class IdempotencyInterceptor implements NestInterceptor {
   constructor(private readonly keys: IdempotencyKeys) {}
@@ -18,7 +28,7 @@ export class IdempotencyInterceptor implements NestInterceptor {
   async intercept(context: ExecutionContext, next: CallHandler): Promise<Observable<unknown>> {
     const request = context.switchToHttp().getRequest<FastifyRequest>();
     const reply = context.switchToHttp().getResponse<FastifyReply>();
-    const key = READS.includes(request.method) ? null : idempotencyKeyOf(request);
+    const key = isSafe(request) ? null : idempotencyKeyOf(request);
     const userId = request.principal?.userId;
     if (key === null || userId === undefined) return next.handle();
     const claim = await this.keys.claim(userId, key, wholeOf(request));
@@ -30,16 +40,24 @@ export class IdempotencyInterceptor implements NestInterceptor {
       case 'other-request':
         throw new IdempotencyKeyReused();
       case 'mine':
+        request.commandId = claim.commandId;
         return next.handle().pipe(
           concatMap(async (body: unknown) => {
             await this.keys.answered(userId, key, answerOf(reply, body));
             return body;
           }),
           catchError((error: unknown) =>
-            from(this.keys.release(userId, key)).pipe(concatMap(() => throwError(() => error))),
+            from(this.giveBack(request, userId, key, error)).pipe(concatMap(() => throwError(() => error))),
           ),
         );
     }
+  }
+
+  /** Only a refusal without any decision leaves nothing behind; of a fault nobody knows. */
+  private async giveBack(request: FastifyRequest, userId: string, key: string, error: unknown): Promise<void> {
+    const isRefusal = error instanceof DomainError || error instanceof EdgeRefusal || error instanceof HttpException;
+    const isClean = isRefusal && request.decisions?.any !== true;
+    await (isClean ? this.keys.release(userId, key) : this.keys.abandon(userId, key));
   }
 }
 

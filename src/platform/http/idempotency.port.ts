@@ -6,7 +6,8 @@ export interface FirstAnswer {
 }
 
 export type Claim =
-  | { readonly is: 'mine' }
+  /** `commandId` is the same for every try of the request, also after a crash: streams recognise a repeat by it. */
+  | { readonly is: 'mine'; readonly commandId: string }
   | { readonly is: 'answered'; readonly answer: FirstAnswer }
   | { readonly is: 'under-way' }
   | { readonly is: 'other-request' };
@@ -16,6 +17,8 @@ export abstract class IdempotencyKeys {
   /** `request` tells one request from another: a key belongs to one. It may hold secrets, and only a keyed hash is kept. */
   abstract claim(userId: string, key: string, request: string): Promise<Claim>;
   abstract answered(userId: string, key: string, answer: FirstAnswer): Promise<void>;
-  /** The request was refused or failed: the same key may be tried again. */
+  /** The request was refused and nothing was decided: the key is as good as new. */
   abstract release(userId: string, key: string): Promise<void>;
+  /** Something may have been decided although there is no answer: the same request may be tried again, no other. */
+  abstract abandon(userId: string, key: string): Promise<void>;
 }

@@ -1,6 +1,6 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 
-import { MalformedRequest } from './edge.errors.js';
+import { UnknownCursor } from './edge.errors.js';
 import { Text, Whole } from './fields.js';
 import { isStorable } from './storable.js';
 
@@ -27,10 +27,10 @@ export function cursorOf(...values: readonly string[]): string {
   return Buffer.from(JSON.stringify(values)).toString('base64url');
 }
 
-/** What a part of a cursor is: a moment as `toISOString` writes it, or any text. */
-export type CursorPart = 'moment' | 'text';
+/** What a part of a cursor is: a moment as `toISOString` writes it, a whole number, or any text. */
+export type CursorPart = 'moment' | 'number' | 'text';
 
-/** What `cursorOf` was given, or null without a cursor. Throws MalformedRequest when it isn't one of this list. */
+/** What `cursorOf` was given, or null without a cursor. Throws UnknownCursor when it isn't one of this list. */
 export function readCursor(cursor: string | undefined, ...parts: readonly CursorPart[]): readonly string[] | null {
   if (cursor === undefined) return null;
   try {
@@ -45,14 +45,33 @@ export function readCursor(cursor: string | undefined, ...parts: readonly Cursor
   } catch {
     // Not JSON: refused below.
   }
-  throw new MalformedRequest([{ field: 'cursor', message: 'is not a next_cursor of this list' }]);
+  throw new UnknownCursor();
 }
 
 const MOMENT = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/;
+const NUMBER = /^\d{1,9}$/;
 
 function isPart(part: CursorPart, value: unknown): boolean {
   if (typeof value !== 'string') return false;
-  return part === 'text' ? isStorable(value) : MOMENT.test(value) && !Number.isNaN(Date.parse(value));
+  switch (part) {
+    case 'text':
+      return isStorable(value);
+    case 'number':
+      return NUMBER.test(value);
+    case 'moment':
+      return MOMENT.test(value) && !Number.isNaN(Date.parse(value));
+  }
+}
+
+/** A page of what was found, one row more than asked for if there is a next one. `placeOf` are the values of the order. */
+export function pageOf<Row>(
+  found: readonly Row[],
+  limit: number,
+  placeOf: (row: Row) => readonly string[],
+): { readonly rows: readonly Row[]; readonly next: string | null } {
+  const rows = found.slice(0, limit);
+  const last = rows.at(-1);
+  return { rows, next: found.length > limit && last !== undefined ? cursorOf(...placeOf(last)) : null };
 }
 
 /** Bare arrays have no room for a cursor: the next page is named by a `Link` header (RFC 8288). */

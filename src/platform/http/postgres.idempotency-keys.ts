@@ -9,10 +9,20 @@ interface Row {
   fingerprint: string;
   owner: string;
   answer: FirstAnswer | null;
+  command_id: string;
+  ran_out: boolean;
 }
 
-/** Keys and first answers in a table; a key whose process died before it answered is free again. */
+const KEPT = `interval '24 hours'`;
+/** Longer than any request takes: after that its owner is dead, on whichever machine it was. */
+const CLAIM_ENDS_AFTER = `interval '2 minutes'`;
+const PURGE_EVERY_MS = 60_000;
+const NOBODY = '';
+
+/** Keys and first answers in a table; a key whose process died before it answered may be claimed by the same request. */
 export class PostgresIdempotencyKeys extends IdempotencyKeys {
+  private purgedAt = -Infinity;
+
   constructor(
     private readonly database: Database,
     private readonly owner: string,
@@ -23,34 +33,34 @@ export class PostgresIdempotencyKeys extends IdempotencyKeys {
 
   async claim(userId: string, key: string, request: string): Promise<Claim> {
     const fingerprint = createHmac('sha256', this.hashKey).update(request).digest('hex');
-    await this.database.query(`delete from idempotency_key where created_at < now() - interval '24 hours'`);
-    const inserted = await this.database.query(
-      `insert into idempotency_key (user_id, key, fingerprint, owner) values ($1, $2, $3, $4)
-       on conflict do nothing returning key`,
+    await this.purge();
+    const [inserted] = await this.database.query<{ command_id: string }>(
+      `insert into idempotency_key as known (user_id, key, fingerprint, owner) values ($1, $2, $3, $4)
+       on conflict (user_id, key) do update
+         set fingerprint = excluded.fingerprint, owner = excluded.owner, answer = null,
+             command_id = excluded.command_id, claimed_at = now(), created_at = now()
+         where known.created_at < now() - ${KEPT}
+       returning command_id`,
       [userId, key, fingerprint, this.owner],
     );
-    if (inserted.length > 0) return { is: 'mine' };
+    if (inserted !== undefined) return { is: 'mine', commandId: inserted.command_id };
     const [row] = await this.database.query<Row & Record<string, unknown>>(
-      `select fingerprint, owner, answer from idempotency_key where user_id = $1 and key = $2`,
+      `select fingerprint, owner, answer, command_id, claimed_at < now() - ${CLAIM_ENDS_AFTER} as ran_out
+         from idempotency_key where user_id = $1 and key = $2`,
       [userId, key],
     );
     if (row === undefined) return this.claim(userId, key, request);
     if (row.fingerprint !== fingerprint) return { is: 'other-request' };
     if (row.answer !== null) return { is: 'answered', answer: row.answer };
-    if (!isDeadWorker(row.owner)) return { is: 'under-way' };
-    const taken = await this.database.query(
-      `update idempotency_key set owner = $3 where user_id = $1 and key = $2 and owner = $4 returning key`,
-      [userId, key, this.owner, row.owner],
-    );
-    return taken.length > 0 ? { is: 'mine' } : { is: 'under-way' };
+    if (row.owner !== NOBODY && !row.ran_out && !isDeadWorker(row.owner)) return { is: 'under-way' };
+    return this.takeOver(userId, key, row);
   }
 
   async answered(userId: string, key: string, answer: FirstAnswer): Promise<void> {
-    await this.database.query(`update idempotency_key set answer = $3 where user_id = $1 and key = $2`, [
-      userId,
-      key,
-      JSON.stringify(answer),
-    ]);
+    await this.database.query(
+      `update idempotency_key set answer = coalesce(answer, $3) where user_id = $1 and key = $2`,
+      [userId, key, JSON.stringify(answer)],
+    );
   }
 
   async release(userId: string, key: string): Promise<void> {
@@ -58,5 +68,32 @@ export class PostgresIdempotencyKeys extends IdempotencyKeys {
       `delete from idempotency_key where user_id = $1 and key = $2 and owner = $3 and answer is null`,
       [userId, key, this.owner],
     );
+  }
+
+  async abandon(userId: string, key: string): Promise<void> {
+    await this.database.query(
+      `update idempotency_key set owner = $4 where user_id = $1 and key = $2 and owner = $3 and answer is null`,
+      [userId, key, this.owner, NOBODY],
+    );
+  }
+
+  /** Of several who find a claim without an owner, one gets it. */
+  private async takeOver(userId: string, key: string, row: Row): Promise<Claim> {
+    const taken = await this.database.query(
+      `update idempotency_key set owner = $3, claimed_at = now()
+        where user_id = $1 and key = $2 and owner = $4 and answer is null
+          and (owner = $5 or owner <> $3 or claimed_at < now() - ${CLAIM_ENDS_AFTER})
+        returning key`,
+      [userId, key, this.owner, row.owner, NOBODY],
+    );
+    return taken.length > 0 ? { is: 'mine', commandId: row.command_id } : { is: 'under-way' };
+  }
+
+  /** What ran out is not looked at any more; that it goes is a matter of space, so not of every request. */
+  private async purge(): Promise<void> {
+    const now = performance.now();
+    if (now - this.purgedAt < PURGE_EVERY_MS) return;
+    this.purgedAt = now;
+    await this.database.query(`delete from idempotency_key where created_at < now() - ${KEPT}`);
   }
 }

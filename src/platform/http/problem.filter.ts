@@ -25,6 +25,7 @@ const TITLES: Readonly<Record<number, string>> = {
   405: 'Method not allowed',
   409: 'Conflict',
   410: 'Gone',
+  412: 'Changed meanwhile',
   413: 'Request too large',
   415: 'Unsupported media type',
   416: 'Range not satisfiable',

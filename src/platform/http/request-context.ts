@@ -2,7 +2,7 @@ import { createParamDecorator, type ExecutionContext } from '@nestjs/common';
 import type { FastifyRequest } from 'fastify';
 
 import type { CommandContext } from '#domain/kernel/command-context';
-import { idFor, newId } from '#platform/ids/ids';
+import { newId } from '#platform/ids/ids';
 
 import type { Principal } from './access.js';
 import { MalformedRequest } from './edge.errors.js';
@@ -13,6 +13,8 @@ const MAX_REASON = 500;
 declare module 'fastify' {
   interface FastifyRequest {
     principal?: Principal;
+    /** Of a request that may be repeated: every repeat has the same. */
+    commandId?: string;
   }
 }
 
@@ -33,8 +35,8 @@ export function idempotencyKeyOf(request: FastifyRequest): string | null {
 function commandContext(request: FastifyRequest): CommandContext {
   const { principal } = request;
   if (principal === undefined) throw new Error('a command needs somebody who asks');
-  const key = idempotencyKeyOf(request);
-  const commandId = key === null ? newId() : idFor('idempotency', principal.userId, key);
+  const commandId = request.commandId ?? newId();
+  const { decisions: witness, precondition } = request;
   const reason = request.headers['x-reason'];
   return {
     actor:
@@ -45,6 +47,8 @@ function commandContext(request: FastifyRequest): CommandContext {
     causationId: commandId,
     commandId,
     ...(typeof reason === 'string' && reason !== '' && { reason: reason.slice(0, MAX_REASON) }),
+    ...(witness !== undefined && { witness }),
+    ...(precondition !== undefined && { precondition }),
   };
 }
 

@@ -41,13 +41,7 @@ export class Build {
       try {
         return await this.attempt(signal);
       } catch (error) {
-        if (!(error instanceof Moved)) {
-          if (!isTransient(error) && (await this.halt(error))) return 'stopped';
-          this.parts.logger.warn(
-            { error, projection: this.projection.name },
-            'a rebuild could not go on; it tries again',
-          );
-        }
+        if (!(error instanceof Moved) && (await this.isFinal(error, signal))) return 'stopped';
         await pause(delayMs, signal);
       }
     }
@@ -73,10 +67,22 @@ export class Build {
         'rows are built beside the live ones',
       );
       await this.catchUp(rows, signal);
-      if (!signal.aborted) await createIndexes(connection.sql, this.projection, table);
+      await this.index(connection, table, signal);
       return await this.takePlace(connection, rows, signal);
     } finally {
       await connection.close();
+    }
+  }
+
+  /** An index of many rows takes longer than who stops OMA would wait: the server ends it when the connection is gone. */
+  private async index(connection: BuildConnection, table: string, signal: AbortSignal): Promise<void> {
+    if (signal.aborted) return;
+    const cut = () => void connection.close();
+    signal.addEventListener('abort', cut, { once: true });
+    try {
+      await createIndexes(connection.sql, this.projection, table);
+    } finally {
+      signal.removeEventListener('abort', cut);
     }
   }
 
@@ -124,6 +130,13 @@ export class Build {
       logger.info({ projection: rows.row.name }, 'readers are in the way of a swap; it is tried again');
       return false;
     }
+  }
+
+  private async isFinal(error: unknown, signal: AbortSignal): Promise<boolean> {
+    if (signal.aborted) return false;
+    if (!isTransient(error) && (await this.halt(error))) return true;
+    this.parts.logger.warn({ error, projection: this.projection.name }, 'a rebuild could not go on; it tries again');
+    return false;
   }
 
   /** It stays visible, with its error, until somebody lets it try again or cancels it. */

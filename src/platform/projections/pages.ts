@@ -26,7 +26,7 @@ export async function* pages(
   // A subscription never ends by itself: when the stretch is over it is called off.
   const over = new AbortController();
   const until = AbortSignal.any([signal, over.signal]);
-  const source = store.subscribe({ after, signal: until, maxBatch, ...selectionOf(projection) });
+  const source = store.subscribe({ after, signal: until, maxBatch, unparsed: true, ...selectionOf(projection) });
   const iterator = source[Symbol.asyncIterator]();
   const read = () => {
     const reading = iterator.next();

@@ -29,7 +29,7 @@ export class ProjectionLoop {
     private readonly store: EventStore,
     readonly projection: AnyProjection,
     private readonly logger: Logger,
-    private readonly onAdvance: (position: Position) => void,
+    private readonly onAdvance: (position: Position, events: number) => void,
   ) {}
 
   start(): void {
@@ -76,7 +76,7 @@ export class ProjectionLoop {
 
   private async follow(live: Registered, signal: AbortSignal, onDone: () => void): Promise<void> {
     let { position } = live;
-    this.onAdvance(position);
+    this.onAdvance(position, 0);
     const selection = selectionOf(this.projection);
     for await (const batch of this.store.subscribe({ after: position, signal, maxBatch: BATCH, ...selection })) {
       await applyOrFindPoison(
@@ -86,7 +86,7 @@ export class ProjectionLoop {
         batch.upTo,
       );
       position = batch.upTo;
-      this.onAdvance(position);
+      this.onAdvance(position, batch.events.length);
       onDone();
     }
   }

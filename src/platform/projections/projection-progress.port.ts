@@ -26,7 +26,7 @@ export interface ProjectionStatus {
   /** Why it stopped, and at which event. */
   readonly error: string | null;
   readonly stoppedEventId: string | null;
-  /** Age of the newest event it handled while newer ones wait; 0 when it has caught up. */
+  /** Age of the oldest event it hasn't looked at; 0 when it has caught up. */
   readonly lagSeconds: number;
   readonly building: BuildStatus | null;
 }
@@ -39,6 +39,8 @@ export abstract class ProjectionProgress {
   abstract waitForLeader(names: readonly string[], leader: string, timeoutMs: number): Promise<boolean>;
   /** The same for everything that is in the log now. */
   abstract waitForHead(names: readonly string[], timeoutMs: number): Promise<boolean>;
+  /** Calls `listener` with a projection's name after each of its commits; answers how to stop that. */
+  abstract onAdvance(listener: (name: string) => void): () => void;
   abstract status(): Promise<readonly ProjectionStatus[]>;
   /** Lets a stopped projection, or a stopped rebuild, try its event again; false when there is none of that name. */
   abstract retry(name: string): Promise<boolean>;

@@ -19,7 +19,7 @@ const FOREIGN_POLL_MS = 50;
 export class ProjectionRunner extends ProjectionProgress {
   private readonly loops: readonly ProjectionLoop[];
   private readonly positions = new Map<string, Position>();
-  private readonly listeners = new Set<(name: string) => void>();
+  private readonly listeners = new Set<(name: string, events: number) => void>();
   private readonly upkeep: Upkeep;
   private stopped = false;
 
@@ -34,9 +34,9 @@ export class ProjectionRunner extends ProjectionProgress {
     this.upkeep = new Upkeep({ database, store, logger }, projections, workshop);
     this.loops = projections.map(
       (projection) =>
-        new ProjectionLoop(database, store, projection, logger, (position) => {
+        new ProjectionLoop(database, store, projection, logger, (position, events) => {
           this.positions.set(projection.name, position);
-          for (const listener of [...this.listeners]) listener(projection.name);
+          for (const listener of [...this.listeners]) listener(projection.name, events);
         }),
     );
   }
@@ -53,9 +53,11 @@ export class ProjectionRunner extends ProjectionProgress {
     await Promise.all([...this.loops.map((loop) => loop.stop()), this.upkeep.stop()]);
   }
 
-  /** Calls `listener` with a projection's name after each of its commits. */
-  onAdvance(listener: (name: string) => void): void {
+  onAdvance(listener: (name: string, events: number) => void): () => void {
     this.listeners.add(listener);
+    return () => {
+      this.listeners.delete(listener);
+    };
   }
 
   /**
@@ -64,11 +66,16 @@ export class ProjectionRunner extends ProjectionProgress {
    */
   async caughtUp(names: readonly string[] = this.projections.map(({ name }) => name)): Promise<void> {
     const head = await this.store.head();
-    const isThere = ({ version, ownVersion, status, position, building }: ProjectionStatus) =>
-      status === 'stopped' || building?.status === 'stopped' || (version === ownVersion && position >= head);
+    const awaited = this.projections.filter(({ name }) => names.includes(name));
     while (!this.stopped) {
-      const statuses = (await this.status()).filter(({ name }) => names.includes(name));
-      if (statuses.every(isThere)) return;
+      const rows = await registered(this.database.pool, 'name = any($1)', [names]);
+      const isThere = ({ name, version }: AnyProjection) =>
+        rows.some(
+          (row) =>
+            row.name === name &&
+            (row.status === 'stopped' || (row.live && row.version === version && row.position >= head)),
+        );
+      if (awaited.every(isThere)) return;
       await this.change(FOREIGN_POLL_MS);
     }
   }

@@ -1,12 +1,11 @@
 import type { Database } from '#platform/database/database';
+import { Misfit } from '#platform/start/cannot-start';
 
 import { type Registered, registered, REGISTRY_LOCK } from './registry.js';
 import { type AnyProjection, createIndexes, createTable, pointView, tableOf } from './tables.js';
 
 /** The rows of a projection were made by a newer version of its code, which this program doesn't have. */
-export class NewerProjection extends Error {
-  override readonly name = 'NewerProjection';
-
+export class NewerProjection extends Misfit {
   constructor(projection: AnyProjection, live: Registered) {
     super(
       `the projection ${projection.name} was built by a newer OMA (version ${live.version}, this one knows ${projection.version}); start that version instead`,

@@ -14,33 +14,27 @@ export async function projectionStatuses(
 ): Promise<readonly ProjectionStatus[]> {
   const head = await store.head();
   const rows = await registered(database.pool, 'name = any($1)', [projections.map(({ name }) => name)]);
-  return projections
+  const found = projections
     .toSorted((one, other) => (one.name < other.name ? -1 : 1))
-    .flatMap((projection) => {
-      const own = rows.filter(({ name }) => name === projection.name);
+    .flatMap(({ name, version }) => {
+      const own = rows.filter((row) => row.name === name);
       const live = own.find((row) => row.live);
-      return live === undefined ? [] : [statusOf(projection, live, own, head)];
+      return live === undefined ? [] : [{ version, live, building: buildOf(own) }];
     });
-}
-
-function statusOf(
-  projection: AnyProjection,
-  live: Registered,
-  rows: readonly Registered[],
-  head: Position,
-): ProjectionStatus {
-  return {
-    name: live.name,
-    version: live.version,
-    ownVersion: projection.version,
-    generation: live.generation,
-    position: live.position,
-    status: live.status === 'stopped' ? 'stopped' : 'running',
-    error: live.error,
-    stoppedEventId: live.stoppedEventId,
-    lagSeconds: live.position >= head ? 0 : lagSeconds(live.lastRecordedAt),
-    building: buildOf(rows),
-  };
+  return Promise.all(
+    found.map(async ({ version, live, building }) => ({
+      name: live.name,
+      version: live.version,
+      ownVersion: version,
+      generation: live.generation,
+      position: live.position,
+      status: live.status === 'stopped' ? ('stopped' as const) : ('running' as const),
+      error: live.error,
+      stoppedEventId: live.stoppedEventId,
+      lagSeconds: live.position >= head ? 0 : await lagSeconds(store, live.position),
+      building,
+    })),
+  );
 }
 
 function buildOf(rows: readonly Registered[]): BuildStatus | null {
@@ -51,6 +45,10 @@ function buildOf(rows: readonly Registered[]): BuildStatus | null {
   return { ...build, status: status === 'stopped' ? 'stopped' : 'building' };
 }
 
-function lagSeconds(lastRecordedAt: Date | null): number {
-  return lastRecordedAt === null ? 0 : Math.max(0, (Date.now() - lastRecordedAt.getTime()) / 1000);
+/** How long the first event behind the position waits; what a projection took last may be from long ago and say nothing. */
+async function lagSeconds(store: EventStore, position: Position): Promise<number> {
+  for await (const event of store.readAll({ after: position, limit: 1 })) {
+    return Math.max(0, (Date.now() - event.recordedAt.getTime()) / 1000);
+  }
+  return 0;
 }

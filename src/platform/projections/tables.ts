@@ -56,8 +56,26 @@ export async function pointView(sql: Sql, view: string, table: string): Promise<
   const kept = old.every(({ name, type }) => now.some((column) => column.name === name && column.type === type));
   const added = now.filter(({ name }) => !old.some((column) => column.name === name));
   const columns = (kept ? [...old, ...added] : now).map(({ name }) => `"${name}"`).join(', ');
-  if (!kept) await sql.query(`drop view "${view}"`);
+  if (!kept && old.length > 0) await dropView(sql, view);
   await sql.query(`create or replace view "${view}" as select ${columns} from ${table}`);
+  await sql.query('select remake_reporting()');
+}
+
+/**
+ * With the views for reports, which stand on it; they are made anew in the same transaction, so that no reader finds any
+ * missing. From above, in the order in which readers lock them; and whoever reads several in another order is waited for more
+ * briefly than PostgreSQL takes to look for a deadlock, so that it is never the reader who fails.
+ */
+async function dropView(sql: Sql, view: string): Promise<void> {
+  await sql.query(`set local lock_timeout = '500ms'`);
+  const { rows: above } = await sql.query<{ view: string }>(
+    `select distinct rule.ev_class::regclass::text as view
+       from pg_depend d join pg_rewrite rule on d.classid = 'pg_rewrite'::regclass and rule.oid = d.objid
+      where d.refobjid = $1::regclass and rule.ev_class <> d.refobjid order by view`,
+    [`"${view}"`],
+  );
+  for (const upper of above) await sql.query(`drop view if exists ${upper.view} cascade`);
+  await sql.query(`drop view "${view}"`);
 }
 
 async function columnsOf(sql: Sql, relation: string): Promise<readonly Column[]> {

@@ -1,4 +1,4 @@
-import type { StoredEvent } from '#domain/kernel/event';
+import { JsonText, type StoredEvent } from '#domain/kernel/event';
 import type { ColumnType } from '#domain/kernel/projection';
 import type { Sql } from '#platform/database/database';
 
@@ -80,7 +80,8 @@ export async function saveRows(
 
 export function toSql(value: unknown, type: ColumnType | undefined): unknown {
   if (value === undefined || value === null) return null;
-  return type === 'jsonb' ? JSON.stringify(value) : value;
+  if (type !== 'jsonb') return value;
+  return value instanceof JsonText ? value.text : JSON.stringify(value);
 }
 
 /** Rows come back as `evolve` made them: numbers as numbers, times as ISO strings. */

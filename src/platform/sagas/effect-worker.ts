@@ -13,6 +13,13 @@ export interface WorkerTimes {
   readonly heartbeatMs: number;
 }
 
+/** How one attempt at an effect went, for those who count. */
+export interface Attempted {
+  readonly kind: string;
+  readonly outcome: AttemptResult['is'];
+  readonly seconds: number;
+}
+
 /** Effects under way at once; most of the time they wait for a program or an agent. */
 const MAX_RUNNING = 64;
 const DELIVERY_RETRY_MS = 500;
@@ -25,6 +32,7 @@ const DELIVERY_RETRY_MS = 500;
 export class EffectWorker {
   private readonly executors: ReadonlyMap<string, EffectExecutor>;
   private readonly running = new Map<string, { controller: AbortController; done: Promise<void> }>();
+  private readonly listeners = new Set<(attempted: Attempted) => void>();
   private readonly taking: Ticker;
   private readonly beating: Ticker;
   private stopping = false;
@@ -53,6 +61,11 @@ export class EffectWorker {
   /** Tells that the table may have changed. */
   wake(): void {
     this.taking.wake();
+  }
+
+  /** Calls `listener` after each attempt at an effect. */
+  onAttempt(listener: (attempted: Attempted) => void): void {
+    this.listeners.add(listener);
   }
 
   /** Interrupts what runs, waits for it and gives the leases back; the effects go on at the next start. */
@@ -107,8 +120,9 @@ export class EffectWorker {
   private async doEffect(effect: LeasedEffect, controller: AbortController): Promise<void> {
     const executor = this.executors.get(effect.kind);
     if (executor === undefined) throw new Error(`no executor for effects of kind ${effect.kind}`);
+    const begin = performance.now();
     const result = await attempt(executor, effect, controller);
-    this.tell(effect, result);
+    this.tell(effect, result, (performance.now() - begin) / 1000);
     if (result.is === 'interrupted') return;
     if (result.is === 'again') {
       await this.leases.postpone(effect.effectId, result.delayMs);
@@ -118,7 +132,8 @@ export class EffectWorker {
     await this.leases.settle(effect.effectId);
   }
 
-  private tell(effect: LeasedEffect, result: AttemptResult): void {
+  private tell(effect: LeasedEffect, result: AttemptResult, seconds: number): void {
+    for (const listener of this.listeners) listener({ kind: effect.kind, outcome: result.is, seconds });
     const fields = { step: effect.step, stream: effect.stream, kind: effect.kind, attempt: effect.attempt };
     const correlated = { ...fields, correlationId: effect.correlationId };
     if (result.is === 'failed') this.logger.warn({ ...correlated, error: result.cause }, 'a step failed');

@@ -46,6 +46,7 @@ export class SagaEngine {
   private readonly feed: SagaFeed;
   private readonly timers: TimerClock;
   private readonly watcher: Watcher;
+  private isStarted = false;
 
   constructor(private readonly parts: EngineParts) {
     const { database, store, sagas, executors, logger } = parts;
@@ -73,9 +74,16 @@ export class SagaEngine {
     this.worker.start();
     this.timers.start();
     this.watcher.start();
+    this.isStarted = true;
+  }
+
+  /** Whether sagas go on: the engine is started, and the newest event that was offered to them was taken. */
+  get isRunning(): boolean {
+    return this.isStarted && !this.feed.isHeldUp;
   }
 
   async stop(): Promise<void> {
+    this.isStarted = false;
     await Promise.all([this.watcher.stop(), this.timers.stop(), this.feed.stop()]);
     await this.worker.stop();
   }

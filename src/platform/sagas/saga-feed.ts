@@ -15,6 +15,7 @@ export class SagaFeed {
   private readonly controller = new AbortController();
   private loop: Promise<void> = Promise.resolve();
   private position: Position = '';
+  private heldUp = false;
 
   constructor(
     private readonly database: Database,
@@ -22,6 +23,11 @@ export class SagaFeed {
     private readonly runtime: SagaRuntime,
     private readonly logger: Logger,
   ) {}
+
+  /** True from an event that the sagas could not take until they have taken it. */
+  get isHeldUp(): boolean {
+    return this.heldUp;
+  }
 
   start(): void {
     this.loop = this.run();
@@ -38,6 +44,7 @@ export class SagaFeed {
       try {
         await this.follow(signal);
       } catch (error) {
+        this.heldUp = true;
         this.logger.error({ error }, 'the sagas could not take an event; it is offered again');
         await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
       }
@@ -52,6 +59,7 @@ export class SagaFeed {
       for (const event of batch.events) await this.runtime.offer(event);
       this.position = batch.upTo;
       await this.database.query('update saga_checkpoint set position = $1 where position < $1', [batch.upTo]);
+      this.heldUp = false;
     }
   }
 }

@@ -2,6 +2,7 @@ import { createHmac, randomBytes } from 'node:crypto';
 
 import type { Database } from '#platform/database/database';
 import { newId } from '#platform/ids/ids';
+import { Misfit } from '#platform/start/cannot-start';
 
 import { KEY_BYTES, keyFor, seal, unseal } from './sealing.js';
 import { Vault } from './vault.port.js';
@@ -9,10 +10,9 @@ import { Vault } from './vault.port.js';
 const SEAL = 'oma vault';
 
 /** The database's secrets were encrypted under another master key. */
-class WrongMasterKey extends Error {
+class WrongMasterKey extends Misfit {
   constructor() {
     super('the vault was made with another master key; start with that one (OMA_MASTER_KEY or the file master-key)');
-    this.name = 'WrongMasterKey';
   }
 }
 

@@ -43,13 +43,17 @@ interface Row {
 export class BackupProgress {
   constructor(private readonly database: Database) {}
 
-  /** Progress only grows: a report that says less than an earlier one is counted and otherwise ignored. */
+  /**
+   * Progress only grows: a report that says less than an earlier one is counted and otherwise ignored, and of the totals that
+   * were told the smallest counts, so that the share that is done never falls.
+   */
   async record(jobId: string, deviceKey: number, report: DiskReport): Promise<void> {
     await this.database.query(
       `insert into backup_progress as p (job_id, device_key, bytes_transferred, bytes_to_copy, updated_at, started_at)
          values ($1, $2, $3, $4, clock_timestamp(), clock_timestamp())
        on conflict (job_id, device_key) do update set
-         bytes_to_copy = coalesce(excluded.bytes_to_copy, p.bytes_to_copy),
+         bytes_to_copy = case when excluded.bytes_transferred < p.bytes_transferred then p.bytes_to_copy
+           else coalesce(least(nullif(p.bytes_to_copy, 0), nullif(excluded.bytes_to_copy, 0)), p.bytes_to_copy, excluded.bytes_to_copy) end,
          bytes_transferred = greatest(p.bytes_transferred, excluded.bytes_transferred),
          ignored_reports = p.ignored_reports + (excluded.bytes_transferred < p.bytes_transferred)::int,
          weighted_rate = case when excluded.bytes_transferred < p.bytes_transferred then p.weighted_rate else (

@@ -69,6 +69,6 @@ function rowOf(event: StoredEvent): AuditRecord {
     causation_id: causationId,
     command_id: commandId ?? null,
     reason: reason ?? null,
-    data: event.data,
+    data: event.unparsed ?? event.data,
   };
 }

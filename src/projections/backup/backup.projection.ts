@@ -7,6 +7,8 @@ import type { Finding, VerificationCompleted } from '#domain/verification/verifi
 import type { StoredEvent } from '#domain/kernel/event';
 import type { Projection } from '#domain/kernel/projection';
 
+import { NO_REVISION, revisionAfter } from '../revision.js';
+
 /** One disk of a backup: planned first, with its proof once the restore point exists. */
 export type BackupDisk = {
   readonly disk_id: number;
@@ -25,6 +27,8 @@ export type BackupDisk = {
   readonly bytes_to_copy: number | null;
   readonly data_bytes: number | null;
   readonly change_id: string | null;
+  /** The one that the agent told with the completion of the disk, also of a backup that failed later. */
+  readonly told_change_id: string | null;
   readonly manifest_sha256: string | null;
   readonly compared_with_source: boolean;
   readonly damage: Damage | null;
@@ -60,11 +64,12 @@ export type BackupRecord = {
   created_at: string;
   started_at: string | null;
   completed_at: string | null;
+  revision: number;
 };
 
 export const backupProjection: Projection<BackupRecord> = {
   name: 'backup',
-  version: 3,
+  version: 5,
   table: {
     key: 'backup_id',
     columns: {
@@ -85,6 +90,7 @@ export const backupProjection: Projection<BackupRecord> = {
       created_at: 'timestamptz',
       started_at: 'timestamptz',
       completed_at: 'timestamptz',
+      revision: 'bigint',
     },
     indexes: [
       ['vm_context_id', 'created_at'],
@@ -92,12 +98,25 @@ export const backupProjection: Projection<BackupRecord> = {
       ['created_at', 'backup_id'],
     ],
   },
-  handles: ['VmHeld', 'BackupStarted', 'BackupCompleted', 'BackupFailed', 'BackupCancelled', 'VerificationCompleted'],
+  handles: [
+    'VmHeld',
+    'BackupStarted',
+    'BackupCancelRequested',
+    'DiskReported',
+    'BackupProven',
+    'BackupCompleted',
+    'BackupFailed',
+    'BackupCancelled',
+    'VerificationCompleted',
+  ],
   keysOf: (event) => {
     if (event.type !== 'VerificationCompleted') return [(event.data as { jobId: string }).jobId];
     return [...new Set((event.data as VerificationCompleted['data']).findings.map(({ backupId }) => backupId))];
   },
-  evolve: (row, event) => evolve(row, event, event as unknown as Handled),
+  evolve: (row, event) => {
+    const next = evolve(row, event, event as unknown as Handled);
+    return next && { ...next, revision: revisionAfter(next.revision, event, 'backup') };
+  },
 };
 
 type Handled = VmHeld | BackupEvent | VerificationCompleted;
@@ -123,8 +142,12 @@ function evolve(row: BackupRecord | null, stored: StoredEvent, event: Handled): 
     }
     case 'VerificationCompleted':
       return { ...row, disks: verified(row, event.data.findings, at) };
+    case 'DiskReported': {
+      const { deviceKey, changeId } = event.data;
+      const told = (disk: BackupDisk) => (disk.device_key === deviceKey ? { ...disk, told_change_id: changeId } : disk);
+      return { ...row, disks: row.disks.map(told) };
+    }
     case 'BackupCancelRequested':
-    case 'DiskReported':
     case 'BackupProven':
       return row;
   }
@@ -149,6 +172,7 @@ function pending(plan: BackupPlan, at: string): BackupRecord {
     created_at: at,
     started_at: null,
     completed_at: null,
+    revision: NO_REVISION,
   };
 }
 
@@ -182,6 +206,7 @@ function planned({ diskId, deviceKey, sizeBytes, image, mode }: PlannedDisk): Ba
     bytes_to_copy: null,
     data_bytes: null,
     change_id: null,
+    told_change_id: null,
     manifest_sha256: null,
     compared_with_source: false,
     damage: null,

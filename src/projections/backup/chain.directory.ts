@@ -1,5 +1,6 @@
-import type { DataSource } from 'typeorm';
+import { type DataSource, In } from 'typeorm';
 
+import { isSameEpoch } from '#domain/backup/change-id';
 import type { ChainHead } from '#domain/backup/disk-mode';
 
 import { BackupRow } from './backup.entity.js';
@@ -27,6 +28,9 @@ export interface ChainPlace {
   readonly diskId: number;
 }
 
+/** The chains of a disk in one repository; only there can a backup stand on a point. */
+export type RepositoryChains = ChainPlace & { readonly repositoryId: string };
+
 /** Restore points of single disks, joined to chains by the parents that were recorded with them. */
 export class Chains {
   constructor(private readonly rows: DataSource) {}
@@ -46,7 +50,7 @@ export class Chains {
   }
 
   /** The newest good point of a disk in one repository: an increment stands on it. */
-  async head(place: ChainPlace & { readonly repositoryId: string }): Promise<ChainHead | null> {
+  async head(place: RepositoryChains): Promise<ChainHead | null> {
     const newest = (await this.links(place)).findLast(({ health }) => health === 'good');
     if (newest === undefined) return null;
     const { backup, disk } = newest;
@@ -58,6 +62,23 @@ export class Chains {
       layers: [...disk.layers, disk.image],
       fileSizesBytes: newest.fileSizesBytes,
     };
+  }
+
+  /**
+   * Whether an increment on this head was given up after the agent had told a change id of another epoch: the disk's tracking
+   * was reset since. It is the only sign of it where an agent can't be asked.
+   */
+  async wasReset(
+    { contextId, repositoryId, diskId }: RepositoryChains,
+    { backupId, changeId }: ChainHead,
+  ): Promise<boolean> {
+    const given = await this.rows.getRepository(BackupRow).find({
+      where: { vmContextId: contextId, repositoryId, status: In(['failed', 'cancelled']) },
+    });
+    return given
+      .flatMap(({ disks }) => disks)
+      .filter((disk) => disk.disk_id === diskId && disk.parent_backup_id === backupId)
+      .some(({ told_change_id: told }) => told !== null && changeId !== null && !isSameEpoch(told, changeId));
   }
 }
 

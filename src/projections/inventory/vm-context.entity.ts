@@ -55,4 +55,8 @@ export class VmContextRow {
 
   @ViewColumn({ name: 'last_status_change' })
   readonly lastStatusChange: Date;
+
+  /** Of the stream that decides over it; -1 while that is empty. */
+  @ViewColumn({ transformer: { from: Number, to: String } })
+  readonly revision: number;
 }

@@ -1,6 +1,8 @@
 import type { VmContextAdded, VmContextEvent } from '#domain/inventory/vm-context';
 import type { Projection } from '#domain/kernel/projection';
 
+import { NO_REVISION, revisionAfter } from '../revision.js';
+
 export type VmContextDisk = {
   readonly disk_id: number;
   readonly device_key: number;
@@ -41,11 +43,12 @@ export type VmContextRecord = {
   created_at: string;
   updated_at: string;
   last_status_change: string;
+  revision: number;
 };
 
 export const vmContextProjection: Projection<VmContextRecord> = {
   name: 'vm_context',
-  version: 2,
+  version: 3,
   table: {
     key: 'context_id',
     columns: {
@@ -66,6 +69,7 @@ export const vmContextProjection: Projection<VmContextRecord> = {
       created_at: 'timestamptz',
       updated_at: 'timestamptz',
       last_status_change: 'timestamptz',
+      revision: 'bigint',
     },
     indexes: [['vm_name', 'context_id'], ['vmware_vm_id']],
   },
@@ -74,12 +78,13 @@ export const vmContextProjection: Projection<VmContextRecord> = {
   evolve: (row, stored) => {
     const event = stored as unknown as VmContextEvent;
     const at = stored.recordedAt.toISOString();
+    const revision = revisionAfter(row?.revision ?? NO_REVISION, stored, 'context');
     switch (event.type) {
       case 'VmContextAdded':
-        return added(event.data, at);
+        return { ...added(event.data, at), revision };
       case 'VmSeenAgain': {
         const { credentialId: credential_id, disks } = event.data;
-        return row === null ? null : { ...row, credential_id, disks: disks.map(shownDisk), updated_at: at };
+        return row === null ? null : { ...row, credential_id, disks: disks.map(shownDisk), updated_at: at, revision };
       }
     }
   },
@@ -98,7 +103,7 @@ function shownDisk(disk: VmContextAdded['data']['disks'][number]): VmContextDisk
   };
 }
 
-function added(vm: VmContextAdded['data'], at: string): VmContextRecord {
+function added(vm: VmContextAdded['data'], at: string): Omit<VmContextRecord, 'revision'> {
   return {
     context_id: vm.contextId,
     vm_name: vm.vmName,

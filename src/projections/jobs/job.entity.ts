@@ -59,4 +59,8 @@ export class JobRow {
 
   @ViewColumn({ name: 'completed_at' })
   readonly completedAt: Date | null;
+
+  /** Of the stream that decides over it; -1 while that is empty. */
+  @ViewColumn({ transformer: { from: Number, to: String } })
+  readonly revision: number;
 }

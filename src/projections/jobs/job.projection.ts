@@ -7,6 +7,7 @@ import type { SagaEvent } from '#domain/kernel/saga';
 import type { MountEvent } from '#domain/restore/mount';
 import type { VerificationEvent } from '#domain/verification/verification';
 
+import { NO_REVISION, revisionAfter } from '../revision.js';
 import { type JobStep, stepsAfter } from './job-steps.js';
 
 export type JobRecord = {
@@ -28,6 +29,7 @@ export type JobRecord = {
   created_at: string;
   updated_at: string;
   completed_at: string | null;
+  revision: number;
 };
 
 type Handled = VmHeld | BackupEvent | MountEvent | VerificationEvent | SagaEvent;
@@ -37,7 +39,7 @@ const JOB_STREAMS = ['takebackup', 'restoremount', 'verifybackup'];
 
 export const jobProjection: Projection<JobRecord> = {
   name: 'job',
-  version: 2,
+  version: 3,
   table: {
     key: 'job_id',
     columns: {
@@ -59,16 +61,21 @@ export const jobProjection: Projection<JobRecord> = {
       created_at: 'timestamptz',
       updated_at: 'timestamptz',
       completed_at: 'timestamptz',
+      revision: 'bigint',
     },
     indexes: [
       ['created_at', 'job_id'],
       ['vm_context_id', 'created_at'],
       ['status', 'created_at'],
+      ['job_type', 'status'],
     ],
   },
   handles: [
     'VmHeld',
+    'BackupStarted',
     'BackupCancelRequested',
+    'DiskReported',
+    'BackupProven',
     'BackupCompleted',
     'BackupFailed',
     'BackupCancelled',
@@ -95,7 +102,10 @@ export const jobProjection: Projection<JobRecord> = {
     const id = jobId ?? mountId;
     return id === undefined ? [] : [id];
   },
-  evolve: (row, event) => evolve(row, event, event as unknown as Handled),
+  evolve: (row, event) => {
+    const next = evolve(row, event, event as unknown as Handled);
+    return next && { ...next, revision: revisionAfter(next.revision, event, 'backup', 'mount', 'verification') };
+  },
 };
 
 function evolve(row: JobRecord | null, stored: StoredEvent, event: Handled): JobRecord | null {
@@ -167,6 +177,7 @@ function begun(
     created_at: at,
     updated_at: at,
     completed_at: null,
+    revision: NO_REVISION,
   };
 }
 

@@ -51,4 +51,8 @@ export class MountRow {
 
   @ViewColumn({ name: 'closed_at' })
   readonly closedAt: Date | null;
+
+  /** Of the stream that decides over it; -1 while that is empty. */
+  @ViewColumn({ transformer: { from: Number, to: String } })
+  readonly revision: number;
 }

@@ -2,6 +2,8 @@ import type { StoredEvent } from '#domain/kernel/event';
 import type { Projection } from '#domain/kernel/projection';
 import type { MountedPartition, MountEvent, MountPlan } from '#domain/restore/mount';
 
+import { NO_REVISION, revisionAfter } from '../revision.js';
+
 export type MountRecord = {
   mount_id: string;
   backup_id: string;
@@ -19,11 +21,12 @@ export type MountRecord = {
   created_at: string;
   opened_at: string | null;
   closed_at: string | null;
+  revision: number;
 };
 
 export const mountProjection: Projection<MountRecord> = {
   name: 'mount',
-  version: 1,
+  version: 2,
   table: {
     key: 'mount_id',
     columns: {
@@ -43,15 +46,20 @@ export const mountProjection: Projection<MountRecord> = {
       created_at: 'timestamptz',
       opened_at: 'timestamptz',
       closed_at: 'timestamptz',
+      revision: 'bigint',
     },
     indexes: [
       ['status', 'created_at'],
+      ['created_at', 'mount_id'],
       ['backup_id', 'disk_id'],
     ],
   },
   handles: ['MountRequested', 'MountOpened', 'UnmountRequested', 'MountFailed', 'MountClosed'],
   keysOf: (event) => [(event.data as { mountId: string }).mountId],
-  evolve: (row, event) => evolve(row, event, event as unknown as MountEvent),
+  evolve: (row, event) => {
+    const next = evolve(row, event, event as unknown as MountEvent);
+    return next && { ...next, revision: revisionAfter(next.revision, event, 'mount') };
+  },
 };
 
 function evolve(row: MountRecord | null, stored: StoredEvent, event: MountEvent): MountRecord | null {
@@ -95,5 +103,6 @@ function mounting(plan: MountPlan, requestedBy: string, at: string): MountRecord
     created_at: at,
     opened_at: null,
     closed_at: null,
+    revision: NO_REVISION,
   };
 }

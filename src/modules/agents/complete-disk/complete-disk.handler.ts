@@ -8,17 +8,9 @@ import { Clock } from '#platform/clock/clock.port';
 import { Aggregates } from '#platform/event-store/aggregates';
 
 import type { CompleteDiskRequest } from './complete-disk.request.js';
+import type { DiskCompletedResponse } from './complete-disk.response.js';
 
-/** The contract's answer (contract-c 5.8). */
-export type DiskCompleted = {
-  readonly status: string;
-  readonly backup_id: string;
-  readonly change_id: string;
-  readonly message: string;
-  readonly timestamp: string;
-};
-
-export class CompleteDisk extends Command<DiskCompleted> {
+export class CompleteDisk extends Command<DiskCompletedResponse> {
   constructor(
     readonly backupId: string,
     readonly request: CompleteDiskRequest,
@@ -36,7 +28,7 @@ export class CompleteDiskHandler implements ICommandHandler<CompleteDisk> {
   ) {}
 
   /** Takes the agent's word for one disk; whether the backup is complete is decided elsewhere, with all proofs. */
-  async execute({ backupId, request, context }: CompleteDisk): Promise<DiskCompleted> {
+  async execute({ backupId, request, context }: CompleteDisk): Promise<DiskCompletedResponse> {
     const { jobId, diskId: named } = readAgentJobId(backupId);
     const { change_id: changeId, disk_id: said = named, device_key: deviceKey = null } = request;
     if (named !== null && said !== named) throw new DiskNotInJob(jobId);

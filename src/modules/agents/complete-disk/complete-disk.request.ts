@@ -28,6 +28,6 @@ export class CompleteDiskRequest {
   @Whole({ about: "the disk by VMware's key", min: 0, max: MAX_KEY, optional: true })
   readonly device_key?: number;
 
-  @Whole({ about: 'shown, and no proof', min: 0, max: Number.MAX_SAFE_INTEGER, optional: true })
+  @Whole({ about: 'taken, and nothing follows from it', min: 0, max: Number.MAX_SAFE_INTEGER, optional: true })
   readonly bytes_transferred?: number;
 }

@@ -8,17 +8,9 @@ import { VmDirectory } from '#projections/inventory/vm.directory';
 
 import { OpenJobs } from '../open-jobs.js';
 import type { GetChangeIdRequest } from './get-change-id.request.js';
+import type { BaseChangeIdResponse } from './get-change-id.response.js';
 
-/** The contract's answer (contract-c 5.9); `change_id` is empty when everything is to be copied. */
-export type BaseChangeId = {
-  readonly vm_name: string;
-  readonly disk_id: string;
-  readonly change_id: string;
-  readonly backup_job_id?: string;
-  readonly message: string;
-};
-
-export class GetChangeId extends Query<BaseChangeId> {
+export class GetChangeId extends Query<BaseChangeIdResponse> {
   constructor(
     readonly request: GetChangeIdRequest,
     readonly agent: string,
@@ -39,7 +31,7 @@ export class GetChangeIdHandler implements IQueryHandler<GetChangeId> {
     this.directory = new VmDirectory(rows);
   }
 
-  async execute({ request, agent }: GetChangeId): Promise<BaseChangeId> {
+  async execute({ request, agent }: GetChangeId): Promise<BaseChangeIdResponse> {
     const { vm_name: vmName, disk_id: diskId } = request;
     const plan = await this.planOf(request, agent);
     const about = { vm_name: vmName, disk_id: String(diskId) };

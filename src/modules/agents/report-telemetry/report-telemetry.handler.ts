@@ -7,12 +7,10 @@ import { Clock } from '#platform/clock/clock.port';
 import { BackupProgress } from '#platform/vma/backup-progress';
 
 import { OpenJobs } from '../open-jobs.js';
-import type { TelemetryRequest } from './telemetry.request.js';
+import type { TelemetryTakenResponse } from './report-telemetry.response.js';
+import type { DiskTelemetryRequest, TelemetryRequest } from './telemetry.request.js';
 
-/** The contract's answer (contract-c 10.1). */
-export type TelemetryTaken = { readonly status: string; readonly message: string; readonly timestamp: string };
-
-export class ReportTelemetry extends Command<TelemetryTaken> {
+export class ReportTelemetry extends Command<TelemetryTakenResponse> {
   constructor(
     readonly jobType: string,
     readonly agentJobId: string,
@@ -34,7 +32,7 @@ export class ReportTelemetryHandler implements ICommandHandler<ReportTelemetry> 
     private readonly clock: Clock,
   ) {}
 
-  async execute({ jobType, agentJobId, request, agent }: ReportTelemetry): Promise<TelemetryTaken> {
+  async execute({ jobType, agentJobId, request, agent }: ReportTelemetry): Promise<TelemetryTakenResponse> {
     if (jobType !== 'backup') throw new UnknownBackup(agentJobId);
     const { jobId, diskId } = readAgentJobId(agentJobId);
     const plan = await this.jobs.of(agent, jobId);
@@ -50,13 +48,20 @@ export class ReportTelemetryHandler implements ICommandHandler<ReportTelemetry> 
 /** Of the disks that the job has; nobody copies more than a disk holds. */
 function accountsOf(plan: BackupPlan, diskId: number | null, request: TelemetryRequest): readonly Account[] {
   const disks = diskId === null ? plan.disks : plan.disks.filter((disk) => disk.diskId === diskId);
+  const isOnly = disks.length === 1 && (request.disks ?? []).length === 0;
   return disks.flatMap(({ diskId: id, deviceKey, sizeBytes }) => {
-    const said =
-      request.disks?.find((one) => one.device_key === deviceKey || one.disk_index === id) ??
-      (disks.length === 1 && (request.disks ?? []).length === 0 ? request : undefined);
+    const said = ofDisk(id, deviceKey, request) ?? (isOnly ? request : undefined);
     if (said?.bytes_transferred === undefined) return [];
     const total = said.total_bytes ?? 0;
     const isPlausible = diskId === null && total > 0 && total <= sizeBytes;
     return [{ deviceKey, bytes: Math.min(said.bytes_transferred, sizeBytes), total: isPlausible ? total : null }];
   });
+}
+
+/** The key is the disk's identity; an index beside it may be the agent's own count. */
+function ofDisk(diskId: number, deviceKey: number, { disks = [] }: TelemetryRequest): DiskTelemetryRequest | undefined {
+  return (
+    disks.find((one) => one.device_key === deviceKey) ??
+    disks.find((one) => one.device_key === undefined && one.disk_index === diskId)
+  );
 }

@@ -5,15 +5,13 @@ import { cursorOf, readCursor } from '#platform/http/paging';
 import { UserRow } from '#projections/access/user.entity';
 import { AuditRow } from '#projections/audit/audit.entity';
 
-import { type AuditResponse, auditResponse } from '../audit.response.js';
+import { type AuditPageResponse, type AuditResponse, auditResponse } from '../audit.response.js';
 import type { ListAuditRequest } from './list-audit.request.js';
-
-type Page = { readonly events: readonly AuditResponse[]; readonly next_cursor: string | null };
 
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
 /** Newest first. */
-export class ListAudit extends Query<Page> {
+export class ListAudit extends Query<AuditPageResponse> {
   constructor(readonly request: ListAuditRequest) {
     super();
   }
@@ -23,7 +21,7 @@ export class ListAudit extends Query<Page> {
 export class ListAuditHandler implements IQueryHandler<ListAudit> {
   constructor(private readonly rows: DataSource) {}
 
-  async execute({ request }: ListAudit): Promise<Page> {
+  async execute({ request }: ListAudit): Promise<AuditPageResponse> {
     const select = await this.select(request);
     const found = await select
       .orderBy('one.position', 'DESC')

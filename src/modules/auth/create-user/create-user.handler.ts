@@ -4,14 +4,11 @@ import { user, type UserRole } from '#domain/access/user';
 import type { CommandContext } from '#domain/kernel/command-context';
 import { Passwords } from '#platform/auth/passwords.port';
 import { Aggregates } from '#platform/event-store/aggregates';
-import { ProjectionProgress } from '#platform/projections/projection-progress.port';
 
 import { userIdOf } from '../user-id.js';
-import type { UserResponse } from '../user.response.js';
+import type { NewUserResponse } from '../user.response.js';
 
-const VISIBLE_WITHIN_MS = 1500;
-
-export class CreateUser extends Command<Omit<UserResponse, 'created_at'>> {
+export class CreateUser extends Command<NewUserResponse> {
   constructor(
     readonly username: string,
     readonly password: string,
@@ -27,20 +24,18 @@ export class CreateUserHandler implements ICommandHandler<CreateUser> {
   constructor(
     private readonly aggregates: Aggregates,
     private readonly passwords: Passwords,
-    private readonly progress: ProjectionProgress,
   ) {}
 
   /** The fact first: it is what keeps the name unique. Without the password, nobody can log in. */
-  async execute({ username, password, role, context }: CreateUser): Promise<Omit<UserResponse, 'created_at'>> {
+  async execute({ username, password, role, context }: CreateUser): Promise<NewUserResponse> {
     const userId = userIdOf(username);
-    const { position } = await this.aggregates.handle({
+    await this.aggregates.handle({
       decider: user,
       stream: `user-${userId}`,
       command: { type: 'CreateUser', userId, username, role },
       context,
     });
     await this.passwords.set(userId, password);
-    await this.progress.waitFor(['app_user'], position, VISIBLE_WITHIN_MS);
     return { id: userId, username, role };
   }
 }

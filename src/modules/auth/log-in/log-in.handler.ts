@@ -9,13 +9,7 @@ import { Sessions } from '#platform/http/sessions.port';
 import { newId } from '#platform/ids/ids';
 
 import { userIdOf } from '../user-id.js';
-
-/** The contract's answer (contract-a 4). */
-export interface LogInResponse {
-  success: true;
-  session_token: string;
-  expires_at: string;
-}
+import type { LogInResponse } from './log-in.response.js';
 
 export class LogIn extends Command<LogInResponse> {
   constructor(

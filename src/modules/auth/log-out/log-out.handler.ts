@@ -5,7 +5,9 @@ import type { CommandContext } from '#domain/kernel/command-context';
 import { Aggregates } from '#platform/event-store/aggregates';
 import { Sessions } from '#platform/http/sessions.port';
 
-export class LogOut extends Command<{ success: true }> {
+import type { LogOutResponse } from './log-out.response.js';
+
+export class LogOut extends Command<LogOutResponse> {
   constructor(
     readonly token: string,
     readonly context: CommandContext,
@@ -21,7 +23,7 @@ export class LogOutHandler implements ICommandHandler<LogOut> {
     private readonly aggregates: Aggregates,
   ) {}
 
-  async execute({ token, context }: LogOut): Promise<{ success: true }> {
+  async execute({ token, context }: LogOut): Promise<LogOutResponse> {
     await this.sessions.revoke(token);
     const userId = context.actor.id;
     const command = { type: 'RecordLogout', userId } as const;

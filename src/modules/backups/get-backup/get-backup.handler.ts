@@ -2,12 +2,13 @@ import { type IQueryHandler, Query, QueryHandler } from '@nestjs/cqrs';
 import { DataSource } from 'typeorm';
 
 import { UnknownBackup } from '#domain/backup/backup.errors';
+import type { Shown } from '#platform/http/etag';
 import { BackupProgress } from '#platform/vma/backup-progress';
 import { BackupRow } from '#projections/backup/backup.entity';
 
 import { type BackupResponse, backupResponse } from '../backup.response.js';
 
-export class GetBackup extends Query<BackupResponse> {
+export class GetBackup extends Query<Shown<BackupResponse>> {
   constructor(readonly backupId: string) {
     super();
   }
@@ -20,9 +21,10 @@ export class GetBackupHandler implements IQueryHandler<GetBackup> {
     private readonly progress: BackupProgress,
   ) {}
 
-  async execute({ backupId }: GetBackup): Promise<BackupResponse> {
+  async execute({ backupId }: GetBackup): Promise<Shown<BackupResponse>> {
     const row = await this.rows.getRepository(BackupRow).findOneBy({ backupId });
     if (row === null) throw new UnknownBackup(backupId);
-    return backupResponse(row, (await this.progress.of([backupId])).get(backupId) ?? []);
+    const body = backupResponse(row, (await this.progress.of([backupId])).get(backupId) ?? []);
+    return { body, revision: row.revision };
   }
 }

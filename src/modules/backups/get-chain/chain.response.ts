@@ -1,51 +1,53 @@
-import type { Damage } from '#projections/backup/backup.projection';
+import { Shown } from '#platform/http/answer-fields';
 import type { Link } from '#projections/backup/chain.directory';
 
-import { type BackupResponse, backupResponse } from '../backup.response.js';
+import { BackupResponse, backupResponse } from '../backup.response.js';
+import { DamageResponse, MODES } from '../disk.response.js';
+
+const HEALTH = ['good', 'damaged', 'stands-on-damaged'] as const;
+
+/** One layer of a chain. Sizes are bytes. */
+export class LayerResponse {
+  @Shown.text('the backup that wrote it') backup_id: string;
+  @Shown.text('the point that it stands on', { nullable: true }) parent_backup_id: string | null;
+  @Shown.oneOf(MODES, 'how it was copied') mode: string;
+  @Shown.text('why it was copied whole', { nullable: true }) reason: string | null;
+  @Shown.text('since which change id it was copied', { nullable: true }) base_change_id: string | null;
+  @Shown.text('the bookmark that the next one begins from', { nullable: true }) change_id: string | null;
+  @Shown.whole('of the whole disk') size_bytes: number;
+  @Shown.whole('of its image', { nullable: true }) file_size_bytes: number | null;
+  @Shown.whole('what the layer itself holds', { nullable: true }) data_bytes: number | null;
+  @Shown.text('its image') file_path: string;
+  @Shown.text('of its content manifest', { nullable: true }) manifest_sha256: string | null;
+  @Shown.flag('whether it was compared with its source') compared_with_source: boolean;
+  @Shown.oneOf(HEALTH, 'whether it and what it stands on can be read') health: string;
+  @Shown.nested(DamageResponse, 'where it is not what its manifest says', { nullable: true })
+  damage: DamageResponse | null;
+  @Shown.moment('when it was last compared with its manifest', { nullable: true }) verified_at: string | null;
+  @Shown.moment('when its backup was asked for') created_at: string;
+}
+
+export class ChainSummary {
+  @Shown.text('its id') chain_id: string;
+  @Shown.text('where it is kept') repository_id: string;
+  @Shown.text('the full backup that it stands on') full_backup_id: string;
+  @Shown.whole('how many backups it has') backup_count: number;
+  @Shown.moment('when its newest backup was asked for') newest_at: string;
+}
 
 /** The contract's chain (contract-c 5.13), with its layers beside it. Sizes are bytes. */
-export interface ChainResponse {
-  chain_id: string;
-  vm_context_id: string;
-  vm_name: string;
-  repository_id: string;
-  full_backup_id: string;
-  disk_id: number;
-  /** Of the image files. */
-  total_size_bytes: number;
-  backup_count: number;
-  backups: readonly BackupResponse[];
-  layers: readonly LayerResponse[];
-  other_chains: readonly ChainSummary[];
-}
-
-export interface LayerResponse {
-  backup_id: string;
-  parent_backup_id: string | null;
-  mode: string;
-  /** Why it was copied whole. */
-  reason: string | null;
-  base_change_id: string | null;
-  change_id: string | null;
-  size_bytes: number;
-  file_size_bytes: number | null;
-  /** What the layer itself holds. */
-  data_bytes: number | null;
-  file_path: string;
-  manifest_sha256: string | null;
-  compared_with_source: boolean;
-  health: string;
-  damage: Damage | null;
-  verified_at: string | null;
-  created_at: string;
-}
-
-export interface ChainSummary {
-  chain_id: string;
-  repository_id: string;
-  full_backup_id: string;
-  backup_count: number;
-  newest_at: string;
+export class ChainResponse {
+  @Shown.text('its id; empty when there is none') chain_id: string;
+  @Shown.text('which VM') vm_context_id: string;
+  @Shown.text('how the VM was called') vm_name: string;
+  @Shown.text('where it is kept') repository_id: string;
+  @Shown.text('the full backup that it stands on') full_backup_id: string;
+  @Shown.whole('which disk of the VM') disk_id: number;
+  @Shown.whole('of the image files') total_size_bytes: number;
+  @Shown.whole('how many backups it has') backup_count: number;
+  @Shown.list(BackupResponse, 'its backups, oldest first') backups: readonly BackupResponse[];
+  @Shown.list(LayerResponse, 'their layers of this disk, oldest first') layers: readonly LayerResponse[];
+  @Shown.list(ChainSummary, 'the other chains of this disk') other_chains: readonly ChainSummary[];
 }
 
 /** One chain: all links that stand on the same full backup. */

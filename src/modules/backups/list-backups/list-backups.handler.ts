@@ -6,17 +6,11 @@ import { BackupProgress } from '#platform/vma/backup-progress';
 import { BackupRow } from '#projections/backup/backup.entity';
 import { VmDirectory } from '#projections/inventory/vm.directory';
 
-import { type BackupResponse, backupResponse } from '../backup.response.js';
+import { backupResponse, type BackupsPageResponse } from '../backup.response.js';
 import type { ListBackupsRequest } from './list-backups.request.js';
 
-type Page = {
-  readonly backups: readonly BackupResponse[];
-  readonly total: number;
-  readonly next_cursor: string | null;
-};
-
 /** Newest first; every filter that is given holds, and `total` counts all that fit. */
-export class ListBackups extends Query<Page> {
+export class ListBackups extends Query<BackupsPageResponse> {
   constructor(readonly request: ListBackupsRequest) {
     super();
   }
@@ -33,7 +27,7 @@ export class ListBackupsHandler implements IQueryHandler<ListBackups> {
     this.directory = new VmDirectory(rows);
   }
 
-  async execute({ request }: ListBackups): Promise<Page> {
+  async execute({ request }: ListBackups): Promise<BackupsPageResponse> {
     const after = readCursor(request.cursor, 'moment', 'text');
     const select = await this.select(request);
     const total = await select.getCount();

@@ -2,6 +2,7 @@ import { Command, CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
 import { DataSource } from 'typeorm';
 
 import type { CommandContext } from '#domain/kernel/command-context';
+import { NotVisibleYet } from '#platform/http/edge.errors';
 import { newId } from '#platform/ids/ids';
 import { ProjectionProgress } from '#platform/projections/projection-progress.port';
 import { VmDirectory } from '#projections/inventory/vm.directory';
@@ -12,9 +13,8 @@ import type { StartBackupRequest } from './start-backup.request.js';
 
 const VISIBLE_WITHIN_MS = 1500;
 
-type Started = { readonly backupId: string; readonly pending: boolean };
-
-export class StartBackup extends Command<Started> {
+/** Answers the backup's id; its job has the same. */
+export class StartBackup extends Command<string> {
   constructor(
     readonly request: StartBackupRequest,
     readonly context: CommandContext,
@@ -37,7 +37,7 @@ export class StartBackupHandler implements ICommandHandler<StartBackup> {
   }
 
   /** Holds the VM, with everything that the job needs to know; the saga goes on from there. */
-  async execute({ request, context }: StartBackup): Promise<Started> {
+  async execute({ request, context }: StartBackup): Promise<string> {
     const vm = await this.directory.resolve(request.vm_name);
     const jobId = newId();
     const { contextId } = vm;
@@ -46,8 +46,9 @@ export class StartBackupHandler implements ICommandHandler<StartBackup> {
       return { jobId, contextId, operation: 'backup' as const, plan: made };
     };
     const { events, position } = await this.hold.take(contextId, plan, context);
-    const visible = await this.progress.waitFor(['backup', 'job'], position, VISIBLE_WITHIN_MS);
     // The same command sent again finds the job of the first time.
-    return { backupId: events[0]?.data.jobId ?? jobId, pending: !visible };
+    const backupId = events[0]?.data.jobId ?? jobId;
+    if (!(await this.progress.waitFor(['backup'], position, VISIBLE_WITHIN_MS))) throw new NotVisibleYet(backupId);
+    return backupId;
   }
 }

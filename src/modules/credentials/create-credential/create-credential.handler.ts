@@ -6,7 +6,7 @@ import type { CredentialCommand, CredentialFacts } from '#domain/credential/cred
 import type { CommandContext } from '#domain/kernel/command-context';
 import { DomainError } from '#domain/kernel/domain-error';
 import { folded } from '#domain/kernel/folded';
-import { reservation } from '#domain/kernel/reservation';
+import { reservation, type Reserved } from '#domain/kernel/reservation';
 import { Clock } from '#platform/clock/clock.port';
 import { until } from '#platform/clock/until';
 import { Aggregates } from '#platform/event-store/aggregates';
@@ -20,6 +20,7 @@ import type { CreateCredentialRequest } from './create-credential.request.js';
 
 const VISIBLE_WITHIN_MS = 1500;
 
+type Wanted = Pick<CredentialFacts, 'name' | 'vcenterHost' | 'username' | 'datacenter' | 'isActive' | 'isDefault'>;
 type Created = { readonly shown: ShownCredential; readonly pending: boolean };
 
 export class CreateCredential extends Command<Created> {
@@ -41,7 +42,6 @@ export class CreateCredentialHandler implements ICommandHandler<CreateCredential
     private readonly rows: DataSource,
   ) {}
 
-  /** The password is in the vault before anything refers to it, and leaves it when the name turns out to be taken. */
   async execute({ request, context }: CreateCredential): Promise<Created> {
     const { credential_name: name, vcenter_host: vcenterHost, username, datacenter } = request;
     const wanted = {
@@ -53,7 +53,22 @@ export class CreateCredentialHandler implements ICommandHandler<CreateCredential
       isDefault: request.is_default,
     };
     if (wanted.isDefault && !wanted.isActive) throw new DefaultMustBeActive();
-    const secret = await this.vault.put(request.password);
+    const credential =
+      (await this.earlier(wanted.name, context)) ?? (await this.make(wanted, request.password, context));
+    const row = await until(() => this.settled(credential), VISIBLE_WITHIN_MS);
+    return { shown: row ?? this.asCreated(credential), pending: row === null };
+  }
+
+  /** The same command sent again finds the credential of the first time. */
+  private async earlier(name: string, context: CommandContext): Promise<CredentialFacts | null> {
+    const earlier = await this.aggregates.earlier<Reserved>(nameStream(name), context);
+    const command = earlier?.events[0]?.data.creates.command as unknown as CredentialCommand | undefined;
+    return command?.type === 'CreateCredential' ? command.credential : null;
+  }
+
+  /** The password is in the vault before anything refers to it, and leaves it when the name turns out to be taken. */
+  private async make(wanted: Wanted, password: string, context: CommandContext): Promise<CredentialFacts> {
+    const secret = await this.vault.put(password);
     const credential: CredentialFacts = {
       ...wanted,
       id: newId(),
@@ -68,15 +83,14 @@ export class CreateCredentialHandler implements ICommandHandler<CreateCredential
       if (error instanceof DomainError) await this.vault.forget(secret.ref);
       throw error;
     }
-    const row = await until(() => this.settled(credential), VISIBLE_WITHIN_MS);
-    return { shown: row ?? this.asCreated(credential), pending: row === null };
+    return credential;
   }
 
   private async reserveName(credential: CredentialFacts, context: CommandContext): Promise<void> {
     const command: CredentialCommand = { type: 'CreateCredential', credential };
     await this.aggregates.handle({
       decider: reservation,
-      stream: `credentialname-${idFor('credential name', folded(credential.name))}`,
+      stream: nameStream(credential.name),
       command: {
         type: 'Reserve',
         by: credential.id,
@@ -99,4 +113,8 @@ export class CreateCredentialHandler implements ICommandHandler<CreateCredential
     const now = this.clock.now();
     return { ...credential, credentialId: credential.credentialNumber, createdAt: now, updatedAt: now };
   }
+}
+
+function nameStream(name: string): string {
+  return `credentialname-${idFor('credential name', folded(name))}`;
 }

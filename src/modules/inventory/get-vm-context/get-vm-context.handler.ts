@@ -1,12 +1,13 @@
 import { type IQueryHandler, Query, QueryHandler } from '@nestjs/cqrs';
 import { DataSource } from 'typeorm';
 
+import type { Shown } from '#platform/http/etag';
 import { VmDirectory } from '#projections/inventory/vm.directory';
 
 import { type VmDetailsResponse, vmDetailsResponse } from '../vm-context.response.js';
 
 /** One VM, named by `ref` in any way, or by its context id alone. */
-export class GetVmContext extends Query<VmDetailsResponse> {
+export class GetVmContext extends Query<Shown<VmDetailsResponse>> {
   constructor(
     readonly ref: string,
     readonly by: 'any' | 'context-id',
@@ -23,7 +24,8 @@ export class GetVmContextHandler implements IQueryHandler<GetVmContext> {
     this.directory = new VmDirectory(rows);
   }
 
-  async execute({ ref, by }: GetVmContext): Promise<VmDetailsResponse> {
-    return vmDetailsResponse(await (by === 'any' ? this.directory.resolve(ref) : this.directory.byId(ref)));
+  async execute({ ref, by }: GetVmContext): Promise<Shown<VmDetailsResponse>> {
+    const row = await (by === 'any' ? this.directory.resolve(ref) : this.directory.byId(ref));
+    return { body: vmDetailsResponse(row), revision: row.revision };
   }
 }

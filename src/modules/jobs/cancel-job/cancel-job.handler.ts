@@ -45,6 +45,8 @@ export class CancelJobHandler implements ICommandHandler<CancelJob> {
         return this.aggregates.handle({ decider: backup, stream: `backup-${jobId}`, command, context });
       }
       case 'restore_mount': {
+        const earlier = await this.aggregates.earlier(`mount-${jobId}`, context);
+        if (earlier !== null) return earlier;
         if (status !== 'running') throw new MountNotOpening(jobId, status);
         const command = { type: 'RequestUnmount', mountId: jobId, why: 'somebody asked to cancel it' } as const;
         return this.aggregates.handle({ decider: mount, stream: `mount-${jobId}`, command, context });

@@ -5,13 +5,11 @@ import { cursorOf, readCursor } from '#platform/http/paging';
 import { JobRow } from '#projections/jobs/job.entity';
 
 import { CopiedShare } from '../copied-share.js';
-import { type JobResponse, jobResponse } from '../job.response.js';
+import { jobResponse, type JobsPageResponse } from '../job.response.js';
 import type { ListJobsRequest } from './list-jobs.request.js';
 
-type Page = { readonly jobs: readonly JobResponse[]; readonly next_cursor: string | null };
-
 /** Newest first. */
-export class ListJobs extends Query<Page> {
+export class ListJobs extends Query<JobsPageResponse> {
   constructor(readonly request: ListJobsRequest) {
     super();
   }
@@ -24,7 +22,7 @@ export class ListJobsHandler implements IQueryHandler<ListJobs> {
     private readonly copied: CopiedShare,
   ) {}
 
-  async execute({ request }: ListJobs): Promise<Page> {
+  async execute({ request }: ListJobs): Promise<JobsPageResponse> {
     const { limit, job_type: type, status, vm_context_id: contextId } = request;
     const after = readCursor(request.cursor, 'moment', 'text');
     const select = this.rows.getRepository(JobRow).createQueryBuilder('one');

@@ -8,7 +8,11 @@ import {
   RepositoryPathUnusable,
   RepositoryTypeNotOffered,
 } from '#domain/repository/repository.errors';
-import { repositoryPlace, type RepositoryPlaceCommand } from '#domain/repository/repository-place';
+import {
+  repositoryPlace,
+  type RepositoryPlaceCommand,
+  type RepositoryPlaceReserved,
+} from '#domain/repository/repository-place';
 import { Clock } from '#platform/clock/clock.port';
 import { until } from '#platform/clock/until';
 import { Aggregates } from '#platform/event-store/aggregates';
@@ -64,16 +68,15 @@ export class CreateRepositoryHandler implements ICommandHandler<CreateRepository
    * afterwards, since a link may lead into another repository.
    */
   private async reserve(facts: RepositoryFacts, context: CommandContext): Promise<RepositoryFacts> {
+    // The same command sent again finds the repository of the first time.
+    const earlier = await this.aggregates.earlier<RepositoryPlaceReserved>(PLACES, context);
+    const first = earlier?.events[0]?.data.creates.command;
+    if (first !== undefined) return (first as unknown as RepositoryCommand).repository;
     repositoryPlace.decide(reservationOf(facts), await this.aggregates.load(repositoryPlace, PLACES));
     const prepared = { ...facts, path: await this.prepare(facts.path) };
-    const { events } = await this.aggregates.handle({
-      decider: repositoryPlace,
-      stream: PLACES,
-      command: reservationOf(prepared),
-      context,
-    });
-    // The same command sent again finds the repository of the first time.
-    return { ...prepared, repositoryId: events[0]?.data.by ?? prepared.repositoryId };
+    const command = reservationOf(prepared);
+    await this.aggregates.handle({ decider: repositoryPlace, stream: PLACES, command, context });
+    return prepared;
   }
 
   private async prepare(path: string): Promise<string> {

@@ -3,20 +3,11 @@ import { type IQueryHandler, Query, QueryHandler } from '@nestjs/cqrs';
 import { type GuestEntry, GuestFiles } from '#platform/filesystems/guest-files.port';
 import { cursorOf, readCursor } from '#platform/http/paging';
 
-import { type GuestFileResponse, guestFileResponse } from '../guest-file.response.js';
+import { guestFileResponse } from '../guest-file.response.js';
 import type { ListFilesRequest } from '../guest-file.request.js';
 import { joined } from '../guest-path.js';
 import { OpenPartition } from '../open-partition.js';
-
-export interface ListFilesResponse {
-  mount_id: string;
-  partition: number;
-  path: string;
-  files: readonly GuestFileResponse[];
-  /** Of the whole folder. */
-  total_count: number;
-  next_cursor: string | null;
-}
+import type { ListFilesResponse } from './list-files.response.js';
 
 /** A folder of a guest, ordered by the bytes of the names. */
 export class ListFiles extends Query<ListFilesResponse> {

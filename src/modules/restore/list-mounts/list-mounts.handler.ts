@@ -5,15 +5,23 @@ import { DataSource, In } from 'typeorm';
 import { UnknownMount } from '#domain/restore/mount.errors';
 import { Clock } from '#platform/clock/clock.port';
 import { RestoreAccess } from '#platform/filesystems/restore-access';
+import type { Shown } from '#platform/http/etag';
+import { type PageRequest, pageOf, readCursor } from '#platform/http/paging';
 import { MountRow } from '#projections/restore/mount.entity';
 
 import { type MountResponse, mountResponse } from '../mount.response.js';
 
-/** The mounts that are open, being opened or being closed, newest first. */
-export class ListMounts extends Query<readonly MountResponse[]> {}
+type Page = { readonly mounts: readonly MountResponse[]; readonly count: number; readonly next_cursor: string | null };
+
+/** The mounts that are open, being opened or being closed, newest first; `count` counts all of them. */
+export class ListMounts extends Query<Page> {
+  constructor(readonly request: PageRequest) {
+    super();
+  }
+}
 
 /** One mount, whatever its state. */
-export class GetMount extends Query<MountResponse> {
+export class GetMount extends Query<Shown<MountResponse>> {
   constructor(readonly mountId: string) {
     super();
   }
@@ -40,12 +48,23 @@ export class ListMountsHandler implements IQueryHandler<ListMounts> {
     private readonly shown: ShownMounts,
   ) {}
 
-  async execute(): Promise<readonly MountResponse[]> {
-    const found = await this.rows.getRepository(MountRow).find({
-      where: { status: In(['mounting', 'mounted', 'unmounting']) },
-      order: { createdAt: 'DESC', mountId: 'DESC' },
-    });
-    return Promise.all(found.map((row) => this.shown.of(row)));
+  async execute({ request: { limit, cursor } }: ListMounts): Promise<Page> {
+    const after = readCursor(cursor, 'moment', 'text');
+    const select = this.rows
+      .getRepository(MountRow)
+      .createQueryBuilder('one')
+      .where({ status: In(['mounting', 'mounted', 'unmounting']) });
+    const count = await select.getCount();
+    if (after !== null) {
+      select.andWhere('(one.created_at, one.mount_id) < (:at, :id)', { at: after[0], id: after[1] });
+    }
+    const found = await select
+      .orderBy('one.createdAt', 'DESC')
+      .addOrderBy('one.mountId', 'DESC')
+      .limit(limit + 1)
+      .getMany();
+    const { rows, next } = pageOf(found, limit, (row) => [row.createdAt.toISOString(), row.mountId]);
+    return { mounts: await Promise.all(rows.map((row) => this.shown.of(row))), count, next_cursor: next };
   }
 }
 
@@ -56,9 +75,9 @@ export class GetMountHandler implements IQueryHandler<GetMount> {
     private readonly shown: ShownMounts,
   ) {}
 
-  async execute({ mountId }: GetMount): Promise<MountResponse> {
+  async execute({ mountId }: GetMount): Promise<Shown<MountResponse>> {
     const row = await this.rows.getRepository(MountRow).findOneBy({ mountId });
     if (row === null) throw new UnknownMount(mountId);
-    return this.shown.of(row);
+    return { body: await this.shown.of(row), revision: row.revision };
   }
 }

@@ -8,7 +8,8 @@ import { RestorePointNotThere, TooManyMounts } from '#domain/restore/mount.error
 import { until } from '#platform/clock/until';
 import { Config } from '#platform/config/config';
 import { Aggregates } from '#platform/event-store/aggregates';
-import { newId } from '#platform/ids/ids';
+import { NotVisibleYet } from '#platform/http/edge.errors';
+import { idFor } from '#platform/ids/ids';
 import { BackupRow } from '#projections/backup/backup.entity';
 import { MountRow } from '#projections/restore/mount.entity';
 
@@ -37,23 +38,25 @@ export class MountBackupHandler implements ICommandHandler<MountBackup> {
     private readonly config: Config,
   ) {}
 
+  /** The mount's id belongs to the command: sent again, it finds the mount of the first time. */
   async execute({ request, context }: MountBackup): Promise<string> {
-    const plan = await this.plan(request);
-    const { events } = await this.aggregates.handle({
-      decider: mount,
-      stream: `mount-${plan.mountId}`,
-      command: { type: 'RequestMount', plan },
-      context,
-    });
-    if (events.length === 0) throw new Error('a new mount has a first event');
-    await until(async () => {
-      const row = await this.rows.getRepository(MountRow).findOneBy({ mountId: plan.mountId });
-      return row === null || row.status === 'mounting' ? null : row;
+    const mountId = idFor('mount', context.commandId);
+    const stream = `mount-${mountId}`;
+    if ((await this.aggregates.earlier(stream, context)) === null) {
+      const command = { type: 'RequestMount', plan: await this.plan(mountId, request) } as const;
+      await this.aggregates.handle({ decider: mount, stream, command, context });
+    }
+    const row = await until(async () => {
+      const found = await this.rows.getRepository(MountRow).findOneBy({ mountId });
+      return found === null || found.status === 'mounting' ? null : found;
     }, OPEN_WITHIN_MS);
-    return plan.mountId;
+    if (row === null && !(await this.rows.getRepository(MountRow).existsBy({ mountId })))
+      throw new NotVisibleYet(mountId);
+    return mountId;
   }
 
-  private async plan({ backup_id: backupId, disk_id: diskId }: MountBackupRequest): Promise<MountPlan> {
+  private async plan(mountId: string, request: MountBackupRequest): Promise<MountPlan> {
+    const { backup_id: backupId, disk_id: diskId } = request;
     const backup = await this.rows.getRepository(BackupRow).findOneBy({ backupId });
     if (backup === null) throw new UnknownBackup(backupId);
     if (backup.status !== 'completed') throw new RestorePointNotThere(backupId, backup.status);
@@ -67,7 +70,7 @@ export class MountBackupHandler implements ICommandHandler<MountBackup> {
     const open = await this.rows.getRepository(MountRow).countBy({ status: In(['mounting', 'mounted', 'unmounting']) });
     if (open >= MAX_MOUNTS) throw new TooManyMounts(MAX_MOUNTS);
     return {
-      mountId: newId(),
+      mountId,
       backupId,
       contextId: backup.vmContextId,
       vmName: backup.vmName,

@@ -11,16 +11,12 @@ import {
   type VerifiedLayer,
 } from '#domain/verification/verification';
 import { Aggregates } from '#platform/event-store/aggregates';
-import { newId } from '#platform/ids/ids';
-import { ProjectionProgress } from '#platform/projections/projection-progress.port';
+import { idFor } from '#platform/ids/ids';
 import { BackupRow } from '#projections/backup/backup.entity';
 import { Chains, type Link } from '#projections/backup/chain.directory';
 
-const VISIBLE_WITHIN_MS = 1500;
-
-type Started = { readonly jobId: string; readonly pending: boolean };
-
-export class StartVerification extends Command<Started> {
+/** Answers the id of the job. */
+export class StartVerification extends Command<string> {
   constructor(
     readonly backupId: string,
     readonly context: CommandContext,
@@ -36,30 +32,28 @@ export class StartVerificationHandler implements ICommandHandler<StartVerificati
   constructor(
     private readonly aggregates: Aggregates,
     private readonly rows: DataSource,
-    private readonly progress: ProjectionProgress,
   ) {
     this.chains = new Chains(rows);
   }
 
-  async execute({ backupId, context }: StartVerification): Promise<Started> {
-    const plan = await this.plan(backupId);
-    const { position } = await this.aggregates.handle({
-      decider: verification,
-      stream: `verification-${plan.jobId}`,
-      command: { type: 'RequestVerification', plan },
-      context,
-    });
-    const visible = await this.progress.waitFor(['job'], position, VISIBLE_WITHIN_MS);
-    return { jobId: plan.jobId, pending: !visible };
+  /** The job's id belongs to the command: sent again, it finds the job of the first time. */
+  async execute({ backupId, context }: StartVerification): Promise<string> {
+    const jobId = idFor('verification', context.commandId);
+    const stream = `verification-${jobId}`;
+    if ((await this.aggregates.earlier(stream, context)) === null) {
+      const command = { type: 'RequestVerification', plan: await this.plan(jobId, backupId) } as const;
+      await this.aggregates.handle({ decider: verification, stream, command, context });
+    }
+    return jobId;
   }
 
-  private async plan(backupId: string): Promise<VerificationPlan> {
+  private async plan(jobId: string, backupId: string): Promise<VerificationPlan> {
     const backup = await this.rows.getRepository(BackupRow).findOneBy({ backupId });
     if (backup === null) throw new UnknownBackup(backupId);
     if (backup.status !== 'completed') throw new RestorePointNotThere(backupId, backup.status);
     const { vmContextId: contextId, vmName, root } = backup;
     const layers = await Promise.all(backup.disks.map(({ disk_id: diskId }) => this.layersOf(backup, diskId)));
-    return { jobId: newId(), backupId, contextId, vmName, root, layers: layers.flat() };
+    return { jobId, backupId, contextId, vmName, root, layers: layers.flat() };
   }
 
   /** From the chain's beginning up to the point. */

@@ -1,4 +1,6 @@
-import type { EventMetadata, Position, StoredEvent } from '#domain/kernel/event';
+import pg from 'pg';
+
+import { type EventMetadata, JsonText, type Position, type StoredEvent } from '#domain/kernel/event';
 
 import { type Expected, InvalidPosition } from '../event-store.port.js';
 
@@ -57,4 +59,59 @@ export function storedEvent(row: EventRow): StoredEvent {
     position: positionOf(row.position),
     recordedAt: row.recorded_at,
   };
+}
+
+const { JSONB, TIMESTAMPTZ } = pg.types.builtins;
+const parseTime = pg.types.getTypeParser(TIMESTAMPTZ) as (text: string) => Date;
+
+/** Leaves what is costly to parse as the text that PostgreSQL sent. */
+export const UNPARSED: pg.CustomTypesConfig = {
+  getTypeParser: (type, format) =>
+    type === JSONB || type === TIMESTAMPTZ ? (text: string) => text : (pg.types.getTypeParser(type, format) as never),
+};
+
+/** A row that was read with UNPARSED. */
+export interface UnparsedRow extends Omit<EventRow, 'data' | 'metadata' | 'recorded_at'> {
+  readonly data: string;
+  readonly metadata: string;
+  readonly recorded_at: string;
+}
+
+/** Its parts are parsed when somebody looks at them. */
+export function unparsedEvent(row: UnparsedRow): StoredEvent {
+  return new UnparsedEvent(row);
+}
+
+class UnparsedEvent implements StoredEvent {
+  readonly id: string;
+  readonly type: string;
+  readonly stream: string;
+  readonly revision: bigint;
+  readonly position: Position;
+  private parsedData: object | undefined;
+  private parsedMetadata: EventMetadata | undefined;
+
+  constructor(private readonly row: UnparsedRow) {
+    this.id = row.id;
+    this.type = row.type;
+    this.stream = row.stream;
+    this.revision = BigInt(row.revision);
+    this.position = positionOf(row.position);
+  }
+
+  get data(): object {
+    return (this.parsedData ??= JSON.parse(this.row.data) as object);
+  }
+
+  get metadata(): EventMetadata {
+    return (this.parsedMetadata ??= JSON.parse(this.row.metadata) as EventMetadata);
+  }
+
+  get recordedAt(): Date {
+    return parseTime(this.row.recorded_at);
+  }
+
+  get unparsed(): JsonText {
+    return new JsonText(this.row.data);
+  }
 }

@@ -81,7 +81,12 @@ export class PostgresEventStore extends OpenEventStore {
   }
 
   async *subscribe(
-    options: { readonly after: Position; readonly signal: AbortSignal; readonly maxBatch?: number } & Selection,
+    options: {
+      readonly after: Position;
+      readonly signal: AbortSignal;
+      readonly maxBatch?: number;
+      readonly unparsed?: boolean;
+    } & Selection,
   ): AsyncIterable<Batch> {
     const signal = AbortSignal.any([options.signal, this.closing.signal]);
     const { maxBatch = DEFAULT_BATCH } = options;
@@ -113,7 +118,12 @@ export class PostgresEventStore extends OpenEventStore {
   }
 
   /** Tries for as long as it takes: a database that is away comes back, and the reader goes on where it was. */
-  private async pageAfter(position: Position, selection: Selection, limit: number, signal: AbortSignal) {
+  private async pageAfter(
+    position: Position,
+    selection: Selection & { readonly unparsed?: boolean },
+    limit: number,
+    signal: AbortSignal,
+  ) {
     for (let delayMs = RETRY_MS; !signal.aborted; delayMs = Math.min(MAX_RETRY_MS, delayMs * 2)) {
       try {
         return await unlessAborted(this.reader.page(position, selection, limit), signal);

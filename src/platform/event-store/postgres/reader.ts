@@ -1,8 +1,18 @@
+import type pg from 'pg';
+
 import type { Position, StoredEvent } from '#domain/kernel/event';
 import type { Database } from '#platform/database/database';
 
 import type { Selection } from '../event-store.port.js';
-import { type EventRow, numberOf, positionOf, storedEvent } from './codec.js';
+import {
+  type EventRow,
+  numberOf,
+  positionOf,
+  storedEvent,
+  UNPARSED,
+  unparsedEvent,
+  type UnparsedRow,
+} from './codec.js';
 
 const PAGE = 500;
 const COLUMNS = 'position, stream, revision, id, type, data, metadata, recorded_at';
@@ -72,22 +82,25 @@ export class Reader {
    * The next page for a subscriber. The head is read first: the lane has no gaps, so everything up to it is visible then,
    * and a page that isn't full has looked at all of it.
    */
-  async page(after: Position, selection: Selection, limit: number): Promise<Page> {
+  async page(after: Position, selection: Selection & { readonly unparsed?: boolean }, limit: number): Promise<Page> {
     const from = numberOf(after);
     const head = await this.head();
     if (head <= after) return { events: [], upTo: after, head };
     const before = numberOf(head) + 1n;
-    const rows = await this.select(selection, { after: from, before, forward: true, limit });
+    const types = selection.unparsed === true ? UNPARSED : undefined;
+    const rows = await this.select(selection, { after: from, before, forward: true, limit }, types);
     const last = rows.at(-1);
     const full = rows.length === limit && last !== undefined;
     const isWhole = selection.types === undefined && selection.streamPrefixes === undefined;
     if (isWhole) refuseHoles(rows, from, full ? null : numberOf(head));
-    return { events: rows.map(storedEvent), upTo: full ? positionOf(last.position) : head, head };
+    const events = types === undefined ? rows.map(storedEvent) : (rows as unknown as UnparsedRow[]).map(unparsedEvent);
+    return { events, upTo: full ? positionOf(last.position) : head, head };
   }
 
   private async select(
     { types, streamPrefixes }: Selection,
     range: { after: bigint; before: bigint | null; forward: boolean; limit: number },
+    parsers?: pg.CustomTypesConfig,
   ): Promise<EventRow[]> {
     const values: unknown[] = [range.after, range.before, range.limit];
     const conditions = ['position > $1', '($2::bigint is null or position < $2)'];
@@ -101,11 +114,14 @@ export class Reader {
         `exists (select from unnest($${values.length}::text[]) prefix where starts_with(stream, prefix))`,
       );
     }
-    return this.database.query<EventRow & Record<string, unknown>>(
-      `select ${COLUMNS} from es.event where ${conditions.join(' and ')}
-        order by position ${range.forward ? 'asc' : 'desc'} limit $3`,
+    const text = `select ${COLUMNS} from es.event where ${conditions.join(' and ')}
+        order by position ${range.forward ? 'asc' : 'desc'} limit $3`;
+    const { rows } = await this.database.pool.query<EventRow & Record<string, unknown>>({
+      text,
       values,
-    );
+      ...(parsers !== undefined && { types: parsers }),
+    });
+    return rows;
   }
 }
 

@@ -1,0 +1,89 @@
+import { type CallHandler, type ExecutionContext, Injectable, type NestInterceptor } from '@nestjs/common';
+import { Reflector } from '@nestjs/core';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { catchError, concatMap, type Observable, throwError } from 'rxjs';
+
+import type { Precondition } from '#domain/kernel/command-context';
+import { StreamHasMoved } from '#platform/event-store/event-store.port';
+import { ProjectionProgress } from '#platform/projections/projection-progress.port';
+
+import { tellConsistency } from './consistency.js';
+import { Decisions } from './decisions.js';
+import { PreconditionFailed, ReadModelsBehind } from './edge.errors.js';
+import { etagOf, matchedRevisions } from './etag.js';
+import { Positions, singleHeader } from './positions.js';
+import { isSafe, ROUTE, type RouteTraits } from './route.js';
+
+/** So long an answer waits for read models. */
+const WITHIN_MS = 1500;
+const NO_TRAITS: RouteTraits = { reads: null, subject: [], creates: false };
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** What the command of this request decided, and what it presupposes. */
+    decisions?: Decisions;
+    precondition?: Precondition;
+  }
+}
+
+/**
+ * Read your writes, for every route alike (docs/adr/0014): commands answer with `X-Event-Position` and `ETag` once the read
+ * models that the route names have passed it, or say `X-Consistency: pending`; `X-Min-Position` makes any route wait for them
+ * first; `If-Match` becomes the revision that a command presupposes.
+ */
+@Injectable()
+export class ConsistencyInterceptor implements NestInterceptor {
+  constructor(
+    private readonly reflector: Reflector,
+    private readonly positions: Positions,
+    private readonly progress: ProjectionProgress,
+  ) {}
+
+  async intercept(context: ExecutionContext, next: CallHandler): Promise<Observable<unknown>> {
+    const http = context.switchToHttp();
+    const request = http.getRequest<FastifyRequest>();
+    const traits = this.reflector.get<RouteTraits | undefined>(ROUTE, context.getHandler()) ?? NO_TRAITS;
+    const reads = traits.reads ?? [];
+    await this.waitAsAsked(request, reads);
+    if (isSafe(request)) return next.handle();
+    const decisions = new Decisions();
+    request.decisions = decisions;
+    const precondition = preconditionOf(request, traits);
+    if (precondition !== null) request.precondition = precondition;
+    return next.handle().pipe(
+      concatMap(async (body: unknown) => {
+        await this.tell(http.getResponse<FastifyReply>(), traits, decisions);
+        return body;
+      }),
+      catchError((error: unknown) =>
+        throwError(() => (error instanceof StreamHasMoved ? new PreconditionFailed(etagOf(error.actual)) : error)),
+      ),
+    );
+  }
+
+  private async waitAsAsked(request: FastifyRequest, reads: readonly string[]): Promise<void> {
+    const given = singleHeader(request.headers, 'X-Min-Position');
+    if (given === null || reads.length === 0) return;
+    const position = await this.positions.known(given);
+    if (!(await this.progress.waitFor(reads, position, WITHIN_MS))) throw new ReadModelsBehind();
+  }
+
+  private async tell(reply: FastifyReply, { reads, subject }: RouteTraits, decisions: Decisions): Promise<void> {
+    const { position } = decisions;
+    // A command that decided nothing still has an answer to "after what?": everything that is in the log now.
+    void reply.header('x-event-position', position ?? (await this.positions.head()));
+    const revision = decisions.revisionOf(subject);
+    if (revision !== null && !reply.hasHeader('etag')) void reply.header('etag', etagOf(revision));
+    if (position === null) return;
+    const leftMs = Math.max(0, WITHIN_MS - decisions.ageMs);
+    tellConsistency(reply, !(await this.progress.waitFor(reads ?? [], position, leftMs)));
+  }
+}
+
+/** Throws PreconditionFailed where there is nothing that the tag could be of. */
+function preconditionOf(request: FastifyRequest, { subject, creates }: RouteTraits): Precondition | null {
+  const revisions = matchedRevisions(request);
+  if (revisions === null) return null;
+  if (subject.length === 0 || creates) throw new PreconditionFailed(null);
+  return { categories: subject, revisions };
+}

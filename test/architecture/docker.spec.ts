@@ -1,0 +1,145 @@
+import { existsSync, readFileSync } from 'node:fs';
+
+import { describe, expect, it } from '@jest/globals';
+import { parse } from 'yaml';
+
+import { SETTINGS } from '#platform/config/config';
+
+interface Service {
+  readonly image?: string;
+  readonly build?: string;
+  readonly extends?: { readonly file: string; readonly service: string };
+  readonly environment?: Readonly<Record<string, string>>;
+  readonly ports?: readonly string[];
+  readonly volumes?: readonly string[];
+  readonly healthcheck?: { readonly test: readonly string[] };
+  readonly depends_on?: Readonly<Record<string, { readonly condition: string }>>;
+  readonly privileged?: boolean;
+  readonly restart?: string;
+  readonly init?: boolean;
+}
+
+interface Compose {
+  readonly services: Readonly<Record<string, Service>>;
+  readonly volumes: Readonly<Record<string, unknown>>;
+}
+
+/** EVENTSTORE_URL is taken where the log is chosen. */
+const KNOWN = [...SETTINGS, 'EVENTSTORE_URL'];
+const COMPOSE_FILES = ['docker-compose.yml', 'docker-compose.cluster.yml'];
+const read = (file: string) => parse(readFileSync(file, 'utf8'), { merge: true }) as Compose;
+/** With what a service takes over from the other file. */
+const servicesOf = (file: string): readonly (readonly [string, Service])[] =>
+  Object.entries(read(file).services).map(([name, service]) => {
+    const base = service.extends === undefined ? {} : read(service.extends.file).services[service.extends.service];
+    return [name, { ...base, ...service }] as const;
+  });
+
+describe.each(COMPOSE_FILES)('%s', (file) => {
+  const services = servicesOf(file);
+  const { environment = {}, ...oma } = new Map(services).get('oma') ?? {};
+
+  it('starts an EventStoreDB of the last BSD licensed line, PostgreSQL 17 and OMA', () => {
+    const images = services.map(([, { image }]) => image ?? '');
+    expect(images.filter((image) => /^eventstore\/eventstore:23\.10\.\d+/.test(image)).length).toBeGreaterThan(0);
+    expect(images.filter((image) => image.startsWith('postgres:17')).length).toBe(1);
+    expect(oma).toMatchObject({ build: '.', init: true });
+    for (const image of images) expect(image).not.toMatch(/:latest$/);
+  });
+
+  it('gives OMA settings that it knows, and the addresses of services that there are', () => {
+    expect(Object.keys(environment).filter((name) => !KNOWN.includes(name))).toEqual([]);
+    expect(Object.keys(environment)).toEqual(expect.arrayContaining(['DATABASE_URL', 'EVENTSTORE_URL']));
+    expect(environment['DATABASE_URL']).toContain('@postgres:5432/');
+    expect(environment['EVENTSTORE_URL']).toMatch(/^esdb:\/\//);
+    expect(Object.keys(oma.depends_on ?? {}).filter((name) => !services.some(([known]) => known === name))).toEqual([]);
+  });
+
+  it('publishes ports on the loopback address only', () => {
+    for (const [, { ports = [] }] of services) for (const port of ports) expect(port).toMatch(/^127\.0\.0\.1:\d+:\d+$/);
+  });
+
+  it('holds no password: each is taken from the environment', () => {
+    for (const [, { environment: settings = {} }] of services) {
+      for (const [name, value] of Object.entries(settings)) {
+        if (/PASSWORD|TOKEN|KEY$/.test(name)) expect(value).toMatch(/^\$\{\w+(:\?[^}]*)?\}$/);
+        if (name.endsWith('_URL')) expect(value).not.toMatch(/:\/\/[^@/]*:(?!\$\{)[^@/]*@/);
+      }
+    }
+  });
+
+  it('keeps what must last in volumes that it declares', () => {
+    const declared = Object.keys(read(file).volumes);
+    for (const [name, { volumes = [] }] of services) {
+      const used = volumes.map((volume) => volume.split(':')[0]);
+      expect({ name, unknown: used.filter((volume) => !declared.includes(volume ?? '')) }).toEqual({
+        name,
+        unknown: [],
+      });
+    }
+    expect(declared).toEqual(expect.arrayContaining(['postgres-data', 'oma-data', 'oma-repositories']));
+  });
+
+  it('looks after the health of every service that goes on, and waits for it', () => {
+    for (const [name, { healthcheck, build, restart }] of services) {
+      if (restart !== undefined && build === undefined)
+        expect({ name, healthcheck }).toMatchObject({ healthcheck: {} });
+    }
+    for (const { condition } of Object.values(oma.depends_on ?? {})) expect(condition).toBe('service_healthy');
+  });
+
+  it('gives OMA no more than file restore needs', () => {
+    expect(oma).toMatchObject({ devices: ['/dev/fuse'], cap_add: ['SYS_ADMIN'] });
+    expect(services.filter(([, { privileged }]) => privileged === true)).toEqual([]);
+  });
+});
+
+describe('docker-compose.cluster.yml', () => {
+  it('has three nodes, each of which knows the other two and has a certificate of its own', () => {
+    const nodes = servicesOf('docker-compose.cluster.yml').filter(([name]) => name.startsWith('node'));
+    const addresses = nodes.map(([, { environment = {} }]) => environment['EVENTSTORE_NODE_HOST_ADVERTISE_AS'] ?? '');
+    expect(new Set(addresses).size).toBe(3);
+    for (const [name, { environment = {} }] of nodes) {
+      const own = environment['EVENTSTORE_NODE_HOST_ADVERTISE_AS'] ?? '';
+      const others = addresses.filter((address) => address !== own).map((address) => `${address}:2113`);
+      expect(environment['EVENTSTORE_GOSSIP_SEED']?.split(',')).toEqual(others);
+      expect(environment['EVENTSTORE_CERTIFICATE_FILE']).toBe(`/certs/${name}/node.crt`);
+      expect(environment['EVENTSTORE_INSECURE']).toBeUndefined();
+    }
+  });
+});
+
+describe('Dockerfile', () => {
+  const text = readFileSync('Dockerfile', 'utf8');
+
+  it('copies only what there is and what .dockerignore lets in', () => {
+    const allowed = [...readFileSync('.dockerignore', 'utf8').matchAll(/^!(\S+)$/gm)].map(([, name = '']) => name);
+    const copied = [...text.matchAll(/^COPY (?!--from)(.+) \S+$/gm)].flatMap(([, names = '']) => names.split(' '));
+    expect(copied.length).toBeGreaterThan(5);
+    for (const name of copied) {
+      expect({ name, exists: existsSync(name), allowed: allowed.includes(name) }).toEqual({
+        name,
+        exists: true,
+        allowed: true,
+      });
+    }
+  });
+
+  it('runs scripts that package.json has, and OMA as nobody special', () => {
+    const { scripts } = JSON.parse(readFileSync('package.json', 'utf8')) as { scripts: Record<string, string> };
+    const run = [...text.matchAll(/npm run (\S+)/g)].map(([, name = '']) => name);
+    expect(run.filter((name) => !(name in scripts))).toEqual([]);
+    expect([...text.matchAll(/^USER (\S+)$/gm)].at(-1)?.[1]).toBe('oma');
+    expect(text).toContain('"dist/src/main.js"');
+  });
+
+  it('sets settings that OMA knows, and installs the programs that it starts', () => {
+    const settings = [...text.matchAll(/\b(OMA_\w+)=/g)].map(([, name = '']) => name);
+    expect(settings.filter((name) => !SETTINGS.includes(name))).toEqual([]);
+    const bootstrap = readFileSync('scripts/bootstrap/programs.mjs', 'utf8');
+    const needed = /const needed = \{([^}]*)\}/.exec(bootstrap)?.[1] ?? '';
+    const packages = new Set([...needed.matchAll(/: '([\w-]+)'/g)].map(([, name = '']) => name));
+    expect(packages.size).toBeGreaterThan(5);
+    for (const name of packages) expect(text).toMatch(new RegExp(`\\s${name}\\s`));
+  });
+});

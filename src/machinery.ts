@@ -4,7 +4,6 @@ import { DataSource } from 'typeorm';
 import { deciders, entities, projections, sagas } from './catalogue.js';
 import { measure } from './measures.js';
 import { VaultVcenterCredentials } from './modules/credentials/vault.vcenter-credentials.js';
-import { openEventStore } from './open-event-store.js';
 import { Argon2Passwords } from './platform/auth/argon2.passwords.js';
 import { FirstPassword } from './platform/auth/first-password.port.js';
 import { LoginAttempts } from './platform/auth/login-attempts.js';
@@ -22,6 +21,7 @@ import { PostgresHeartbeat } from './platform/database/postgres.heartbeat.js';
 import { openReadModels } from './platform/database/read-models.js';
 import { Aggregates } from './platform/event-store/aggregates.js';
 import { awaitEventStore } from './platform/event-store/await-event-store.js';
+import { chosenEventStore } from './platform/event-store/chosen-event-store.js';
 import { EventStore, type OpenEventStore } from './platform/event-store/event-store.port.js';
 import { GuestFiles } from './platform/filesystems/guest-files.port.js';
 import { ProcessGuestFiles } from './platform/filesystems/process.guest-files.js';
@@ -111,9 +111,9 @@ export class Machinery {
     const master = await masterKey(config.dataDir, config.masterKey);
     const vault = await PostgresVault.unlock(database, master);
     const metrics = new PrometheusMetrics().withProcess();
-    const store = new MeasuredEventStore(openEventStore(database, logger), metrics);
+    const store = new MeasuredEventStore(chosenEventStore(config, database, logger), metrics);
     const aggregates = new Aggregates(store);
-    const workshop = projectionThreads(databaseUrl, config.logLevel);
+    const workshop = projectionThreads(databaseUrl, config.logLevel, config);
     const runner = new ProjectionRunner(database, store, projections, logger, workshop);
     const upkeep = new RegistryProjectionUpkeep(database, store, projections, () => {
       runner.lookAgain();

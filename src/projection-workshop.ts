@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
 
+import type { LogSettings } from './platform/event-store/chosen-event-store.js';
 import { builtProgram } from './platform/processes/built-program.js';
 import type { Workshop } from './platform/projections/upkeep.js';
 
@@ -11,15 +12,18 @@ export interface ProjectionWork {
   readonly checkId: string | null;
   readonly databaseUrl: string;
   readonly logLevel: string;
+  readonly log: LogSettings;
 }
 
 /** Two pages of events live at a time; the nursery has room for them. */
 const LIMITS = { maxOldGenerationSizeMb: 512, maxYoungGenerationSizeMb: 96 };
 
 /** Builds and compares rows in threads of their own, so that requests are answered as fast as ever meanwhile. */
-export function projectionThreads(databaseUrl: string, logLevel: string): Workshop {
+export function projectionThreads(databaseUrl: string, logLevel: string, settings: LogSettings): Workshop {
+  const { eventStoreUrl, eventStoreNamespace } = settings;
+  const log = { eventStoreUrl, eventStoreNamespace };
   const inThread = async (name: string, checkId: string | null, signal: AbortSignal) => {
-    const workerData: ProjectionWork = { name, checkId, databaseUrl, logLevel };
+    const workerData: ProjectionWork = { name, checkId, databaseUrl, logLevel, log };
     const worker = new Worker(builtProgram('../projection-work.main.js'), {
       workerData,
       resourceLimits: LIMITS,

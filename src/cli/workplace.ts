@@ -1,8 +1,8 @@
 import { projections } from '../catalogue.js';
 import { ProjectionOrders } from '../modules/operations/projection-orders.js';
-import { openEventStore } from '../open-event-store.js';
 import { Config } from '../platform/config/config.js';
 import { Database } from '../platform/database/database.js';
+import { chosenEventStore } from '../platform/event-store/chosen-event-store.js';
 import { type DatabaseServer, joinDatabaseServer } from '../platform/database/database-server.js';
 import { requireSchema } from '../platform/database/migrate.js';
 import { migrations } from '../platform/database/migrations.js';
@@ -35,7 +35,7 @@ export class Workplace {
     const logger = pinoLogger(logLevel);
     const server = await joinDatabaseServer(config, logger).catch(unreachable);
     const database = new Database(server.url);
-    const store = openEventStore(database, logger);
+    const store = chosenEventStore(config, database, logger);
     try {
       await requireSchema(database, migrations);
       await store.start();
@@ -48,7 +48,7 @@ export class Workplace {
     const progress = { status: () => projectionStatuses(database, store, projections) };
     const upkeep = new RegistryProjectionUpkeep(database, store, projections);
     const orders = new ProjectionOrders(new Aggregates(store), progress, upkeep);
-    return new Workplace(orders, projectionThreads(server.url, logLevel), server, database, store);
+    return new Workplace(orders, projectionThreads(server.url, logLevel, config), server, database, store);
   }
 
   async build(name: string, signal: AbortSignal): Promise<unknown> {

@@ -9,6 +9,7 @@ import { Oma } from '../../src/oma.js';
 import { ApiClient } from './api-client.js';
 import { freshDatabase } from './database.js';
 import { silentLog } from './silent-log.js';
+import { ownLogSettings } from './store-settings.js';
 
 export const ADMIN_PASSWORD = 'canary-admin-password';
 
@@ -34,6 +35,7 @@ export async function runningOma(
     OMA_DATA_DIR: dataDir,
     DATABASE_URL: fresh.url,
     OMA_ADMIN_PASSWORD: ADMIN_PASSWORD,
+    ...ownLogSettings(),
     ...settings,
   });
   const start = () => Oma.start({ config, logger, say: () => undefined, isTerminal: false, swagger: false });

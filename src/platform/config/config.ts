@@ -10,6 +10,14 @@ const environment = z.object({
   OMA_HOST: z.string().default('127.0.0.1'),
   OMA_DATA_DIR: z.string().min(1).default('.oma'),
   DATABASE_URL: z.url().optional(),
+  EVENTSTORE_URL: z
+    .string()
+    .regex(/^esdb(\+discover)?:\/\//, 'esdb://… or esdb+discover://…')
+    .optional(),
+  EVENTSTORE_NAMESPACE: z
+    .string()
+    .regex(/^[a-z0-9]{0,32}$/, 'up to 32 small letters and digits')
+    .default(''),
   OMA_ADMIN_PASSWORD: z.string().min(12, 'at least 12 characters').optional(),
   OMA_MASTER_KEY: z
     .string()
@@ -41,6 +49,10 @@ export class Config {
   /** Sockets, mount points, overlays and process logs of this run; nothing in it needs a backup. */
   readonly runDir: string;
   readonly databaseUrl: string | undefined;
+  /** Where the log is when it isn't in PostgreSQL; holds a password. */
+  readonly eventStoreUrl: string | null;
+  /** Goes before the names of this OMA's streams on an event store that others use as well. */
+  readonly eventStoreNamespace: string;
   readonly adminPassword: string | undefined;
   readonly masterKey: string | undefined;
   /** The one agent, where no file names several. */
@@ -65,6 +77,8 @@ export class Config {
     this.dataDir = isAbsolute(env.OMA_DATA_DIR) ? env.OMA_DATA_DIR : resolve(env.OMA_DATA_DIR);
     this.runDir = join(this.dataDir, 'run');
     this.databaseUrl = env.DATABASE_URL;
+    this.eventStoreUrl = env.EVENTSTORE_URL ?? null;
+    this.eventStoreNamespace = env.EVENTSTORE_NAMESPACE;
     this.adminPassword = env.OMA_ADMIN_PASSWORD;
     this.masterKey = env.OMA_MASTER_KEY;
     this.vmaUrl = env.OMA_VMA_URL.replace(/\/+$/, '');

@@ -7,7 +7,10 @@ export interface Appended {
   /** Revision and position of the last event of the append. */
   readonly revision: bigint;
   readonly position: Position;
-  /** True when the same append had been stored before: this is the first answer again. */
+  /**
+   * True when the same append had been stored before: this is the first answer again. What another process stored a moment ago
+   * may pass for new.
+   */
   readonly duplicate: boolean;
 }
 
@@ -30,13 +33,15 @@ export interface Batch {
  *
  * - Revisions are contiguous per stream; positions only grow, gaps are allowed.
  * - An append is atomic: 1 to 500 events, at most 1 MiB of JSON. The same ids at the same place with `no-stream` or an
- *   exact revision answer the first result again (`duplicate`). Two equal ids in one append are refused.
+ *   exact revision answer the first result again (`duplicate`); ids that stand elsewhere behind the expected revision are
+ *   refused with EventIdReused. Two equal ids in one append are refused. Beyond that an id that is in use (in another stream,
+ *   before the expected revision, with `any` or `stream-exists`) may be refused or stored again: read before you append.
  * - Streams are named `category-id` (category `[a-z]+`); neither streams nor event types may begin with `$`.
  * - `after` is exclusive everywhere. A position that this log never gave (other form, inside a record) is refused with
  *   InvalidPosition by the first read; one beyond the head reads as empty.
  */
 export abstract class EventStore {
-  /** Throws WrongExpectedRevision, EventIdReused or InvalidAppend. */
+  /** Throws WrongExpectedRevision, EventIdReused or InvalidAppend; EventStoreAway when the outcome isn't known. */
   abstract append(stream: string, expected: Expected, events: readonly NewEvent[]): Promise<Appended>;
 
   /** A missing stream reads as empty. `from` is inclusive. */
@@ -129,5 +134,16 @@ export class InvalidPosition extends Error {
   constructor(readonly position: string) {
     super('the position is none of this log');
     this.name = 'InvalidPosition';
+  }
+}
+
+/**
+ * The log does not answer just now. An append may have been stored all the same: repeated at the same revision it is
+ * recognised.
+ */
+export class EventStoreAway extends Error {
+  constructor(override readonly cause: unknown) {
+    super('the event store does not answer just now');
+    this.name = 'EventStoreAway';
   }
 }

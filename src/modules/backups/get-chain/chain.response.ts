@@ -55,15 +55,19 @@ export function chainId({ backup, disk, fullBackupId }: Link): string {
   return `${backup.vmContextId}-disk${disk.disk_id}-chain-${fullBackupId}`;
 }
 
-export function chainResponse(links: readonly Link[], others: readonly (readonly Link[])[]): ChainResponse {
+export function chainResponse(
+  links: readonly Link[],
+  others: readonly (readonly Link[])[],
+  of: { readonly contextId: string; readonly vmName: string; readonly diskId: number },
+): ChainResponse {
   const newest = links.at(-1);
   return {
     chain_id: newest === undefined ? '' : chainId(newest),
-    vm_context_id: newest?.backup.vmContextId ?? '',
-    vm_name: newest?.backup.vmName ?? '',
+    vm_context_id: of.contextId,
+    vm_name: of.vmName,
     repository_id: newest?.backup.repositoryId ?? '',
     full_backup_id: newest?.fullBackupId ?? '',
-    disk_id: newest?.disk.disk_id ?? 0,
+    disk_id: of.diskId,
     total_size_bytes: links.reduce((sum, { disk }) => sum + (disk.file_size_bytes ?? 0), 0),
     backup_count: links.length,
     backups: links.map(({ backup }) => backupResponse(backup, [])),

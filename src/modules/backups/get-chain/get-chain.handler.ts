@@ -33,11 +33,11 @@ export class GetChainHandler implements IQueryHandler<GetChain> {
     const chains = byChain(links).toSorted(byNewest);
     const chosen = chains.findIndex((chain) => wanted === undefined || chain.some((link) => chainId(link) === wanted));
     if (chosen === -1 && wanted !== undefined) throw new UnknownChain(wanted);
-    const answer = chainResponse(
+    return chainResponse(
       chains[chosen] ?? [],
       chains.filter((_, index) => index !== chosen),
+      { contextId: vm.contextId, vmName: vm.vmName, diskId },
     );
-    return { ...answer, vm_context_id: vm.contextId, vm_name: vm.vmName, disk_id: diskId };
   }
 
   private async vmOf({ vm_context_id: contextId, vm_name: name }: GetChainRequest) {

@@ -1,0 +1,121 @@
+import { setTimeout as pause } from 'node:timers/promises';
+
+import { Server, ServerCredentials, type sendUnaryData, type ServerUnaryCall } from '@grpc/grpc-js';
+
+import { AppendCalls } from './append-calls.js';
+import { Misbehaviour } from './misbehaviour.js';
+import { ReadCalls } from './read-calls.js';
+import { ServerLog } from './server-log.js';
+import { features, gossip, services, shared } from './wire.js';
+
+const HOST = '127.0.0.1';
+const MAX_MESSAGE_BYTES = 17 * 1024 * 1024;
+const BIND_TRIES = 50;
+const BIND_PAUSE_MS = 20;
+
+/**
+ * Stands where an EventStoreDB 23.10 would be: speaks its protocol and behaves as it does, as far as OMA uses it, with the log
+ * in memory. It can be told to misbehave.
+ */
+export class EventStoreDbDouble {
+  readonly log = new ServerLog();
+  readonly wrong = new Misbehaviour();
+  private server = new Server();
+  private port = 0;
+  private readonly asleep: (() => void)[] = [];
+  private readonly appends: AppendCalls;
+  readonly reads: ReadCalls;
+
+  private constructor() {
+    const whenAwake = (answer: () => void) => {
+      if (this.wrong.hanging) this.asleep.push(answer);
+      else answer();
+    };
+    this.appends = new AppendCalls(this.log, this.wrong, whenAwake, () => ({ host: HOST, port: this.port }));
+    this.reads = new ReadCalls(this.log, this.wrong, whenAwake);
+  }
+
+  static async start(port = 0): Promise<EventStoreDbDouble> {
+    const double = new EventStoreDbDouble();
+    double.port = port;
+    await double.comeBack();
+    return double;
+  }
+
+  get url(): string {
+    return `esdb://${HOST}:${this.port}?tls=false`;
+  }
+
+  /** The address as a member of a cluster of one, found by asking. */
+  get discoverUrl(): string {
+    return `esdb+discover://${HOST}:${this.port}?tls=false`;
+  }
+
+  /** As after kill -9: all connections break. */
+  goAway(): void {
+    this.server.forceShutdown();
+  }
+
+  /** With the same log on the same port. */
+  async comeBack(): Promise<void> {
+    const server = new Server({ 'grpc.max_receive_message_length': MAX_MESSAGE_BYTES });
+    server.addService(services.StreamsService, {
+      batchAppend: this.appends.batch.bind(this.appends),
+      append: this.appends.single.bind(this.appends),
+      read: this.reads.read.bind(this.reads),
+    });
+    server.addService(services.ServerFeaturesService, { getSupportedMethods: supportedMethods });
+    server.addService(services.GossipService, {
+      read: (_call: ServerUnaryCall<unknown, unknown>, callback: sendUnaryData<unknown>) => {
+        callback(null, this.members());
+      },
+    });
+    for (let tries = 1; ; tries += 1) {
+      try {
+        this.port = await bind(server, this.port);
+        break;
+      } catch (error) {
+        // The sockets of the one before may need a moment to go.
+        if (tries === BIND_TRIES) throw error;
+        await pause(BIND_PAUSE_MS);
+      }
+    }
+    this.server = server;
+  }
+
+  /** Answers nothing any more until it is woken; what comes meanwhile is done then. */
+  hang(): void {
+    this.wrong.hanging = true;
+  }
+
+  wake(): void {
+    this.wrong.hanging = false;
+    for (const answer of this.asleep.splice(0)) answer();
+  }
+
+  stop(): void {
+    this.goAway();
+  }
+
+  private members() {
+    const member = new gossip.MemberInfo().setState(gossip.MemberInfo.VNodeState.LEADER).setIsAlive(true);
+    member.setTimeStamp('0').setInstanceId(new shared.UUID().setString('00000000-0000-4000-8000-000000000000'));
+    member.setHttpEndPoint(new gossip.EndPoint().setAddress(HOST).setPort(this.port));
+    return new gossip.ClusterInfo().setMembersList([member]);
+  }
+}
+
+function bind(server: Server, port: number): Promise<number> {
+  return new Promise((resolve, reject) => {
+    server.bindAsync(`${HOST}:${port}`, ServerCredentials.createInsecure(), (error, bound) => {
+      if (error === null) resolve(bound);
+      else reject(error);
+    });
+  });
+}
+
+function supportedMethods(_call: ServerUnaryCall<unknown, unknown>, callback: sendUnaryData<unknown>): void {
+  const method = new features.SupportedMethod();
+  method.setServiceName('event_store.client.streams.streams').setMethodName('batchappend');
+  callback(null, new features.SupportedMethods().setMethodsList([method]).setEventStoreServerVersion('23.10.8'));
+}

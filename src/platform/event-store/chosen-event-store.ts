@@ -1,0 +1,18 @@
+import type { Config } from '#platform/config/config';
+import type { Database } from '#platform/database/database';
+import type { Logger } from '#platform/logging/logger.port';
+
+import type { OpenEventStore } from './event-store.port.js';
+import { checkedConnectionString } from './eventstoredb/connection-string.js';
+import { EventStoreDbEventStore } from './eventstoredb/eventstoredb.event-store.js';
+import { PostgresEventStore } from './postgres/postgres.event-store.js';
+
+/** What of the settings says which log it is. */
+export type LogSettings = Pick<Config, 'eventStoreUrl' | 'eventStoreNamespace'>;
+
+/** The log that the settings name: EventStoreDB when there is an address of one, else PostgreSQL. Not started yet. */
+export function chosenEventStore(config: LogSettings, database: Database, logger: Logger): OpenEventStore {
+  const { eventStoreUrl, eventStoreNamespace: namespace } = config;
+  if (eventStoreUrl === null) return new PostgresEventStore(database, logger);
+  return new EventStoreDbEventStore({ url: checkedConnectionString(eventStoreUrl), namespace }, logger);
+}

@@ -1,0 +1,96 @@
+import type { EventMetadata, NewEvent } from '#domain/kernel/event';
+import { pause } from '#platform/clock/pause';
+
+import { serialise } from '../append-rules.js';
+import {
+  type Appended,
+  EventIdReused,
+  EventStoreAway,
+  type Expected,
+  InvalidAppend,
+  WrongExpectedRevision,
+} from '../event-store.port.js';
+import type { EventStoreDbClient, WireNewEvent } from './client.js';
+import { positionOf, type StreamNames, wireMetadata, wireRevision } from './codec.js';
+import { actualRevision, isTooLarge, isTransient } from './failures.js';
+import type { Reader } from './reader.js';
+
+/** So long the server may be away before those who wait are told. */
+const ANSWER_WITHIN_MS = 15_000;
+const FIRST_RETRY_MS = 20;
+const MAX_RETRY_MS = 1000;
+
+/**
+ * Appends, each one call at once. When its answer is lost it is sent again with the same ids at the same expected revision:
+ * the server recognises it. At `any` and `stream-exists` it might not, so those are sent once.
+ */
+export class Appender {
+  private readonly underWay = new Set<Promise<unknown>>();
+
+  constructor(
+    private readonly client: EventStoreDbClient,
+    private readonly reader: Reader,
+    private readonly names: StreamNames,
+    private readonly closing: AbortSignal,
+  ) {}
+
+  async append(stream: string, expected: Expected, events: readonly NewEvent[]): Promise<Appended> {
+    const wire = serialise(stream, expected, events).map(({ metadata, ...event }) => ({
+      ...event,
+      metadata: wireMetadata(JSON.parse(metadata) as EventMetadata),
+    }));
+    const work = this.untilAnswered(stream, expected, wire);
+    this.underWay.add(work);
+    try {
+      return await work;
+    } finally {
+      this.underWay.delete(work);
+    }
+  }
+
+  /** Resolves when no append is under way any more. */
+  async idle(): Promise<void> {
+    await Promise.allSettled(this.underWay);
+  }
+
+  private async untilAnswered(stream: string, expected: Expected, events: readonly WireNewEvent[]): Promise<Appended> {
+    const deadline = performance.now() + ANSWER_WITHIN_MS;
+    // What lies at or before this was stored before; the server gives no other hint.
+    const newest = this.reader.newest;
+    for (let delayMs = FIRST_RETRY_MS; ; delayMs = Math.min(delayMs * 2, MAX_RETRY_MS)) {
+      try {
+        const answer = await this.client.append(this.names.onServer(stream), wireRevision(expected), events);
+        const position = positionOf(answer.position);
+        this.reader.saw(position);
+        return { revision: answer.revision, position, duplicate: position <= newest };
+      } catch (error) {
+        if (!isTransient(error)) throw await this.refusal(error, stream, expected, events);
+        const repeatable = typeof expected === 'bigint' || expected === 'no-stream';
+        const late = performance.now() + delayMs > deadline || this.closing.aborted;
+        if (!repeatable || late) throw new EventStoreAway(error);
+        await pause(delayMs, this.closing);
+      }
+    }
+  }
+
+  private async refusal(
+    error: unknown,
+    stream: string,
+    expected: Expected,
+    events: readonly WireNewEvent[],
+  ): Promise<unknown> {
+    if (isTooLarge(error)) return new InvalidAppend('the append is larger than the event store takes');
+    const actual = actualRevision(error);
+    if (actual === null) return error;
+    if (await this.standsThere(stream, expected, events)) return new EventIdReused(stream);
+    return new WrongExpectedRevision(stream, expected, actual);
+  }
+
+  /** Whether one of the events is behind the revision that was expected, where the same append as a whole is not. */
+  private async standsThere(stream: string, expected: Expected, events: readonly WireNewEvent[]): Promise<boolean> {
+    const ids = new Set(events.map(({ id }) => id));
+    const from = typeof expected === 'bigint' ? expected + 1n : 0n;
+    for await (const { id } of this.reader.stream(stream, { from })) if (ids.has(id)) return true;
+    return false;
+  }
+}

@@ -1,0 +1,384 @@
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+
+import type { NewEvent } from '#domain/kernel/event';
+import {
+  type EventStore,
+  EventStoreAway,
+  InvalidPosition,
+  WrongExpectedRevision,
+} from '#platform/event-store/event-store.port';
+import { EventStoreDbEventStore } from '#platform/event-store/eventstoredb/eventstoredb.event-store';
+import type { Logger } from '#platform/logging/logger.port';
+
+import { EventStoreDbDouble } from '#lab/eventstoredb/double';
+import type { AppendMisbehaviour } from '#lab/eventstoredb/misbehaviour';
+import { NO_STREAM } from '#lab/eventstoredb/server-log';
+import { all, anEvent } from '../kit/events.js';
+import { eventually } from '../kit/eventually.js';
+import { seededRandom } from '../kit/seeded-random.js';
+import { silentLog } from '../kit/silent-log.js';
+
+const SILENCE_MS = 300;
+
+/** A subscriber that writes down what it gets, until it is stopped. */
+function listening(store: EventStore, after = '') {
+  const life = new AbortController();
+  const ids: string[] = [];
+  let upTo = after;
+  const running = (async () => {
+    for await (const batch of store.subscribe({ after, signal: life.signal, maxBatch: 50 })) {
+      ids.push(...batch.events.map((event) => event.id));
+      upTo = batch.upTo;
+    }
+  })();
+  const stop = async () => {
+    life.abort();
+    await running;
+  };
+  return { ids, stop, upTo: () => upTo };
+}
+
+describe('the log in EventStoreDB', () => {
+  let double: EventStoreDbDouble;
+  let store: EventStoreDbEventStore;
+
+  let warnings: string[];
+
+  const opened = async (url: string, namespace = '') => {
+    const warn = (_fields: object, message: string) => void warnings.push(message);
+    const log = Object.assign(Object.create(silentLog) as Logger, { warn });
+    const other = new EventStoreDbEventStore({ url, namespace, silenceMs: SILENCE_MS }, log);
+    await other.start();
+    return other;
+  };
+
+  beforeEach(async () => {
+    warnings = [];
+    double = await EventStoreDbDouble.start();
+    store = await opened(double.url);
+  });
+
+  afterEach(async () => {
+    double.wake();
+    await store.close();
+    double.stop();
+  });
+
+  const idsOf = async (stream: string) => (await all(store.readStream(stream))).map((event) => event.id);
+
+  describe('appending', () => {
+    it.each<[string, AppendMisbehaviour]>([
+      ['the stream breaks before it is stored', 'reset'],
+      ['the stream breaks after it was stored', 'stored-then-reset'],
+      ['no answer comes', 'stored-then-silence'],
+      ['the server says that it took too long', 'stored-then-timeout'],
+      ['another node leads', 'not-leader'],
+      ['the server has no resources left', 'overload'],
+      ['the server has just started', 'not-ready'],
+      ['the server answers twice', 'answered-twice'],
+    ])('stores once and answers the one place when %s', async (_what, kind) => {
+      await store.append('a-1', 'no-stream', [anEvent()]);
+      double.wrong.forAppends(2, kind);
+      const events = [anEvent(), anEvent()];
+      const appended = await store.append('a-1', 0n, events);
+      const neighbour = await store.append('a-2', 'no-stream', [anEvent()]);
+      expect(appended).toMatchObject({ revision: 2n, duplicate: false });
+      expect((await idsOf('a-1')).slice(1)).toEqual(events.map(({ id }) => id));
+      expect((await all(store.readStream('a-1'))).at(-1)?.position).toBe(appended.position);
+      expect(await store.append('a-1', 0n, events)).toEqual({ ...appended, duplicate: true });
+      expect(neighbour.revision).toBe(0n);
+    });
+
+    it('says that the outcome is not known where a repeat could store twice', async () => {
+      double.wrong.forAppends(1, 'stored-then-reset');
+      await expect(store.append('a-1', 'any', [anEvent()])).rejects.toThrow(EventStoreAway);
+      expect(await idsOf('a-1')).toHaveLength(1);
+    });
+
+    it('tells the loser of a race which revision the stream has, also when the first answer was lost', async () => {
+      await store.append('a-1', 'no-stream', [anEvent(), anEvent()]);
+      double.wrong.forAppends(1, 'reset');
+      const losing = store.append('a-1', 0n, [anEvent()]);
+      await expect(losing).rejects.toMatchObject({ name: WrongExpectedRevision.name, actual: 1n });
+    });
+
+    it('loses and doubles nothing with 32 writers while the server does everything wrong', async () => {
+      const random = seededRandom(2310);
+      const kinds = [
+        'reset',
+        'stored-then-reset',
+        'stored-then-timeout',
+        'overload',
+        'not-ready',
+        'not-leader',
+      ] as const;
+      const seen = listening(store);
+      const writer = async (number: number) => {
+        const written: string[] = [];
+        for (let round = 0; round < 20; round += 1) {
+          if (random() < 0.1) double.wrong.forAppends(1, kinds[Math.floor(random() * kinds.length)] ?? 'reset');
+          if (random() < 0.02) double.reads.dropSubscribers();
+          const events: NewEvent[] = Array.from({ length: 1 + Math.floor(random() * 3) }, () => anEvent());
+          await store.append(`w-${number}-${round}`, 'no-stream', events);
+          written.push(...events.map(({ id }) => id));
+        }
+        return written;
+      };
+      const written = (await Promise.all(Array.from({ length: 32 }, (_, index) => writer(index)))).flat();
+      const log = (await all(store.readAll())).map(({ id }) => id);
+      expect([...log].sort()).toEqual([...written].sort());
+      await eventually(() => {
+        expect(seen.ids).toEqual(log);
+      });
+      await seen.stop();
+    }, 60_000);
+  });
+
+  describe('when the server goes away and comes back', () => {
+    it('finishes what was being appended, and says red and green', async () => {
+      expect(await store.answers()).toBe(true);
+      double.goAway();
+      const event = anEvent();
+      const appending = store.append('a-1', 'no-stream', [event]);
+      expect(await store.answers()).toBe(false);
+      await double.comeBack();
+      expect((await appending).revision).toBe(0n);
+      expect(await idsOf('a-1')).toEqual([event.id]);
+      await eventually(async () => {
+        expect(await store.answers()).toBe(true);
+      });
+    });
+
+    it('goes on with subscriptions and reads where they were', async () => {
+      const written: string[] = [];
+      const seen = listening(store);
+      for (let round = 0; round < 4; round += 1) {
+        const events = [anEvent(), anEvent(), anEvent()];
+        await store.append(`a-${round}`, 'no-stream', events);
+        written.push(...events.map(({ id }) => id));
+        double.goAway();
+        await double.comeBack();
+      }
+      await eventually(() => {
+        expect(seen.ids).toEqual(written);
+      });
+      await seen.stop();
+      expect((await all(store.readAll())).map(({ id }) => id)).toEqual(written);
+    });
+
+    it('tells who waits, within the promised time, that it is away', async () => {
+      double.goAway();
+      const began = performance.now();
+      const results = await Promise.allSettled([
+        store.append('a-1', 'no-stream', [anEvent()]),
+        store.append('a-2', 0n, [anEvent()]),
+        all(store.readAll()),
+        store.head(),
+      ]);
+      for (const result of results) {
+        expect(result).toMatchObject({ status: 'rejected', reason: expect.any(EventStoreAway) as unknown });
+      }
+      expect(performance.now() - began).toBeLessThan(22_000);
+    }, 40_000);
+
+    it('answers soon after it is back, however long it was away', async () => {
+      double.goAway();
+      // Long enough for pauses between the client's own tries to have grown beyond what is waited for below.
+      const until = performance.now() + 12_000;
+      await eventually(async () => {
+        expect(await store.answers()).toBe(false);
+        expect(performance.now()).toBeGreaterThan(until);
+      }, 20);
+      await double.comeBack();
+      await eventually(async () => {
+        expect(await store.answers()).toBe(true);
+      }, 3);
+      expect((await store.append('a-1', 'no-stream', [anEvent()])).revision).toBe(0n);
+    }, 60_000);
+  });
+
+  describe('when the server does not answer', () => {
+    it('says so within two seconds, and takes up again when it does', async () => {
+      double.hang();
+      const began = performance.now();
+      expect(await store.answers()).toBe(false);
+      expect(performance.now() - began).toBeLessThan(2500);
+      const event = anEvent();
+      const appending = store.append('a-1', 'no-stream', [event]);
+      // Until the adapter's own limit has passed once, so that the same append is under way twice.
+      await new Promise((resolve) => setTimeout(resolve, 4500));
+      double.wake();
+      expect((await appending).revision).toBe(0n);
+      expect(await idsOf('a-1')).toEqual([event.id]);
+      expect(await store.answers()).toBe(true);
+    });
+  });
+
+  describe('subscribing', () => {
+    it('goes on at once, and without alarm, when the server finds it too slow', async () => {
+      const seen = listening(store);
+      const written: string[] = [];
+      for (let round = 0; round < 6; round += 1) {
+        const events = Array.from({ length: 100 }, () => anEvent());
+        await store.append(`a-${round}`, 'no-stream', events);
+        written.push(...events.map(({ id }) => id));
+      }
+      await eventually(() => {
+        expect(seen.ids).toEqual(written);
+      });
+      expect(warnings).toEqual([]);
+      await seen.stop();
+    });
+
+    it('passes over what a resumed subscription brings again', async () => {
+      const seen = listening(store);
+      double.wrong.repeatsOnResume = 5;
+      const written: string[] = [];
+      for (let round = 0; round < 10; round += 1) {
+        const event = anEvent();
+        await store.append(`a-${round}`, 'no-stream', [event]);
+        written.push(event.id);
+        await eventually(() => {
+          expect(seen.ids).toEqual(written);
+        });
+        double.reads.dropSubscribers();
+      }
+      await seen.stop();
+      expect(seen.ids).toEqual(written);
+    });
+
+    it('notices a subscription that says nothing any more while the log goes on', async () => {
+      const seen = listening(store);
+      await store.append('a-1', 'no-stream', [anEvent()]);
+      await eventually(() => {
+        expect(seen.ids).toHaveLength(1);
+      });
+      double.wrong.deaf = true;
+      await store.append('a-1', 0n, [anEvent()]);
+      await eventually(() => {
+        expect(seen.ids).toHaveLength(2);
+      });
+      await seen.stop();
+    });
+
+    it('lets a slow reader fall back behind what is kept, and loses nothing', async () => {
+      const life = new AbortController();
+      const turns = store.subscribe({ after: '', signal: life.signal, maxBatch: 400 })[Symbol.asyncIterator]();
+      await turns.next();
+      for (let round = 0; round < 12; round += 1) {
+        await store.append(
+          `a-${round}`,
+          'no-stream',
+          Array.from({ length: 450 }, () => anEvent()),
+        );
+      }
+      const head = await store.head();
+      const ids: string[] = [];
+      for (let upTo = ''; upTo < head;) {
+        const { value } = (await turns.next()) as { value: { events: { id: string }[]; upTo: string } };
+        ids.push(...value.events.map(({ id }) => id));
+        upTo = value.upTo;
+      }
+      life.abort();
+      await turns.return?.();
+      expect(ids).toEqual((await all(store.readAll())).map(({ id }) => id));
+      expect(ids).toHaveLength(5400);
+    });
+
+    it('moves its checkpoint over what others have written', async () => {
+      await store.append('a-1', 'no-stream', [anEvent()]);
+      const strange = (id: string) => ({ id, type: 'Theirs', isJson: true, data: bytes({}), metadata: bytes({}) });
+      for (let index = 0; index < 1500; index += 1) {
+        double.log.append('theirs_1', BigInt(index) - 1n, [strange(anEvent().id)]);
+      }
+      // The server tells of every 32 events that it looked at.
+      const nearTheEnd = double.log.records.at(-40)?.offset ?? 0n;
+      const seen = listening(store, await store.head());
+      await eventually(() => {
+        expect(BigInt(seen.upTo().split('/')[0] ?? 0)).toBeGreaterThanOrEqual(nearTheEnd);
+      });
+      expect(seen.ids).toEqual([]);
+      await seen.stop();
+    });
+  });
+
+  describe('on a server that others use', () => {
+    it('shows only its own events, whoever else writes', async () => {
+      const mine = anEvent();
+      const strange = { type: 'Theirs', isJson: true, data: bytes({}), metadata: bytes({}) };
+      double.log.append('order-1', NO_STREAM, [{ ...strange, id: anEvent().id }]);
+      double.log.append('$mine-1', NO_STREAM, [{ ...strange, id: anEvent().id }]);
+      const elsewhere = await opened(double.url, 'berlin');
+      await elsewhere.append('a-1', 'no-stream', [anEvent()]);
+      await store.append('a-1', 'no-stream', [mine]);
+      await elsewhere.append('a-1', 0n, [anEvent()]);
+      expect((await all(store.readAll())).map(({ id }) => id)).toEqual([mine.id]);
+      expect(await store.head()).toBe((await all(store.readStream('a-1')))[0]?.position);
+      expect((await all(elsewhere.readAll())).map(({ stream, revision }) => [stream, revision])).toEqual([
+        ['a-1', 0n],
+        ['a-1', 1n],
+      ]);
+      const seen = listening(elsewhere);
+      await eventually(() => {
+        expect(seen.ids).toHaveLength(2);
+      });
+      await seen.stop();
+      await elsewhere.close();
+    });
+
+    it('keeps metadata as text, with the names that the tools of the server know', async () => {
+      const event = anEvent();
+      await store.append('a-1', 'no-stream', [event]);
+      const [stored] = double.log.stream('a-1') ?? [];
+      const metadata = JSON.parse(Buffer.from(stored?.metadata ?? []).toString()) as Record<string, unknown>;
+      expect(metadata).toEqual({
+        actorKind: 'user',
+        actorId: 'somebody',
+        correlationId: 'correlation',
+        causationId: 'causation',
+        schemaVersion: '1',
+        $correlationId: 'correlation',
+        $causationId: 'causation',
+      });
+    });
+
+    it('refuses a position inside a record, and reads nothing after one beyond the end', async () => {
+      const { position } = await store.append('a-1', 'no-stream', [anEvent()]);
+      const moved = (by: bigint) => {
+        const number = String(BigInt(position.split('/')[0] ?? 0) + by).padStart(20, '0');
+        return `${number}/${number}`;
+      };
+      await expect(all(store.readAll({ after: moved(-1n) }))).rejects.toThrow(InvalidPosition);
+      const subscribing = store.subscribe({ after: moved(-1n), signal: AbortSignal.timeout(5000) });
+      await expect(subscribing[Symbol.asyncIterator]().next()).rejects.toThrow(InvalidPosition);
+      expect(await all(store.readAll({ after: moved(1000n) }))).toEqual([]);
+    });
+  });
+
+  it('finds the leader of a cluster by asking', async () => {
+    const other = await opened(double.discoverUrl);
+    await other.append('a-1', 'no-stream', [anEvent()]);
+    expect(await idsOf('a-1')).toHaveLength(1);
+    await other.close();
+  });
+
+  it('survives a cluster that can not be found, and finds it again', async () => {
+    const other = await opened(`${double.discoverUrl}&maxDiscoverAttempts=2&discoveryInterval=20`);
+    await other.append('a-1', 'no-stream', [anEvent()]);
+    const seen = listening(other);
+    double.goAway();
+    const appending = other.append('a-1', 0n, [anEvent()]);
+    for (let look = 0; look < 3; look += 1) expect(await other.answers()).toBe(false);
+    await double.comeBack();
+    expect((await appending).revision).toBe(1n);
+    await eventually(() => {
+      expect(seen.ids).toHaveLength(2);
+    });
+    await seen.stop();
+    await other.close();
+  });
+});
+
+function bytes(json: object): Uint8Array {
+  return new TextEncoder().encode(JSON.stringify(json));
+}

@@ -1,0 +1,87 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import pg from 'pg';
+
+import { EventStoreDbDouble } from '#lab/eventstoredb/double';
+
+import { eventually } from '../kit/eventually.js';
+import { startTestLab } from '../kit/lab.js';
+import { endOf, protect, type ProtectedVm, startBackup } from '../kit/protected-vm.js';
+import { runningOma, type RunningOma } from '../kit/running-oma.js';
+
+describe('OMA with its log in EventStoreDB', () => {
+  let double: EventStoreDbDouble;
+  let oma: RunningOma;
+  let lab: Awaited<ReturnType<typeof startTestLab>>;
+  let vm: ProtectedVm;
+
+  beforeAll(async () => {
+    double = await EventStoreDbDouble.start();
+    lab = await startTestLab();
+    oma = await runningOma({
+      OMA_VMA_URL: lab.url,
+      OMA_NBD_PORTS: '20820-20839',
+      EVENTSTORE_URL: double.url,
+      EVENTSTORE_NAMESPACE: 'berlin',
+    });
+    vm = await protect(oma.api, lab, 'db-01', oma.dataDir);
+  }, 120_000);
+
+  afterAll(async () => {
+    await oma.clear();
+    await lab.clear();
+    double.stop();
+  });
+
+  const stored = () => double.log.records.filter(({ stream }) => stream.startsWith('berlin.'));
+
+  /** The types of a job's events, once its saga has nothing left to do. */
+  const typesAtTheEnd = (jobId: string) =>
+    eventually(() => {
+      const types = stored()
+        .filter(({ stream }) => stream.endsWith(jobId))
+        .map(({ type }) => type);
+      expect(types).toContain('SagaEnded');
+      return types;
+    });
+
+  it('takes a backup, and every event of it is there and nowhere else', async () => {
+    const jobId = await startBackup(oma.api, vm);
+    const job = await endOf(oma.api, jobId);
+    expect(job).toMatchObject({ status: 'completed', leftovers: [] });
+    expect(await typesAtTheEnd(jobId)).toContain('BackupStarted');
+    const client = new pg.Client({ connectionString: oma.databaseUrl });
+    await client.connect();
+    const { rows } = await client.query('select from es.event');
+    await client.end();
+    expect(rows).toEqual([]);
+  }, 60_000);
+
+  it('finishes a backup though the event store goes away, and does each of its steps once', async () => {
+    const jobId = await startBackup(oma.api, vm);
+    for (let round = 0; round < 3; round += 1) {
+      const before = stored().length;
+      await eventually(() => {
+        expect(stored().length).toBeGreaterThan(before);
+      });
+      double.goAway();
+      await double.comeBack();
+    }
+    expect(await endOf(oma.api, jobId)).toMatchObject({ status: 'completed', leftovers: [] });
+    await typesAtTheEnd(jobId);
+    const outcomes = stored()
+      .filter(({ stream, type }) => stream.endsWith(jobId) && type === 'EffectSucceeded')
+      .map(({ data }) => (JSON.parse(Buffer.from(data).toString()) as { effectId: string }).effectId);
+    expect(outcomes).toEqual([...new Set(outcomes)]);
+  }, 60_000);
+
+  it('shows the same after it was stopped and started again', async () => {
+    const trail = async () => (await oma.api.get('/audit?limit=1000')).body['events'];
+    const before = await eventually(async () => {
+      const events = (await trail()) as { position: string }[];
+      expect(events).toHaveLength(stored().length);
+      return events;
+    });
+    await oma.restart();
+    expect(await trail()).toEqual(before);
+  }, 60_000);
+});

@@ -87,7 +87,7 @@ export async function copyAudit(database: Database, projection: AnyProjection, t
   try {
     await pipeline(
       out.query(
-        to(`copy (select id, lpad(position::text, 20, '0'), recorded_at, type, stream, revision, metadata->'actor'->>'kind',
+        to(`copy (select id, lpad(position::text, 20, '0'), date_trunc('milliseconds', recorded_at), type, stream, revision, metadata->'actor'->>'kind',
               metadata->'actor'->>'id', metadata->>'correlationId', metadata->>'causationId', metadata->>'commandId',
               metadata->>'reason', data from es.event order by position) to stdout`),
       ),

@@ -67,7 +67,7 @@ export const READ_ROUTES: readonly ReadRoute[] = [
   {
     name: 'VM contexts',
     path: () => '/vm-contexts',
-    sql: 'select * from vm_context order by vm_name, context_id',
+    sql: `select *, (select count(*) from vm_context) total from vm_context order by vm_name, context_id limit 101`,
     values: none,
     list: 'vm_contexts',
     key: 'context_id',
@@ -169,13 +169,15 @@ export const READ_ROUTES: readonly ReadRoute[] = [
   {
     name: 'credentials',
     path: () => '/vmware-credentials',
-    sql: 'select c.*, u.usage_count, u.last_used from credential c left join credential_use u using (credential_id) order by credential_id',
+    sql: `select c.*, u.usage_count, u.last_used, (select count(*) from credential) total
+      from credential c left join credential_use u using (credential_id) order by credential_id limit 101`,
     values: none,
   },
   {
     name: 'open mounts',
     path: () => '/restore/mounts',
-    sql: `select * from mount where status in ('mounting', 'mounted', 'unmounting') order by created_at desc, mount_id desc`,
+    sql: `select *, count(*) over () total from mount where status in ('mounting', 'mounted', 'unmounting')
+      order by created_at desc, mount_id desc limit 101`,
     values: none,
     list: 'mounts',
     key: 'mount_id',
@@ -183,13 +185,13 @@ export const READ_ROUTES: readonly ReadRoute[] = [
   {
     name: 'users',
     path: () => '/users',
-    sql: 'select * from app_user order by username',
+    sql: 'select *, (select count(*) from app_user) total from app_user order by username limit 101',
     values: none,
   },
   {
     name: 'projections',
     path: () => '/projections',
-    sql: 'select p.*, h.position head from projection p, es.head h order by p.name',
+    sql: 'select p.*, h.position head from projection p, es.head h where p.live order by p.name',
     values: none,
   },
 ];

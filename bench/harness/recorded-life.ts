@@ -7,6 +7,7 @@ import type { BenchContext } from './bench.js';
 import { World } from './world.js';
 
 const REST_MS = 400;
+const VM_STREAM = 'context-';
 
 /** One event as it lies in the log. */
 export interface RecordedEvent {
@@ -62,7 +63,8 @@ export async function recordLife(context: BenchContext, home: Home): Promise<Lif
 
 /** The head once nothing was added for a while: the last events of a job come after its end was told. */
 async function headAtRest(database: Database): Promise<number> {
-  for (let before = -1; ;) {
+  let before = -1;
+  for (;;) {
     const [row] = await database.query<{ position: string }>('select position from es.head');
     const head = Number(row?.position);
     if (head === before) return head;
@@ -75,7 +77,10 @@ async function lifeIn(database: Database, borders: readonly number[]): Promise<L
   const events = await database.query<RecordedEvent & { position: string }>(
     `select position, stream, revision, type, concat_ws(E'\\t', id, data, metadata) as text from es.event order by position`,
   );
-  const first = events.findIndex(({ stream }) => stream.startsWith('context-'));
+  // Whatever speaks of the VM is of its life, also what was reserved for it before it was there.
+  const vm = events.find(({ stream }) => stream.startsWith(VM_STREAM))?.stream.slice(VM_STREAM.length);
+  if (vm === undefined) throw new Error('the recorded log has no VM');
+  const first = events.findIndex(({ stream, text }) => stream.includes(vm) || text.includes(vm));
   const shared = new Set(events.slice(0, first).flatMap(({ stream, text }) => `${stream} ${text}`.match(ID) ?? []));
   // What was set up for all VMs may still have been at work when the VM came.
   const isOfVm = ({ stream }: RecordedEvent) => (stream.match(ID) ?? []).some((id) => !shared.has(id));

@@ -3,7 +3,7 @@ import { positionOf } from '#platform/event-store/postgres/codec';
 
 import { projections } from '#catalogue';
 import { copyIn } from './copy.js';
-import { FoldedRows } from './folded-rows.js';
+import { FoldedRows, type RowLines } from './folded-rows.js';
 import { copyOf } from './life-copies.js';
 import type { Life, RecordedEvent } from './recorded-life.js';
 
@@ -31,12 +31,12 @@ export async function multiply(database: Database, life: Life, { vms, events }: 
   const [row] = await database.query<{ position: string }>('select position from es.head');
   let position = Number(row?.position);
   const tableOf = await tablesBehindViews(database);
+  const rows = await FoldedRows.on(database, projections, tableOf);
   const began = Date.now() - DAYS * MS_PER_DAY;
   const msPerEvent = (DAYS * MS_PER_DAY) / events;
   const lived = distribute(life, vms, events - position);
   for (let from = 0; from < lived.length; from += AT_A_TIME) {
     const lines: string[] = [];
-    const rows = new FoldedRows(projections);
     for (const { vm, event } of interleaved(life, lived.slice(from, from + AT_A_TIME))) {
       position += 1;
       const copy = copyOf(event, vm, life.shared);
@@ -45,15 +45,28 @@ export async function multiply(database: Database, life: Life, { vms, events }: 
       rows.take(copy.asStored(positionOf(BigInt(position)), at));
     }
     await copyIn(database, 'es.event (position, stream, revision, type, recorded_at, id, data, metadata)', lines);
-    for (const { view, columns, lines: folded } of rows.lines()) {
-      await copyIn(database, `${tableOf.get(view) ?? view} (${columns})`, folded);
-    }
+    for (const own of rows.ended()) await copyRows(database, tableOf, own);
+  }
+  for (const common of rows.common()) {
+    const { name, table } = common.projection;
+    await database.query(`delete from ${tableOf.get(name) ?? name} where "${table.key}"::text = any($1)`, [
+      common.keys,
+    ]);
+    await copyRows(database, tableOf, common);
   }
   await database.query('update es.head set position = $1', [position]);
   await database.query('update projection set position = $1', [positionOf(BigInt(position))]);
   await database.query('update saga_checkpoint set position = $1', [positionOf(BigInt(position))]);
   await database.query('vacuum analyze');
   return position;
+}
+
+function copyRows(
+  database: Database,
+  tableOf: ReadonlyMap<string, string>,
+  { projection: { name }, columns, lines }: RowLines,
+): Promise<void> {
+  return copyIn(database, `${tableOf.get(name) ?? name} (${columns})`, lines);
 }
 
 async function tablesBehindViews(database: Database): Promise<ReadonlyMap<string, string>> {

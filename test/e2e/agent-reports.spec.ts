@@ -108,8 +108,11 @@ describe('what agents report', () => {
       });
     const ofSecond = { device_key: 2016, disk_index: 0, bytes_transferred: 512 * KIB };
     expect((await agent.post(`/telemetry/backup/${jobId}`, { disks: [ofSecond] })).status).toBe(200);
-    expect((await oma.api.get(`/backup/${jobId}`)).body).toMatchObject({
-      disks: [{ bytes_transferred: 64 * KIB }, { bytes_transferred: 512 * KIB }],
+    // What the first disk has comes when OMA next asks the agent by itself.
+    await eventually(async () => {
+      expect((await oma.api.get(`/backup/${jobId}`)).body).toMatchObject({
+        disks: [{ bytes_transferred: 64 * KIB }, { bytes_transferred: 512 * KIB }],
+      });
     });
     expect((await telemetry(MIB)).status).toBe(200);
     const shown = async () => (await oma.api.get<Json & { disks: Json[] }>(`/backup/${jobId}`)).body;

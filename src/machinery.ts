@@ -29,6 +29,8 @@ import { PostgresIdempotencyKeys } from './platform/http/postgres.idempotency-ke
 import { Sessions } from './platform/http/sessions.port.js';
 import { Numbers } from './platform/ids/numbers.port.js';
 import { PostgresNumbers } from './platform/ids/postgres.numbers.js';
+import { newStartIn } from './platform/instances/instance-id.js';
+import { Instances } from './platform/instances/instances.js';
 import { Logger } from './platform/logging/logger.port.js';
 import { manifestExecutors } from './platform/manifests/executors.js';
 import { HashWorkers } from './platform/manifests/hash-workers.js';
@@ -49,7 +51,6 @@ import { PosixLocalRepositoryStorage } from './platform/repositories/posix.local
 import { repositoryExecutors } from './platform/repositories/preflight.executor.js';
 import { CommandEffect } from './platform/sagas/command.effect.js';
 import { SagaEngine } from './platform/sagas/saga-engine.js';
-import { thisWorker } from './platform/sagas/worker-identity.js';
 import { masterKey } from './platform/secrets/master-key.js';
 import { PostgresVault } from './platform/secrets/postgres.vault.js';
 import { keyFor } from './platform/secrets/sealing.js';
@@ -62,6 +63,9 @@ import { FOLLOW_TIMES } from './platform/vma/follow.js';
 import { HttpVmaClient } from './platform/vma/http.vma-client.js';
 import { VcenterCredentials } from './platform/vma/vcenter-credentials.port.js';
 
+const KNOWS_STEPS_MS = 5000;
+const INSTANCE_TIMES = { aliveSeconds: 30, beatMs: 5000 };
+
 /** All parts that touch the world, made and joined; `start` sets them going in order, `stop` ends them in the reverse. */
 export class Machinery {
   private constructor(
@@ -69,6 +73,7 @@ export class Machinery {
     readonly aggregates: Aggregates,
     readonly rows: DataSource,
     readonly orphans: Orphans,
+    readonly instances: Instances,
     private readonly parts: {
       readonly database: Database;
       readonly store: OpenEventStore;
@@ -79,7 +84,7 @@ export class Machinery {
     },
   ) {}
 
-  /** Brings the schema up to date and opens the vault. Throws NewerSchema or WrongMasterKey. */
+  /** Brings the schema up to date, opens the vault and takes this instance's place. Throws NewerSchema, WrongMasterKey or InstanceIsRunning. */
   static async build(
     config: Config,
     databaseUrl: string,
@@ -91,13 +96,19 @@ export class Machinery {
     const master = await masterKey(config.dataDir, config.masterKey);
     const vault = await PostgresVault.unlock(database, master);
     const store = new PostgresEventStore(database, logger);
-    const aggregates = new Aggregates(store);
+    const instances = new Instances(database, await newStartIn(config.dataDir), logger, {
+      ...INSTANCE_TIMES,
+      goneSeconds: config.instanceGoneSeconds,
+    });
+    const { identity } = instances;
+    const aggregates = new Aggregates(store, identity.instanceId);
     const runner = new ProjectionRunner(database, store, projections, logger);
     const rows = await openReadModels(databaseUrl, entities);
     const clock = new SystemClock();
     const processes = new ExecaProcessRunner();
     const storage = new PosixLocalRepositoryStorage();
-    const nbdExports = new NbdExports(processes, new NbdPorts(database, config.nbdPorts), config.runDir);
+    const ports = new NbdPorts(database, config.nbdPorts, identity.instanceId);
+    const nbdExports = new NbdExports(processes, ports, config.runDir);
     const access = new RestoreAccess(database);
     const guestFiles = new ProcessGuestFiles(processes, access, ({ mountId, partition }) =>
       new MountFolder(config.runDir, mountId).filesystem(partition),
@@ -119,6 +130,7 @@ export class Machinery {
       ...mountExecutors({ runner: processes, runDir: config.runDir, access, logger }),
     ];
     const engine = new SagaEngine({
+      identity,
       database,
       store,
       sagas,
@@ -133,6 +145,7 @@ export class Machinery {
     const providers: readonly Provider[] = [
       { provide: Config, useValue: config },
       { provide: Logger, useValue: logger },
+      { provide: Instances, useValue: instances },
       { provide: Clock, useValue: clock },
       { provide: DataSource, useValue: rows },
       { provide: Aggregates, useValue: aggregates },
@@ -144,7 +157,7 @@ export class Machinery {
       { provide: FirstPassword, useValue: firstPassword },
       { provide: Sessions, useValue: new PostgresSessions(database) },
       { provide: LoginAttempts, useValue: new LoginAttempts() },
-      { provide: IdempotencyKeys, useValue: new PostgresIdempotencyKeys(database, thisWorker(), requestKey) },
+      { provide: IdempotencyKeys, useValue: new PostgresIdempotencyKeys(database, requestKey, instances) },
       { provide: LocalRepositoryStorage, useValue: storage },
       { provide: ImageConditions, useValue: new PosixImageConditions() },
       { provide: Agents, useValue: agents },
@@ -156,7 +169,8 @@ export class Machinery {
     ];
     const parts = new MountParts(processes, config.runDir, logger);
     const orphans = new Orphans(config.runDir, processes, nbdExports, parts);
-    return new Machinery(providers, aggregates, rows, orphans, {
+    await instances.register();
+    return new Machinery(providers, aggregates, rows, orphans, instances, {
       database,
       store,
       runner,
@@ -173,6 +187,11 @@ export class Machinery {
     await this.parts.runner.caughtUp();
   }
 
+  /** Waits until the rows of steps show what the log holds now, for a moment at most. */
+  async knowsSteps(): Promise<void> {
+    await this.parts.runner.waitForHead(['effect'], KNOWS_STEPS_MS);
+  }
+
   /** Takes up again whatever was under way, and goes on from there. */
   async resume(): Promise<void> {
     await this.parts.engine.start();
@@ -186,6 +205,7 @@ export class Machinery {
     await runner.stop();
     await store.close();
     await this.rows.destroy();
+    await this.instances.stop();
     await database.close();
   }
 }

@@ -15,6 +15,7 @@ import { RestoreAccess } from './platform/filesystems/restore-access.js';
 import { AgentTokens } from './platform/http/agent-tokens.port.js';
 import { IdempotencyKeys } from './platform/http/idempotency.port.js';
 import { Sessions } from './platform/http/sessions.port.js';
+import { Instances } from './platform/instances/instances.js';
 import { Numbers } from './platform/ids/numbers.port.js';
 import { pinoLogger } from './platform/logging/pino.logger.js';
 import { ImageConditions } from './platform/qemu/image-conditions.port.js';
@@ -39,6 +40,7 @@ const ASKED_FOR = [
   Heartbeat,
   IdempotencyKeys,
   ImageConditions,
+  Instances,
   LocalRepositoryStorage,
   LoginAttempts,
   Numbers,

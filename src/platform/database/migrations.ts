@@ -7,6 +7,7 @@ import { exportsAndMounts } from './migrations/0005-exports-and-mounts.js';
 import { credentials } from './migrations/0006-credentials.js';
 import { backupProgress } from './migrations/0007-backup-progress.js';
 import { backupRate } from './migrations/0008-backup-rate.js';
+import { instances } from './migrations/0014-instances.js';
 
 /** All steps in order. Tables of projections aren't here: the runner makes them from their shapes. */
 export const migrations: readonly Migration[] = [
@@ -18,4 +19,5 @@ export const migrations: readonly Migration[] = [
   credentials,
   backupProgress,
   backupRate,
+  instances,
 ];

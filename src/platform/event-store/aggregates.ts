@@ -24,7 +24,11 @@ export interface Decided<Event extends DomainEvent> {
  * history when somebody was faster. A command that was carried out before (same commandId) is answered from the stream.
  */
 export class Aggregates {
-  constructor(private readonly store: EventStore) {}
+  constructor(
+    private readonly store: EventStore,
+    /** Whose id goes into the metadata of what is decided here. */
+    private readonly instanceId: string | null = null,
+  ) {}
 
   async handle<State, Command, Event extends DomainEvent>(call: {
     readonly decider: Decider<State, Command, Event>;
@@ -44,7 +48,7 @@ export class Aggregates {
         const appended = await this.store.append(
           stream,
           last === undefined ? 'no-stream' : last.revision,
-          events.map((event, index) => newEvent(stream, event, index, context)),
+          events.map((event, index) => this.newEvent(stream, event, index, context)),
         );
         return { revision: appended.revision, position: appended.position, events };
       } catch (error) {
@@ -79,6 +83,16 @@ export class Aggregates {
     return events;
   }
 
+  private newEvent(stream: string, event: DomainEvent, index: number, context: CommandContext): NewEvent {
+    const { instanceId } = this;
+    return {
+      id: idFor('event', context.commandId, stream, String(index)),
+      type: event.type,
+      data: event.data,
+      metadata: { ...context, ...(instanceId !== null && { instance: instanceId }), schemaVersion: 1 },
+    };
+  }
+
   private async nothing(history: readonly StoredEvent[]): Promise<{ revision: bigint; position: Position }> {
     const last = history.at(-1);
     return last === undefined
@@ -96,13 +110,4 @@ function answer<Event extends DomainEvent>(earlier: readonly StoredEvent[]): Dec
   const last = earlier.at(-1);
   if (last === undefined) throw new Error('there is no earlier answer');
   return { revision: last.revision, position: last.position, events: earlier as unknown as Event[] };
-}
-
-function newEvent(stream: string, event: DomainEvent, index: number, context: CommandContext): NewEvent {
-  return {
-    id: idFor('event', context.commandId, stream, String(index)),
-    type: event.type,
-    data: event.data,
-    metadata: { ...context, schemaVersion: 1 },
-  };
 }

@@ -1,7 +1,7 @@
 import { createHmac } from 'node:crypto';
 
 import type { Database } from '#platform/database/database';
-import { isDeadWorker } from '#platform/sagas/worker-identity';
+import type { Instances } from '#platform/instances/instances';
 
 import { type Claim, type FirstAnswer, IdempotencyKeys } from './idempotency.port.js';
 
@@ -11,14 +11,17 @@ interface Row {
   answer: FirstAnswer | null;
 }
 
-/** Keys and first answers in a table; a key whose process died before it answered is free again. */
+/** Keys and first answers in a table; a key whose OMA died before it answered is free again. */
 export class PostgresIdempotencyKeys extends IdempotencyKeys {
+  private readonly owner: string;
+
   constructor(
     private readonly database: Database,
-    private readonly owner: string,
     private readonly hashKey: Buffer,
+    private readonly instances: Instances,
   ) {
     super();
+    this.owner = instances.identity.startId;
   }
 
   async claim(userId: string, key: string, request: string): Promise<Claim> {
@@ -37,7 +40,7 @@ export class PostgresIdempotencyKeys extends IdempotencyKeys {
     if (row === undefined) return this.claim(userId, key, request);
     if (row.fingerprint !== fingerprint) return { is: 'other-request' };
     if (row.answer !== null) return { is: 'answered', answer: row.answer };
-    if (!isDeadWorker(row.owner)) return { is: 'under-way' };
+    if (await this.instances.isAlive(row.owner)) return { is: 'under-way' };
     const taken = await this.database.query(
       `update idempotency_key set owner = $3 where user_id = $1 and key = $2 and owner = $4 returning key`,
       [userId, key, this.owner, row.owner],

@@ -9,7 +9,6 @@ export interface Acknowledged {
   /** Also the correlation of everything that it caused. */
   readonly key: string;
   readonly kind: Kind;
-  readonly id: string;
 }
 
 export type Kind = 'repository' | 'credential' | 'user' | 'backup' | 'mount' | 'vm';
@@ -122,12 +121,12 @@ export class Writer {
     throw new Error('no instance answered a command for a minute');
   }
 
-  private note(key: string, kind: Kind, { status, body }: Answer<Json>): void {
+  private note(key: string, kind: Kind, { status }: Answer<Json>): void {
     if (status >= 400) {
       this.counts.refused += 1;
       return;
     }
-    this.acknowledged.push({ key, kind, id: String(body['backup_id'] ?? body['mount_id'] ?? body['id'] ?? '') });
+    this.acknowledged.push({ key, kind });
   }
 
   private anyInstance(): ApiClient {

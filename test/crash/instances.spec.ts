@@ -58,13 +58,15 @@ describe('two instances on one database', () => {
   };
   /** As if it had been silent for an hour. */
   const isSilent = (oma: OmaProcess) =>
-    database.query(
-      `update instance set alive_until = now() - interval '1 hour'
+    database
+      .query(
+        `update instance set alive_until = now() - interval '1 hour'
         where instance_id in (select metadata->>'instance' from es.event where type = 'VmHeld' or type = 'MountRequested'
                                order by position desc limit 1)`,
-    ).then(({ rowCount }) => {
-      expect({ rowCount, of: oma.dataDir }).toEqual({ rowCount: 1, of: oma.dataDir });
-    });
+      )
+      .then(({ rowCount }) => {
+        expect({ rowCount, of: oma.dataDir }).toEqual({ rowCount: 1, of: oma.dataDir });
+      });
 
   it('read the files of a mount where it is, say elsewhere where that is, and close it from anywhere', async () => {
     const mountId = await mountAt(berlin);

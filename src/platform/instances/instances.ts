@@ -76,7 +76,10 @@ export class Instances {
     const waitMs = (this.times.aliveSeconds * 1000 + this.times.beatMs) * 1.2;
     let isMine = (await this.takePlace()) ? true : null;
     if (isMine === null) {
-      this.logger.warn({ waitMs }, 'an earlier start of this instance may still be running; this one waits until it is silent');
+      this.logger.warn(
+        { waitMs },
+        'an earlier start of this instance may still be running; this one waits until it is silent',
+      );
       isMine = await until(async () => ((await this.takePlace()) ? true : null), waitMs);
     }
     if (isMine === null) throw new InstanceIsRunning((await this.row())?.host ?? 'a machine unknown');

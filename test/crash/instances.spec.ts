@@ -87,10 +87,7 @@ describe('two instances on one database', () => {
     expect((await paris.api.get(`/jobs/${jobId}`)).body['status']).toBe('running');
     expect((await berlin.api.get(`/restore/${mountId}/files?path=/`)).status).toBe(200);
     lab.misbehave({});
-    expect(await paris.stop()).toBe(0);
-    await paris.restart();
-    await paris.api.post(`/jobs/${jobId}/cancel`);
-    expect(await endOf(paris.api, jobId)).toMatchObject({ status: 'cancelled', leftovers: [] });
+    expect(await endOf(paris.api, jobId)).toMatchObject({ status: 'completed', leftovers: [] });
     await berlin.api.delete(`/restore/${mountId}`);
     expect(leftBehind(run(berlin))).toEqual([]);
   }, 90_000);

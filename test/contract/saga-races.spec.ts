@@ -44,6 +44,7 @@ class SlowDatabase extends Database {
 const TIMES: EngineTimes = {
   leaseSeconds: 30,
   heartbeatMs: 20,
+  stopWithinMs: 5000,
   effectPollMs: 10,
   timerPollMs: 20,
   watchPollMs: 20,
@@ -59,6 +60,8 @@ const effect = (kind: string, more: Partial<EffectRequest> = {}): EffectRequest 
   retry: { attempts: 3, baseMs: 5, maxMs: 10 },
   ...more,
 });
+
+const somebody = (name: string) => ({ instanceId: name, startId: `start of ${name}` });
 
 const trial = (groups: (id: string) => readonly (readonly Step[])[]): AnySaga =>
   sequence<{ id: string }>({
@@ -119,6 +122,7 @@ describe('the saga machinery under races', () => {
 
   const run = async (saga: AnySaga, executors: readonly EffectExecutor[], times: Partial<EngineTimes> = {}) => {
     engine = new SagaEngine({
+      identity: somebody('one'),
       database,
       store,
       sagas: [saga],
@@ -260,11 +264,11 @@ describe('the saga machinery under races', () => {
       const { effectId } = await request();
       const gate = new Gate();
       database.slow = { at: 'insert into effect_lease', gate };
-      const late = new Leases(database, 'late', 30).take(64);
+      const late = new Leases(database, somebody('late'), 30).take(64);
       await eventually(() => {
         expect(database.asked.some((sql) => sql.includes('insert into effect_lease'))).toBe(true);
       });
-      const early = new Leases(fresh.database, 'early', 30);
+      const early = new Leases(fresh.database, somebody('early'), 30);
       expect(await early.take(64)).toHaveLength(1);
       const outcome = anEvent('EffectFailed', { effectId, step: 'make', attempt: 1, failure: {} });
       await store.append('trial-x', 'any', [outcome]);
@@ -277,11 +281,11 @@ describe('the saga machinery under races', () => {
 
     it('are never taken over once the log has the outcome, however late the table is', async () => {
       const { effectId } = await request();
-      const early = new Leases(fresh.database, 'early', 0);
+      const early = new Leases(fresh.database, somebody('early'), 0);
       await early.take(64);
       await early.settle(effectId);
-      const late = new Leases(database, 'late', 30);
-      await late.expire(() => true);
+      const late = new Leases(database, { instanceId: 'early', startId: 'late' }, 30);
+      await late.succeed();
       expect(await late.take(64)).toEqual([]);
     });
   });

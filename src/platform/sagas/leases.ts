@@ -1,6 +1,7 @@
 import type { JsonObject } from '#domain/kernel/event';
 import type { RetryRule } from '#domain/kernel/saga';
 import type { Database } from '#platform/database/database';
+import type { InstanceIdentity } from '#platform/instances/instance-id';
 
 /** An effect that this worker may do now. */
 export interface LeasedEffect {
@@ -18,6 +19,8 @@ export interface LeasedEffect {
   readonly attempt: number;
   /** How many attempts ended in a transient failure; crashes don't count. */
   readonly failures: number;
+  /** The instance whose machine it concerns was given up, and this is another one. */
+  readonly homeIsGone: boolean;
 }
 
 interface DueRow {
@@ -32,37 +35,49 @@ interface DueRow {
   requested_event_id: string;
   state: 'pending' | 'cancelling';
   resource: string;
+  home_is_gone: boolean;
 }
 
 const UNIQUE_VIOLATION = '23505';
 
 /** Who may do which effect. A lease is renewed while its worker lives and can be taken over once it has run out. */
 export class Leases {
+  /** Of this start: a restarted process is somebody else. */
+  private readonly owner: string;
+
   constructor(
     private readonly database: Database,
-    /** Random per process start, so that a restarted process is somebody else. */
-    readonly owner: string,
+    private readonly identity: InstanceIdentity,
     readonly leaseSeconds: number,
-  ) {}
+    /** Kinds of effects that concern no machine. */
+    private readonly anywhere: readonly string[] = [],
+  ) {
+    this.owner = `${identity.instanceId}/${identity.startId}`;
+  }
 
   /**
-   * Takes up to `limit` due effects, oldest first; at most one per resource. `busy` are those still under way here: their
+   * Takes up to `limit` due effects of this instance, oldest first; at most one per resource. Of another one, what concerns
+   * no machine while that one isn't alive, and everything once it was given up. `busy` are those still under way here: their
    * leases may have run out while the database was away, and yet nobody here may begin them again.
    */
   async take(limit: number, busy: readonly string[] = []): Promise<readonly LeasedEffect[]> {
     const due = await this.database.query<DueRow>(
       `select e.effect_id, e.stream, e.step, e.kind, e.args, e.timeout_seconds, e.retry, e.correlation_id,
-              e.requested_event_id, e.state, e.resource
+              e.requested_event_id, e.state, e.resource,
+              e.home is not null and e.home <> $3 and h.instance_id is null as home_is_gone
          from effect e left join effect_lease l on l.effect_id = e.effect_id
+              left join instance h on h.instance_id = e.home
         where e.state in ('pending', 'cancelling')
           and (l.effect_id is null
                or (l.state = 'waiting' and (l.run_after <= now() or e.state = 'cancelling'))
                or (l.state = 'running' and l.leased_until < now()))
           and e.effect_id <> all($2::uuid[])
+          and (e.home is null or e.home = $3 or h.instance_id is null
+               or (h.alive_until < now() and e.kind = any($4::text[])))
           and not exists (select 1 from effect_lease o where o.resource = e.resource and o.effect_id <> e.effect_id)
         order by e.requested_at, e.effect_id
         limit $1`,
-      [limit, busy],
+      [limit, busy, this.identity.instanceId, this.anywhere],
     );
     const taken: LeasedEffect[] = [];
     for (const row of due) {
@@ -151,21 +166,21 @@ export class Leases {
     );
   }
 
-  /** Gives up everything that this owner holds, at once: an orderly stop. */
-  async release(): Promise<void> {
-    await this.database.query(`update effect_lease set leased_until = now() where owner = $1 and state = 'running'`, [
-      this.owner,
-    ]);
+  /** Gives up what this owner holds, at once: an orderly stop. What is still under way keeps its lease. */
+  async release(busy: readonly string[] = []): Promise<void> {
+    await this.database.query(
+      `update effect_lease set leased_until = now()
+        where owner = $1 and state = 'running' and effect_id <> all($2::uuid[])`,
+      [this.owner, busy],
+    );
   }
 
-  /** Ends the leases of owners that are known to be dead. */
-  async expire(isDead: (owner: string) => boolean): Promise<number> {
-    const rows = await this.database.query<{ owner: string }>(`select distinct owner from effect_lease`);
-    const dead = rows.map((row) => row.owner).filter(isDead);
+  /** Ends the leases of this instance's earlier starts, all of which are dead. */
+  async succeed(): Promise<number> {
     const ended = await this.database.query(
       `update effect_lease set leased_until = now() - interval '1 second'
-        where owner = any($1::text[]) and state = 'running' returning effect_id`,
-      [dead],
+        where split_part(owner, '/', 1) = $1 and owner <> $2 and state = 'running' returning effect_id`,
+      [this.identity.instanceId, this.owner],
     );
     return ended.length;
   }
@@ -185,5 +200,6 @@ function leased(row: DueRow, lease: { attempt: number; failures: number }): Leas
     state: row.state,
     attempt: lease.attempt,
     failures: lease.failures,
+    homeIsGone: row.home_is_gone,
   };
 }

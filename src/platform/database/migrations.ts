@@ -12,6 +12,7 @@ import { idempotentCommands } from './migrations/0010-idempotent-commands.js';
 import { reporting } from './migrations/0011-reporting.js';
 import { appendNew } from './migrations/0013-append-new.js';
 import { instances } from './migrations/0014-instances.js';
+import { freeResources } from './migrations/0015-free-resources.js';
 
 /** All steps in order. Tables of projections aren't here: the runner makes them from their shapes. */
 export const migrations: readonly Migration[] = [
@@ -28,4 +29,5 @@ export const migrations: readonly Migration[] = [
   reporting,
   appendNew,
   instances,
+  freeResources,
 ];

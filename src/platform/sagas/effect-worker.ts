@@ -107,10 +107,7 @@ export class EffectWorker {
     await this.passOnCancels();
     const room = MAX_RUNNING - this.running.size;
     if (room <= 0) return;
-    const asked = performance.now();
-    for (const effect of await this.leases.take(room, [...this.running.keys()])) {
-      this.begin(effect, asked + this.leaseMs);
-    }
+    for await (const effect of this.leases.take(room, [...this.running.keys()])) this.begin(effect);
   }
 
   private async passOnCancels(): Promise<void> {
@@ -148,7 +145,7 @@ export class EffectWorker {
     return this.leases.leaseSeconds * 1000;
   }
 
-  private begin(effect: LeasedEffect, leasedUntil: number): void {
+  private begin(effect: LeasedEffect): void {
     const controller = new AbortController();
     const done = this.doEffect(effect, controller)
       .catch((error: unknown) => {
@@ -161,7 +158,7 @@ export class EffectWorker {
         this.running.delete(effect.effectId);
         this.taking.wake();
       });
-    this.running.set(effect.effectId, { effect, controller, done, leasedUntil });
+    this.running.set(effect.effectId, { effect, controller, done, leasedUntil: effect.leasedUntil });
   }
 
   private async doEffect(effect: LeasedEffect, controller: AbortController): Promise<void> {

@@ -44,7 +44,7 @@ describe('two instances on one database', () => {
       const sum = (of: (writer: Writer) => number) => writers.reduce((total, writer) => total + of(writer), 0);
       const told = {
         seconds,
-        kills: world.kills,
+        kills: world.killedAtMs.length,
         'commands sent': sum((writer) => writer.counts.sent),
         'offered again': sum((writer) => writer.counts.again),
         refused: sum((writer) => writer.counts.refused),

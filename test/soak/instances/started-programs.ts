@@ -8,6 +8,7 @@ const PROGRAMS = ['qemu-img', 'qemu-nbd', 'nbdfuse', 'fuse2fs'];
 /** A program that was started for a step, and when. */
 export interface Started {
   readonly atMs: number;
+  readonly program: string;
   readonly stream: string;
   readonly step: string;
 }
@@ -45,7 +46,7 @@ export class StartedPrograms {
     return lines.flatMap((line) => {
       const [time = '', program = '', args = ''] = line.split('\t');
       const step = stepOf(program, args);
-      return step === null ? [] : [{ atMs: Number(time.replace(',', '.')) * 1000, ...step }];
+      return step === null ? [] : [{ atMs: Number(time.replace(',', '.')) * 1000, program, ...step }];
     });
   }
 }

@@ -22,7 +22,7 @@ const OPEN = ['mounting', 'mounted', 'unmounting'];
 
 /** Two OMAs on one database, an agent that both know, small VMs to back up and a point to mount. */
 export class TwoInstances {
-  kills = 0;
+  readonly killedAtMs: number[] = [];
 
   private constructor(
     readonly instances: readonly [OmaProcess, OmaProcess],
@@ -80,8 +80,8 @@ export class TwoInstances {
       const chosen = this.instances.filter((_, index) => dice > 0.9 || Math.floor(dice / 0.45) === index);
       await Promise.all(
         chosen.map(async (instance) => {
+          this.killedAtMs.push(Date.now());
           await instance.kill();
-          this.kills += 1;
           await pause(random() * 1500);
           await instance.restart();
         }),

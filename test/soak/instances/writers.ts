@@ -25,6 +25,8 @@ export interface Place {
 
 const REQUEST_MS = 20_000;
 const RETRY_MS = 100;
+/** So many mounts are left alone, and closed by OMA's own clock. */
+const FORGOTTEN = 1 / 3;
 /** A command is offered for so long until somebody answers. */
 const OFFER_MS = 60_000;
 
@@ -71,6 +73,7 @@ export class Writer {
         throw new Error(`reading a mount answered ${listing.status}: ${JSON.stringify(listing.body)}`);
       }
     }
+    if (this.random() < FORGOTTEN) return;
     await this.offer((api) => api.delete(`/restore/${mountId}`));
   }
 

@@ -6,24 +6,26 @@ import { TwoInstances } from './instances/two-instances.js';
 import { type Kind, Writer } from './instances/writers.js';
 import { soakSettings, tell } from './settings.js';
 
-const SAMPLE_SECONDS = 12;
+const SAMPLE_SECONDS = 10;
 const MINUTES = 30;
 const WRITERS = 24;
 const COMMANDS: readonly Kind[] = ['repository', 'credential', 'user', 'vm', 'repository', 'credential'];
 
 describe('two instances on one database', () => {
   const { count: seconds, seed } = soakSettings(SAMPLE_SECONDS);
+  const ends: (() => Promise<void>)[] = [];
   let world: TwoInstances;
   let truths: Truths;
 
   beforeAll(async () => {
     world = await TwoInstances.open();
+    ends.unshift(() => world.close());
     truths = await Truths.open(world);
+    ends.unshift(() => truths.close());
   }, 120_000);
 
   afterAll(async () => {
-    await truths.close();
-    await world.close();
+    for (const end of ends) await end();
   }, 120_000);
 
   it(
@@ -39,7 +41,13 @@ describe('two instances on one database', () => {
         world.killAtRandom(seededRandom(seed), isOver),
         ...writers.map((writer) => writer.write(isOver)),
       ]);
-      await world.settle();
+      await world.settle().catch((error: unknown) => {
+        truths.blame('not everything comes to its end', [String(error)]);
+      });
+      truths.blame(
+        'a command was refused as if it had been done before',
+        writers.flatMap((writer) => writer.wronglyRefused),
+      );
       const { wrong, counts } = await truths.look(writers.flatMap((writer) => writer.acknowledged));
       const sum = (of: (writer: Writer) => number) => writers.reduce((total, writer) => total + of(writer), 0);
       const told = {

@@ -53,10 +53,14 @@ export class Truths {
     await this.client.end();
   }
 
+  blame(what: string, whom: readonly string[]): void {
+    this.findings.blame(what, whom);
+  }
+
   async look(acknowledged: readonly Acknowledged[]): Promise<Findings> {
     await this.everySagaEnded();
     await this.log.rest().catch((error: unknown) => {
-      this.findings.blame('rows and log do not come to rest', [String(error)]);
+      this.blame('rows and log do not come to rest', [String(error)]);
     });
     await this.log.everySagaBegan(this.findings);
     await this.everyCommandOnce(acknowledged);
@@ -77,7 +81,7 @@ export class Truths {
     await eventually(async () => {
       if ((await open()).rows.length > 0) throw new Error('not yet');
     }, 60).catch(() => undefined);
-    this.findings.blame(
+    this.blame(
       'a saga has not ended',
       (await open()).rows.map(({ stream }) => stream),
     );
@@ -95,8 +99,8 @@ export class Truths {
       kind === 'vm' ? [] : FACTS[kind].map((type) => ({ key, type, times: of(key, type) })),
     );
     const inWords = ({ key, type }: { key: string; type: string }) => `${type} of ${key}`;
-    this.findings.blame('an acknowledged command is lost', checked.filter((one) => one.times === 0).map(inWords));
-    this.findings.blame('a command was carried out twice', checked.filter((one) => one.times > 1).map(inWords));
+    this.blame('an acknowledged command is lost', checked.filter((one) => one.times === 0).map(inWords));
+    this.blame('a command was carried out twice', checked.filter((one) => one.times > 1).map(inWords));
     this.findings.count('commands acknowledged', acknowledged.length);
   }
 
@@ -109,12 +113,12 @@ export class Truths {
     const byStream = new Map<string, LoggedEvent[]>();
     for (const event of sagas) byStream.set(event.stream, [...(byStream.get(event.stream) ?? []), event]);
     const doubled = [...byStream].flatMap(([stream, events]) => doubledFacts(events).map((one) => `${stream}: ${one}`));
-    this.findings.blame('a fact is in a saga twice', doubled);
+    this.blame('a fact is in a saga twice', doubled);
     const { rows: again } = await this.client.query<{ stream: string; type: string }>(
       `select stream, type from es.event where metadata ? 'commandId'
         group by stream, type, metadata->>'commandId', data having count(*) > 1`,
     );
-    this.findings.blame(
+    this.blame(
       'a command has its events twice',
       again.map(({ stream, type }) => `${stream}: ${type}`),
     );
@@ -131,28 +135,27 @@ export class Truths {
       const file = join(this.world.vm.repositoryPath, image);
       return spawnSync('qemu-img', ['compare', '-f', 'raw', '-F', 'qcow2', source, file]).status !== 0;
     });
-    this.findings.blame(
+    this.blame(
       'a restore point is not what the guest holds',
       wrong.map(({ image }) => image),
     );
     this.findings.count('restore points', rows.length);
     const files = filesOfBackups(this.world.vm.repositoryPath).length;
-    if (files !== rows.length * FILES_PER_POINT)
-      this.findings.blame('files are left in the repository', [String(files)]);
+    if (files !== rows.length * FILES_PER_POINT) this.blame('files are left in the repository', [String(files)]);
   }
 
   private async nothingLeft(): Promise<void> {
     const folders = this.world.instances.map(({ dataDir }) => join(dataDir, 'run'));
-    this.findings.blame('something is left behind', folders.flatMap(leftBehind));
+    this.blame('something is left behind', folders.flatMap(leftBehind));
     const { rows: leases } = await this.client.query<{ resource: string }>('select resource from effect_lease');
-    this.findings.blame(
+    this.blame(
       'a lease is left',
       leases.map(({ resource }) => resource),
     );
     const { rows: ports } = await this.client.query<{ export_id: string }>(
       'select export_id from nbd_export where port is not null',
     );
-    this.findings.blame(
+    this.blame(
       'a port is left',
       ports.map(({ export_id: id }) => id),
     );

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 
 import { FLEET } from '#lab/guests/fleet';
+import type { Lab } from '#lab/lab';
 
 import { eventually } from '../../kit/eventually.js';
 import { OmaProcess } from '../../kit/oma-process.js';
@@ -31,7 +32,8 @@ export class TwoInstances {
     readonly programs: StartedPrograms,
     readonly vm: ProtectedVm,
     readonly place: Place,
-    private readonly folder: string,
+    /** Ends all of it. */
+    readonly close: () => Promise<void>,
   ) {}
 
   static async open(): Promise<TwoInstances> {
@@ -49,27 +51,20 @@ export class TwoInstances {
     };
     const first = await OmaProcess.start(settings);
     const second = await OmaProcess.beside(first, settings);
-    const vm = await protect(first.api, lab, MOUNTED, folder);
-    const added = await first.api.post<{ processed_vms: { vm_name: string; context_id: string }[] }>(
-      '/discovery/add-vms',
-      { credential_id: vm.credentialId, vm_names: NAMES },
-    );
-    const point = await startBackup(first.api, vm);
-    const { status } = await endOf(first.api, point);
-    if (status !== 'completed') throw new Error(`the point to mount is ${String(status)}`);
-    mkdirSync(join(folder, 'more'));
-    const place: Place = {
-      instances: [first, second],
-      folder: join(folder, 'more'),
-      vms: added.body.processed_vms.map(({ context_id: contextId }, index) => ({
-        name: NAMES[index] ?? '',
-        contextId,
-      })),
-      repositoryId: vm.repositoryId,
-      credentialId: vm.credentialId,
-      pointToMount: point,
+    const close = async () => {
+      await second.clear();
+      await first.clear();
+      await agent.close();
+      await lab.clear();
+      rmSync(folder, { recursive: true, force: true });
     };
-    return new TwoInstances([first, second], lab, agent, programs, vm, place, folder);
+    try {
+      const { vm, place } = await preparePlace([first, second], lab, folder);
+      return new TwoInstances([first, second], lab, agent, programs, vm, place, close);
+    } catch (error) {
+      await close();
+      throw error;
+    }
   }
 
   /** Kills one or the other, or both, at random moments, and starts it again. */
@@ -106,12 +101,31 @@ export class TwoInstances {
       250,
     );
   }
+}
 
-  async close(): Promise<void> {
-    await this.instances[1].clear();
-    await this.instances[0].clear();
-    await this.agent.close();
-    await this.lab.clear();
-    rmSync(this.folder, { recursive: true, force: true });
-  }
+/** What the writers write to and about: VMs under care, and a point to mount. */
+async function preparePlace(
+  instances: readonly [OmaProcess, OmaProcess],
+  lab: Lab,
+  folder: string,
+): Promise<{ readonly vm: ProtectedVm; readonly place: Place }> {
+  const [{ api }] = instances;
+  const vm = await protect(api, lab, MOUNTED, folder);
+  const added = await api.post<{ processed_vms: { vm_name: string; context_id: string }[] }>('/discovery/add-vms', {
+    credential_id: vm.credentialId,
+    vm_names: NAMES,
+  });
+  const point = await startBackup(api, vm);
+  const { status } = await endOf(api, point);
+  if (status !== 'completed') throw new Error(`the point to mount is ${String(status)}`);
+  mkdirSync(join(folder, 'more'));
+  const place = {
+    instances,
+    folder: join(folder, 'more'),
+    vms: added.body.processed_vms.map(({ context_id: contextId }, index) => ({ name: NAMES[index] ?? '', contextId })),
+    repositoryId: vm.repositoryId,
+    credentialId: vm.credentialId,
+    pointToMount: point,
+  };
+  return { vm, place };
 }

@@ -23,6 +23,8 @@ export interface Place {
   readonly pointToMount: string;
 }
 
+/** Each of these has a name of its own. */
+const NEVER_REFUSED: readonly Kind[] = ['repository', 'credential', 'user'];
 const REQUEST_MS = 20_000;
 const RETRY_MS = 100;
 /** So many mounts are left alone, and closed by OMA's own clock. */
@@ -34,6 +36,8 @@ const OFFER_MS = 60_000;
 export class Writer {
   readonly acknowledged: Acknowledged[] = [];
   readonly counts = { sent: 0, again: 0, refused: 0 };
+  /** Refusals of what nothing stands in the way of, unless it was done before. */
+  readonly wronglyRefused: string[] = [];
 
   constructor(
     private readonly place: Place,
@@ -124,9 +128,10 @@ export class Writer {
     throw new Error('no instance answered a command for a minute');
   }
 
-  private note(key: string, kind: Kind, { status }: Answer<Json>): void {
+  private note(key: string, kind: Kind, { status, body }: Answer<Json>): void {
     if (status >= 400) {
       this.counts.refused += 1;
+      if (NEVER_REFUSED.includes(kind)) this.wronglyRefused.push(`${kind} ${key}: ${String(body['code'])}`);
       return;
     }
     this.acknowledged.push({ key, kind });

@@ -11,6 +11,10 @@ import { parseArgs } from 'node:util';
 const SOAKS = {
   appends: { count: 100, about: 'writers and their database killed at random moments, with nothing acknowledged lost' },
   chains: { count: 1000, about: 'random sequences of guest changes, backups, failures, cancels, kills and restarts' },
+  instances: {
+    count: 300,
+    about: 'two instances on one database, either killed at random under 24 writers; the number is seconds',
+  },
   kills: { count: 300, about: 'OMA killed at random moments of backups, increments and mounts' },
 };
 

@@ -32,6 +32,8 @@ import { PostgresIdempotencyKeys } from './platform/http/postgres.idempotency-ke
 import { Sessions } from './platform/http/sessions.port.js';
 import { Numbers } from './platform/ids/numbers.port.js';
 import { PostgresNumbers } from './platform/ids/postgres.numbers.js';
+import { newStartIn } from './platform/instances/instance-id.js';
+import { Instances } from './platform/instances/instances.js';
 import { Logger } from './platform/logging/logger.port.js';
 import { manifestExecutors } from './platform/manifests/executors.js';
 import { HashWorkers } from './platform/manifests/hash-workers.js';
@@ -60,7 +62,6 @@ import { repositoryExecutors } from './platform/repositories/preflight.executor.
 import { offerReporting } from './platform/reporting/reporting.js';
 import { CommandEffect } from './platform/sagas/command.effect.js';
 import { SagaEngine } from './platform/sagas/saga-engine.js';
-import { thisWorker } from './platform/sagas/worker-identity.js';
 import { masterKey } from './platform/secrets/master-key.js';
 import { PostgresVault } from './platform/secrets/postgres.vault.js';
 import { keyFor } from './platform/secrets/sealing.js';
@@ -77,6 +78,9 @@ import { VcenterCredentials } from './platform/vma/vcenter-credentials.port.js';
 import { projectionThreads } from './projection-workshop.js';
 import { reportingViews } from './reporting.js';
 
+const KNOWS_STEPS_MS = 5000;
+const INSTANCE_TIMES = { aliveSeconds: 30, beatMs: 5000 };
+
 /** All parts that touch the world, made and joined; `start` sets them going in order, `stop` ends them in the reverse. */
 export class Machinery {
   private constructor(
@@ -84,6 +88,7 @@ export class Machinery {
     readonly aggregates: Aggregates,
     readonly rows: DataSource,
     readonly orphans: Orphans,
+    readonly instances: Instances,
     private readonly parts: {
       readonly database: Database;
       readonly store: OpenEventStore;
@@ -96,8 +101,9 @@ export class Machinery {
   ) {}
 
   /**
-   * Waits for the database, brings the schema up to date and opens the vault. Throws CannotStart when the database stays away,
-   * was written by a newer OMA, or another master key made the vault.
+   * Waits for the database, brings the schema up to date, opens the vault and takes this instance's place. Throws CannotStart
+   * when the database stays away, was written by a newer OMA, or another master key made the vault; InstanceIsRunning when
+   * another OMA has that place.
    */
   static async build(
     config: Config,
@@ -113,7 +119,12 @@ export class Machinery {
     const vault = await PostgresVault.unlock(database, master);
     const metrics = new PrometheusMetrics().withProcess();
     const store = new MeasuredEventStore(chosenEventStore(config, database, logger), metrics);
-    const aggregates = new Aggregates(store);
+    const instances = new Instances(database, await newStartIn(config.dataDir), logger, {
+      ...INSTANCE_TIMES,
+      goneSeconds: config.instanceGoneSeconds,
+    });
+    const { identity } = instances;
+    const aggregates = new Aggregates(store, identity.instanceId);
     const workshop = projectionThreads(databaseUrl, config.logLevel, config);
     const runner = new ProjectionRunner(database, store, projections, logger, workshop);
     const upkeep = new RegistryProjectionUpkeep(database, store, projections, () => {
@@ -123,7 +134,8 @@ export class Machinery {
     const clock = new SystemClock();
     const processes = new ExecaProcessRunner();
     const storage = new PosixLocalRepositoryStorage();
-    const nbdExports = new NbdExports(processes, new NbdPorts(database, config.nbdPorts), config.runDir);
+    const ports = new NbdPorts(database, config.nbdPorts, identity.instanceId);
+    const nbdExports = new NbdExports(processes, ports, config.runDir);
     const access = new RestoreAccess(database);
     const guestFiles = new ProcessGuestFiles(processes, access, ({ mountId, partition }) =>
       new MountFolder(config.runDir, mountId).filesystem(partition),
@@ -146,6 +158,7 @@ export class Machinery {
       ...mountExecutors({ runner: processes, runDir: config.runDir, access, logger }),
     ];
     const engine = new SagaEngine({
+      identity,
       database,
       store,
       sagas,
@@ -165,6 +178,7 @@ export class Machinery {
       { provide: Config, useValue: config },
       { provide: Logger, useValue: logger },
       { provide: Metrics, useValue: metrics },
+      { provide: Instances, useValue: instances },
       { provide: Clock, useValue: clock },
       { provide: DataSource, useValue: rows },
       { provide: Aggregates, useValue: aggregates },
@@ -179,7 +193,7 @@ export class Machinery {
       { provide: FirstPassword, useValue: firstPassword },
       { provide: Sessions, useValue: new PostgresSessions(database) },
       { provide: LoginAttempts, useValue: new LoginAttempts() },
-      { provide: IdempotencyKeys, useValue: new PostgresIdempotencyKeys(database, thisWorker(), requestKey) },
+      { provide: IdempotencyKeys, useValue: new PostgresIdempotencyKeys(database, requestKey, instances) },
       { provide: LocalRepositoryStorage, useValue: storage },
       { provide: ImageConditions, useValue: new PosixImageConditions() },
       { provide: Agents, useValue: agents },
@@ -192,7 +206,8 @@ export class Machinery {
     ];
     const parts = new MountParts(processes, config.runDir, logger);
     const orphans = new Orphans(config.runDir, processes, nbdExports, parts);
-    return new Machinery(providers, aggregates, rows, orphans, {
+    await instances.register();
+    return new Machinery(providers, aggregates, rows, orphans, instances, {
       database,
       store,
       runner,
@@ -212,6 +227,11 @@ export class Machinery {
     await runner.caughtUp();
   }
 
+  /** Waits until the rows of steps show what the log holds now, for a moment at most. */
+  async knowsSteps(): Promise<void> {
+    await this.parts.runner.waitForHead(['effect'], KNOWS_STEPS_MS);
+  }
+
   /** Takes up again whatever was under way, and goes on from there. */
   async resume(): Promise<void> {
     await this.parts.engine.start();
@@ -225,6 +245,7 @@ export class Machinery {
     await runner.stop();
     await store.close();
     await this.rows.destroy();
+    await this.instances.stop();
     await database.close();
   }
 }

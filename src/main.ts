@@ -10,6 +10,8 @@ import { CannotStart } from './platform/start/cannot-start.js';
 /** npm passes a Ctrl-C on that the terminal sent already: the second one within so long is the same. */
 const SAME_SIGNAL_MS = 1000;
 const INTERRUPTED = 130;
+/** The other instances took this one for dead: nothing of it may go on, and whoever looks after it may start it again. */
+const GIVEN_UP = 75;
 
 const { values: flags } = parseArgs({
   options: { lab: { type: 'boolean', default: false }, 'ready-line': { type: 'boolean', default: false } },
@@ -36,7 +38,8 @@ async function run(): Promise<void> {
   lab?.connect(oma.url);
   if (flags['ready-line']) say(JSON.stringify({ ready: true, url: oma.url }));
   else greet(oma.url, lab);
-  await stopSignal();
+  const givenUp = oma.givenUp.then(() => process.exit(GIVEN_UP));
+  await Promise.race([stopSignal(), givenUp]);
   await oma.stop();
   await lab?.stop();
 }

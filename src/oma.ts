@@ -25,6 +25,8 @@ export class Oma {
   private constructor(
     /** Where it listens. */
     readonly url: string,
+    /** Resolves when the other instances took this one for dead and ended its jobs: it must end, and may start again. */
+    readonly givenUp: Promise<void>,
     private readonly app: NestFastifyApplication,
     private readonly machinery: Machinery,
     private readonly server: DatabaseServer,
@@ -46,7 +48,7 @@ export class Oma {
       if (swagger) serveSwagger(app);
       await app.listen(config.port, config.host);
       const url = (await app.getUrl()).replace('[::1]', '127.0.0.1');
-      return new Oma(url, app, machinery, server, logger);
+      return new Oma(url, machinery.instances.givenUp, app, machinery, server, logger);
     } catch (error) {
       await machinery?.stop().catch(() => undefined);
       await server.close();

@@ -16,6 +16,7 @@ import { RestoreAccess } from './platform/filesystems/restore-access.js';
 import { AgentTokens } from './platform/http/agent-tokens.port.js';
 import { IdempotencyKeys } from './platform/http/idempotency.port.js';
 import { Sessions } from './platform/http/sessions.port.js';
+import { Instances } from './platform/instances/instances.js';
 import { Numbers } from './platform/ids/numbers.port.js';
 import { Logger } from './platform/logging/logger.port.js';
 import { pinoLogger } from './platform/logging/pino.logger.js';
@@ -48,6 +49,7 @@ const ASKED_FOR = [
   Heartbeat,
   IdempotencyKeys,
   ImageConditions,
+  Instances,
   LocalRepositoryStorage,
   Logger,
   LoginAttempts,

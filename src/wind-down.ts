@@ -15,23 +15,38 @@ const RUNNING = In(['pending', 'running']);
 const OPEN = In(['mounting', 'mounted', 'unmounting']);
 
 /**
- * Before a clean stop: backups under way are cancelled and mounts closed, so that nothing of OMA stays behind. What can't
- * be ended in time is taken up at the next start. Answers how many of them that are.
+ * Before a clean stop: backups under way here are cancelled and mounts closed, so that nothing of this instance stays
+ * behind. What can't be ended in time is taken up at the next start. Answers how many of them that are.
  */
-export async function windDown({ aggregates, rows }: Machinery): Promise<number> {
-  const backups = rows.getRepository(BackupRow);
-  const mounts = rows.getRepository(MountRow);
-  for (const { backupId: jobId } of await backups.findBy({ status: RUNNING })) {
+export async function windDown(machinery: Machinery): Promise<number> {
+  const { aggregates, rows, instances } = machinery;
+  // Whose a job is stands in the rows of its steps.
+  await machinery.knowsSteps();
+  const isHere = async (saga: string, id: string) => (await instances.elsewhere(saga, id)) === null;
+  const openBackups = async () => {
+    const running = (await rows.getRepository(BackupRow).findBy({ status: RUNNING })).map(({ backupId }) => backupId);
+    return filtered(running, (id) => isHere('takebackup', id));
+  };
+  const openMounts = async () => {
+    const open = (await rows.getRepository(MountRow).findBy({ status: OPEN })).map(({ mountId }) => mountId);
+    return filtered(open, (id) => isHere('restoremount', id));
+  };
+  for (const jobId of await openBackups()) {
     const command = { type: 'RequestCancel', jobId } as const;
     await unlessOver(aggregates.handle({ decider: backup, stream: `backup-${jobId}`, command, context: asSystem() }));
   }
-  for (const { mountId } of await mounts.findBy({ status: OPEN })) {
+  for (const mountId of await openMounts()) {
     const command = { type: 'RequestUnmount', mountId, why: 'OMA was stopped' } as const;
     await unlessOver(aggregates.handle({ decider: mount, stream: `mount-${mountId}`, command, context: asSystem() }));
   }
-  const left = async () => (await backups.countBy({ status: RUNNING })) + (await mounts.countBy({ status: OPEN }));
+  const left = async () => (await openBackups()).length + (await openMounts()).length;
   await until(async () => ((await left()) === 0 ? true : null), WITHIN_MS);
   return left();
+}
+
+async function filtered(ids: readonly string[], test: (id: string) => Promise<boolean>): Promise<readonly string[]> {
+  const passed = await Promise.all(ids.map(test));
+  return ids.filter((_, index) => passed[index] === true);
 }
 
 /** It may have ended by itself meanwhile. */

@@ -1,31 +1,41 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 
 import { PostgresIdempotencyKeys } from '#platform/http/postgres.idempotency-keys';
-import { thisWorker } from '#platform/sagas/worker-identity';
+import { newId } from '#platform/ids/ids';
+import { Instances } from '#platform/instances/instances';
 
 import { freshDatabase } from '../kit/database.js';
+import { silentLog } from '../kit/silent-log.js';
 
+const TIMES = { aliveSeconds: 3600, beatMs: 60_000, goneSeconds: 3600 };
 const ANSWER = { status: 201, body: { id: 'x' }, headers: { etag: 'W/"0"' } };
 
 describe('idempotency keys', () => {
   let fresh: Awaited<ReturnType<typeof freshDatabase>>;
+  let instances: Instances[];
 
   beforeEach(async () => {
     fresh = await freshDatabase();
+    instances = [];
   });
 
   afterEach(async () => {
+    await Promise.all(instances.map((one) => one.stop()));
     await fresh.drop();
   });
 
-  const instance = (owner = thisWorker()) =>
-    new PostgresIdempotencyKeys(fresh.database, owner, Buffer.from('a key for hashes'));
+  const instance = async () => {
+    const one = new Instances(fresh.database, { instanceId: newId(), startId: newId() }, silentLog, TIMES);
+    instances.push(one);
+    await one.register();
+    return new PostgresIdempotencyKeys(fresh.database, Buffer.from('a key for hashes'), one);
+  };
   const age = (column: 'claimed_at' | 'created_at', interval: string) =>
     fresh.database.query(`update idempotency_key set ${column} = ${column} - $1::interval`, [interval]);
   const commandId = (claim: unknown) => (claim as { commandId: string }).commandId;
 
   it('belong to the first of many who come at once, on whichever instance', async () => {
-    const [one, other] = [instance(), instance()];
+    const [one, other] = [await instance(), await instance()];
     const claims = await Promise.all(
       Array.from({ length: 20 }, (_, index) => (index % 2 === 0 ? one : other).claim('user', 'key', 'request')),
     );
@@ -33,7 +43,7 @@ describe('idempotency keys', () => {
   });
 
   it('give the first answer to the same request and refuse every other one', async () => {
-    const keys = instance();
+    const keys = await instance();
     await keys.claim('user', 'key', 'request');
     await keys.answered('user', 'key', ANSWER);
     await keys.answered('user', 'key', { ...ANSWER, status: 500 });
@@ -42,26 +52,38 @@ describe('idempotency keys', () => {
     expect(await keys.claim('somebody else', 'key', 'other')).toMatchObject({ is: 'mine' });
   });
 
-  it('of a process that died pass to one of those who try again, with the command of the first time', async () => {
-    const first = await instance('nowhere/1/1/dead').claim('user', 'key', 'request');
-    const keys = instance();
+  const claimsOfMany = async (keys: PostgresIdempotencyKeys) => {
+    const claims = await Promise.all(Array.from({ length: 10 }, () => keys.claim('user', 'key', 'request')));
+    return claims.filter(({ is }) => is === 'mine').map(commandId);
+  };
+
+  it('of an instance that died pass to one of those who try again, with the command of the first time', async () => {
+    const first = await (await instance()).claim('user', 'key', 'request');
+    const keys = await instance();
+    expect(await keys.claim('user', 'key', 'request')).toEqual({ is: 'under-way' });
+    await instances[0]?.stop();
+    expect(await claimsOfMany(keys)).toEqual([commandId(first)]);
+  });
+
+  it('that nobody answered for longer than a request takes pass on, although their instance lives', async () => {
+    const first = await (await instance()).claim('user', 'key', 'request');
+    const keys = await instance();
     expect(await keys.claim('user', 'key', 'request')).toEqual({ is: 'under-way' });
     await age('claimed_at', '121 seconds');
-    const claims = await Promise.all(Array.from({ length: 10 }, () => keys.claim('user', 'key', 'request')));
-    const mine = claims.filter(({ is }) => is === 'mine');
-    expect(mine.map(commandId)).toEqual([commandId(first)]);
+    expect(await claimsOfMany(keys)).toEqual([commandId(first)]);
   });
 
   it('that were abandoned keep their command and take no other request', async () => {
-    const keys = instance();
+    const keys = await instance();
     const first = await keys.claim('user', 'key', 'request');
     await keys.abandon('user', 'key');
     expect(await keys.claim('user', 'key', 'other')).toEqual({ is: 'other-request' });
-    expect(await instance().claim('user', 'key', 'request')).toEqual({ is: 'mine', commandId: commandId(first) });
+    const other = await instance();
+    expect(await other.claim('user', 'key', 'request')).toEqual({ is: 'mine', commandId: commandId(first) });
   });
 
   it('that were released are as good as new', async () => {
-    const keys = instance();
+    const keys = await instance();
     const first = await keys.claim('user', 'key', 'request');
     await keys.release('user', 'key');
     const second = await keys.claim('user', 'key', 'other');
@@ -70,7 +92,7 @@ describe('idempotency keys', () => {
   });
 
   it('are forgotten after a day, each at its time and all of them in the end', async () => {
-    const keys = instance();
+    const keys = await instance();
     const first = await keys.claim('user', 'key', 'request');
     await keys.answered('user', 'key', ANSWER);
     await keys.claim('user', 'left', 'request');
@@ -78,7 +100,7 @@ describe('idempotency keys', () => {
     const second = await keys.claim('user', 'key', 'other');
     expect(second.is).toBe('mine');
     expect(commandId(second)).not.toBe(commandId(first));
-    await instance().claim('user', 'newer', 'request');
+    await (await instance()).claim('user', 'newer', 'request');
     const rows = await fresh.database.query<{ key: string }>('select key from idempotency_key order by key');
     expect(rows.map(({ key }) => key)).toEqual(['key', 'newer']);
   });

@@ -44,6 +44,7 @@ class SlowDatabase extends Database {
 const TIMES: EngineTimes = {
   leaseSeconds: 30,
   heartbeatMs: 20,
+  stopWithinMs: 5000,
   effectPollMs: 10,
   timerPollMs: 20,
   watchPollMs: 20,
@@ -60,6 +61,8 @@ const effect = (kind: string, more: Partial<EffectRequest> = {}): EffectRequest 
   ...more,
 });
 
+const somebody = (name: string) => ({ instanceId: name, startId: `start of ${name}` });
+
 const trial = (groups: (id: string) => readonly (readonly Step[])[]): AnySaga =>
   sequence<{ id: string }>({
     name: 'trial',
@@ -71,6 +74,12 @@ const trial = (groups: (id: string) => readonly (readonly Step[])[]): AnySaga =>
     groups: ({ id }) => groups(id),
     conclude: () => [],
   });
+
+async function all<One>(of: AsyncIterable<One>): Promise<readonly One[]> {
+  const found: One[] = [];
+  for await (const one of of) found.push(one);
+  return found;
+}
 
 const executor = (
   kind: string,
@@ -119,6 +128,7 @@ describe('the saga machinery under races', () => {
 
   const run = async (saga: AnySaga, executors: readonly EffectExecutor[], times: Partial<EngineTimes> = {}) => {
     engine = new SagaEngine({
+      identity: somebody('one'),
       database,
       store,
       sagas: [saga],
@@ -248,24 +258,81 @@ describe('the saga machinery under races', () => {
     expect(await ended('x')).toBe('closed');
   });
 
+  it('does one effect on a resource after the other, however late the table is', async () => {
+    const COUNT = 20;
+    const gate = new Gate();
+    const done: string[] = [];
+    const quick = executor('quick', async ({ effectId }) => {
+      await gate.opened;
+      done.push(effectId);
+    });
+    await run(
+      trial(() => [[{ effect: effect('quick', { resource: 'the only one' }) }]]),
+      [quick],
+      // The first is seen at the start or after a poll; nothing but its predecessor's end tells of all others.
+      { effectPollMs: 60_000 },
+    );
+    const ids = Array.from({ length: COUNT }, (_, index) => `x${index}`);
+    for (const id of ids) await say('TrialAsked', id);
+    await eventually(async () => {
+      expect(await fresh.database.query(`select from effect where state = 'pending'`)).toHaveLength(COUNT);
+    });
+    await runner.stop();
+    engine?.worker.wake();
+    gate.open();
+    for (const id of ids) expect(await ended(id)).toBe('completed');
+    expect(new Set(done).size).toBe(COUNT);
+    expect(await fresh.database.query(`select from effect where state = 'pending'`)).toHaveLength(COUNT);
+  });
+
   describe('leases', () => {
-    const request = async () => {
-      const data = { ...effect('make'), effectId: newId(), endsEffects: [] };
+    const request = async (more: Partial<EffectRequest> = {}) => {
+      const data = { ...effect('make', more), effectId: newId(), endsEffects: [] };
       await store.append('trial-x', 'any', [anEvent('EffectRequested', data)]);
       await runner.caughtUp();
       return data;
     };
 
+    const insertions = () => database.asked.filter((sql) => sql.includes('insert into effect_lease'));
+
+    it('are asked for the oldest effect on each resource alone, so that a long queue holds up nobody', async () => {
+      const crowded = [];
+      for (let index = 0; index < 5; index += 1) crowded.push(await request({ resource: 'crowded' }));
+      const free = await request({ resource: 'free' });
+      const taken = await all(new Leases(database, somebody('one'), 30).take(2));
+      expect(taken.map(({ effectId }) => effectId)).toEqual([crowded[0]?.effectId, free.effectId]);
+      expect(insertions()).toHaveLength(2);
+    });
+
+    it('are answered one by one, so that none waits to begin until the last is given', async () => {
+      await request();
+      await request();
+      const leases = new Leases(database, somebody('one'), 30).take(64);
+      expect((await leases.next()).done).toBe(false);
+      expect(insertions()).toHaveLength(1);
+      expect(await all(leases)).toHaveLength(1);
+    });
+
+    it('keep two effects on one resource apart, until the log has the outcome of the first', async () => {
+      const [first, second] = [await request({ resource: 'one' }), await request({ resource: 'one' })];
+      const here = new Leases(fresh.database, somebody('here'), 30);
+      const there = new Leases(database, somebody('there'), 30);
+      expect(await all(here.take(64))).toMatchObject([{ effectId: first.effectId }]);
+      expect(await all(there.take(64))).toEqual([]);
+      await here.settle(first.effectId);
+      expect(await all(there.take(64))).toMatchObject([{ effectId: second.effectId }]);
+    });
+
     it('are not given for an effect that came to its end since the look', async () => {
       const { effectId } = await request();
       const gate = new Gate();
       database.slow = { at: 'insert into effect_lease', gate };
-      const late = new Leases(database, 'late', 30).take(64);
+      const late = all(new Leases(database, somebody('late'), 30).take(64));
       await eventually(() => {
-        expect(database.asked.some((sql) => sql.includes('insert into effect_lease'))).toBe(true);
+        expect(insertions()).toHaveLength(1);
       });
-      const early = new Leases(fresh.database, 'early', 30);
-      expect(await early.take(64)).toHaveLength(1);
+      const early = new Leases(fresh.database, somebody('early'), 30);
+      expect(await all(early.take(64))).toHaveLength(1);
       const outcome = anEvent('EffectFailed', { effectId, step: 'make', attempt: 1, failure: {} });
       await store.append('trial-x', 'any', [outcome]);
       await early.settle(effectId);
@@ -277,12 +344,12 @@ describe('the saga machinery under races', () => {
 
     it('are never taken over once the log has the outcome, however late the table is', async () => {
       const { effectId } = await request();
-      const early = new Leases(fresh.database, 'early', 0);
-      await early.take(64);
+      const early = new Leases(fresh.database, somebody('early'), 0);
+      await all(early.take(64));
       await early.settle(effectId);
-      const late = new Leases(database, 'late', 30);
-      await late.expire(() => true);
-      expect(await late.take(64)).toEqual([]);
+      const late = new Leases(database, { instanceId: 'early', startId: 'late' }, 30);
+      await late.succeed();
+      expect(await all(late.take(64))).toEqual([]);
     });
   });
 });

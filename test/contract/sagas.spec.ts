@@ -19,7 +19,14 @@ import { freshDatabase } from '../kit/database.js';
 import { eventually } from '../kit/eventually.js';
 import { silentLog as silentLogger } from '../kit/silent-log.js';
 
-const TIMES = { leaseSeconds: 0.4, heartbeatMs: 100, effectPollMs: 10, timerPollMs: 20, watchPollMs: 20 };
+const TIMES = {
+  leaseSeconds: 0.4,
+  heartbeatMs: 100,
+  stopWithinMs: 5000,
+  effectPollMs: 10,
+  timerPollMs: 20,
+  watchPollMs: 20,
+};
 
 type Moment = 'before' | 'during' | 'after';
 
@@ -228,6 +235,7 @@ describe('the saga machinery', () => {
     const database = new Database(fresh.url);
     const mortal = new MortalStore(store, life, options.kill?.append ?? null);
     const engine = new SagaEngine({
+      identity: { instanceId: newId(), startId: newId() },
       database,
       store: mortal,
       sagas: [options.saga ?? threeSteps()],
@@ -573,7 +581,7 @@ describe('the saga machinery', () => {
     await runner.caughtUp();
     const before = await fresh.database.query('select * from effect order by effect_id');
     await runner.stop();
-    await fresh.database.query(`truncate rm_effect_v1`);
+    await fresh.database.query(`truncate rm_effect_v2`);
     await fresh.database.query(`update projection set position = ''`);
     const projections = [effectsProjection, timersProjection] as unknown as AnyProjection[];
     runner = new ProjectionRunner(fresh.database, store, projections, silentLogger);

@@ -31,6 +31,14 @@ export class OmaProcess {
     return oma;
   }
 
+  /** Another one on the same database, with a data folder of its own. */
+  static async beside(other: OmaProcess, settings: Readonly<Record<string, string>>): Promise<OmaProcess> {
+    const dataDir = mkdtempSync(join(tmpdir(), 'oma-crash-'));
+    const oma = new OmaProcess(dataDir, other.databaseUrl, settings, () => Promise.resolve());
+    await oma.restart();
+    return oma;
+  }
+
   /** Starts it (again) on the same data and logs in. */
   async restart(): Promise<void> {
     const child = spawn(process.execPath, [PROGRAM, '--ready-line'], {
@@ -58,6 +66,14 @@ export class OmaProcess {
   /** As Ctrl-C does; answers the exit code. */
   async stop(): Promise<number | null> {
     return this.end('SIGTERM');
+  }
+
+  /** Waits until it ends by itself; answers the exit code. */
+  async ended(): Promise<number | null> {
+    const { child } = this;
+    if (child?.exitCode !== null) return child?.exitCode ?? null;
+    const [exitCode] = (await once(child, 'exit')) as [number | null];
+    return exitCode;
   }
 
   async clear(): Promise<void> {

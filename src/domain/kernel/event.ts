@@ -14,6 +14,8 @@ export interface EventMetadata {
   readonly commandId?: string;
   /** Mandatory for destructive commands. */
   readonly reason?: string;
+  /** Id of the OMA that took the command; what a saga sets going because of it lives there. */
+  readonly instance?: string;
   readonly schemaVersion: number;
 }
 

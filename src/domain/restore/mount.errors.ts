@@ -29,6 +29,20 @@ export class MountNotOpen extends DomainError {
   }
 }
 
+export class MountElsewhere extends DomainError {
+  readonly kind = 'conflict';
+  readonly code = 'mount-elsewhere';
+  constructor(mountId: string, home: { readonly instanceId: string; readonly host: string | null }) {
+    super(
+      home.host === null
+        ? `mount ${mountId} was open at another OMA instance, which gave no sign of life`
+        : `mount ${mountId} is open at another OMA instance, on ${home.host}`,
+      'read its files through that instance, or mount the backup again through this one',
+      { mount_id: mountId, instance_id: home.instanceId, host: home.host },
+    );
+  }
+}
+
 export class RestorePointNotThere extends DomainError {
   readonly kind = 'conflict';
   readonly code = 'restore-point-not-there';

@@ -36,6 +36,6 @@ export class FirstAdmin {
         commandId,
       },
     });
-    await this.first.choose((password) => this.passwords.set(userId, password));
+    await this.first.choose((password) => this.passwords.setFirst(userId, password));
   }
 }

@@ -27,7 +27,7 @@ import { Unmount } from './unmount/unmount.handler.js';
 const READING_REFUSALS = {
   400: 'malformed-request',
   404: 'unknown-mount, unknown-partition, path-not-found',
-  409: 'mount-not-open',
+  409: 'mount-not-open, mount-elsewhere',
   410: 'mount-is-gone',
   422: 'path-refused, partition-unreadable',
   503: 'mount-does-not-answer',

@@ -18,6 +18,14 @@ export class Argon2Passwords extends Passwords {
     return (await this.database.query(`select from password where user_id = $1`, [userId])).length > 0;
   }
 
+  async setFirst(userId: string, password: string): Promise<boolean> {
+    const made = await this.database.query(
+      `insert into password (user_id, hash) values ($1, $2) on conflict do nothing returning user_id`,
+      [userId, await hash(password, OPTIONS)],
+    );
+    return made.length > 0;
+  }
+
   async set(userId: string, password: string): Promise<void> {
     await this.database.query(
       `insert into password (user_id, hash) values ($1, $2)

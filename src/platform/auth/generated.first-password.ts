@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { writeFile } from 'node:fs/promises';
+import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import { FirstPassword } from './first-password.port.js';
@@ -19,7 +19,7 @@ export class GeneratedFirstPassword extends FirstPassword {
     super();
   }
 
-  async choose(store: (password: string) => Promise<void>): Promise<void> {
+  async choose(store: (password: string) => Promise<boolean>): Promise<void> {
     if (this.given !== undefined) {
       await store(this.given);
       return;
@@ -28,7 +28,11 @@ export class GeneratedFirstPassword extends FirstPassword {
     const file = join(this.dataDir, 'admin-password');
     // The file comes first: a crash in between leaves a file that doesn't fit, which the next start replaces.
     if (!this.terminal.isTerminal) await writeFile(file, `${password}\n`, { mode: 0o600 });
-    await store(password);
+    if (!(await store(password))) {
+      // Another instance that started at the same moment was faster: its password counts.
+      if (!this.terminal.isTerminal) await rm(file, { force: true });
+      return;
+    }
     this.terminal.say(
       this.terminal.isTerminal
         ? `The first user is admin, the password (shown this once): ${password}`

@@ -32,6 +32,7 @@ const environment = z.object({
     .string()
     .regex(/^\d{1,5}-\d{1,5}$/, 'FIRST-LAST')
     .default('10100-10200'),
+  OMA_INSTANCE_GONE_SECONDS: z.coerce.number().min(60).default(300),
   OMA_MOUNT_IDLE_SECONDS: z.coerce.number().int().min(1).default(3600),
   OMA_START_WAIT_SECONDS: z.coerce.number().min(0).default(60),
   OMA_READY_LAG_SECONDS: z.coerce.number().positive().default(30),
@@ -64,6 +65,8 @@ export class Config {
   /** A backup fails when its agent copies nothing for so long. */
   readonly agentStalledSeconds: number;
   readonly nbdPorts: { readonly first: number; readonly last: number };
+  /** What another instance had under way is ended when that one was silent for so long after it was taken for dead. */
+  readonly instanceGoneSeconds: number;
   readonly mountIdleSeconds: number;
   /** So long the database and the log may be away at start. */
   readonly startWaitSeconds: number;
@@ -88,6 +91,7 @@ export class Config {
     this.agentStalledSeconds = env.OMA_AGENT_STALLED_SECONDS;
     const [first = 10100, last = 10200] = env.OMA_NBD_PORTS.split('-').map(Number);
     this.nbdPorts = { first, last };
+    this.instanceGoneSeconds = env.OMA_INSTANCE_GONE_SECONDS;
     this.mountIdleSeconds = env.OMA_MOUNT_IDLE_SECONDS;
     this.startWaitSeconds = env.OMA_START_WAIT_SECONDS;
     this.readyLagSeconds = env.OMA_READY_LAG_SECONDS;

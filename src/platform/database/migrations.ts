@@ -11,6 +11,8 @@ import { generations } from './migrations/0009-generations.js';
 import { idempotentCommands } from './migrations/0010-idempotent-commands.js';
 import { reporting } from './migrations/0011-reporting.js';
 import { appendNew } from './migrations/0013-append-new.js';
+import { instances } from './migrations/0014-instances.js';
+import { freeResources } from './migrations/0015-free-resources.js';
 
 /** All steps in order. Tables of projections aren't here: the runner makes them from their shapes. */
 export const migrations: readonly Migration[] = [
@@ -26,4 +28,6 @@ export const migrations: readonly Migration[] = [
   idempotentCommands,
   reporting,
   appendNew,
+  instances,
+  freeResources,
 ];

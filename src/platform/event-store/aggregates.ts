@@ -25,7 +25,11 @@ export interface Decided<Event extends DomainEvent> {
  * One with a precondition that the stream doesn't meet is refused with StreamHasMoved.
  */
 export class Aggregates {
-  constructor(private readonly store: EventStore) {}
+  constructor(
+    private readonly store: EventStore,
+    /** Whose id goes into the metadata of what is decided here. */
+    private readonly instanceId: string | null = null,
+  ) {}
 
   async handle<State, Command, Event extends DomainEvent>(call: {
     readonly decider: Decider<State, Command, Event>;
@@ -58,7 +62,7 @@ export class Aggregates {
         const appended = await this.store.append(
           stream,
           last === undefined ? 'no-stream' : last.revision,
-          events.map((event, index) => newEvent(stream, event, index, context)),
+          events.map((event, index) => newEvent(stream, event, index, context, this.instanceId)),
         );
         return { revision: appended.revision, position: appended.position, events };
       } catch (error) {
@@ -119,17 +123,32 @@ function answer<Event extends DomainEvent>(earlier: readonly StoredEvent[]): Dec
   return { revision: last.revision, position: last.position, events: earlier as unknown as Event[] };
 }
 
-function newEvent(stream: string, event: DomainEvent, index: number, context: CommandContext): NewEvent {
+function newEvent(
+  stream: string,
+  event: DomainEvent,
+  index: number,
+  context: CommandContext,
+  instanceId: string | null,
+): NewEvent {
   return {
     id: idFor('event', context.commandId, stream, String(index)),
     type: event.type,
     data: event.data,
-    metadata: metadataOf(context),
+    metadata: metadataOf(context, instanceId),
   };
 }
 
-function metadataOf({ actor, correlationId, causationId, commandId, reason }: CommandContext): EventMetadata {
-  return { actor, correlationId, causationId, commandId, ...(reason !== undefined && { reason }), schemaVersion: 1 };
+function metadataOf(context: CommandContext, instanceId: string | null): EventMetadata {
+  const { actor, correlationId, causationId, commandId, reason } = context;
+  return {
+    actor,
+    correlationId,
+    causationId,
+    commandId,
+    ...(reason !== undefined && { reason }),
+    ...(instanceId !== null && { instance: instanceId }),
+    schemaVersion: 1,
+  };
 }
 
 function requireRevision(stream: string, actual: bigint, precondition: Precondition | undefined): void {

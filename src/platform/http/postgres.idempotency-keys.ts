@@ -1,7 +1,7 @@
 import { createHmac } from 'node:crypto';
 
 import type { Database } from '#platform/database/database';
-import { isDeadWorker } from '#platform/sagas/worker-identity';
+import type { Instances } from '#platform/instances/instances';
 
 import { type Claim, type FirstAnswer, IdempotencyKeys } from './idempotency.port.js';
 
@@ -14,21 +14,23 @@ interface Row {
 }
 
 const KEPT = `interval '24 hours'`;
-/** Longer than any request takes: after that its owner is dead, on whichever machine it was. */
+/** Longer than any request takes: whoever claimed it before that doesn't work on it any more. */
 const CLAIM_ENDS_AFTER = `interval '2 minutes'`;
 const PURGE_EVERY_MS = 60_000;
 const NOBODY = '';
 
-/** Keys and first answers in a table; a key whose process died before it answered may be claimed by the same request. */
+/** Keys and first answers in a table; a key whose OMA died before it answered may be claimed by the same request. */
 export class PostgresIdempotencyKeys extends IdempotencyKeys {
+  private readonly owner: string;
   private purgedAt = -Infinity;
 
   constructor(
     private readonly database: Database,
-    private readonly owner: string,
     private readonly hashKey: Buffer,
+    private readonly instances: Instances,
   ) {
     super();
+    this.owner = instances.identity.startId;
   }
 
   async claim(userId: string, key: string, request: string): Promise<Claim> {
@@ -52,7 +54,7 @@ export class PostgresIdempotencyKeys extends IdempotencyKeys {
     if (row === undefined) return this.claim(userId, key, request);
     if (row.fingerprint !== fingerprint) return { is: 'other-request' };
     if (row.answer !== null) return { is: 'answered', answer: row.answer };
-    if (row.owner !== NOBODY && !row.ran_out && !isDeadWorker(row.owner)) return { is: 'under-way' };
+    if (await this.isUnderWay(row)) return { is: 'under-way' };
     return this.takeOver(userId, key, row);
   }
 
@@ -75,6 +77,10 @@ export class PostgresIdempotencyKeys extends IdempotencyKeys {
       `update idempotency_key set owner = $4 where user_id = $1 and key = $2 and owner = $3 and answer is null`,
       [userId, key, this.owner, NOBODY],
     );
+  }
+
+  private async isUnderWay({ owner, ran_out: ranOut }: Row): Promise<boolean> {
+    return owner !== NOBODY && !ranOut && (await this.instances.isAlive(owner));
   }
 
   /** Of several who find a claim without an owner, one gets it. */

@@ -46,6 +46,9 @@ class Problem {
   @Shown.text('how the backup is', { optional: true }) readonly backup_status?: string;
   @Shown.text('which mount', { optional: true }) readonly mount_id?: string;
   @Shown.text('how the mount is', { optional: true }) readonly mount_status?: string;
+  @Shown.text('which OMA instance has it', { optional: true }) readonly instance_id?: string;
+  @Shown.text('where that instance is; null when it was given up', { optional: true, nullable: true })
+  readonly host?: string | null;
   @Shown.whole('which partition', { optional: true }) readonly partition?: number;
   @Shown.text('which repository', { optional: true }) readonly repository_id?: string;
   @Shown.text('the type that was asked for', { optional: true }) readonly repository_type?: string;

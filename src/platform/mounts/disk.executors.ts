@@ -15,6 +15,7 @@ const READY_SECONDS = 15;
 /** Shows the export as a file by nbdfuse. It can be written to: a journal's replay goes through it into the overlay. */
 export class DiskExecutor implements EffectExecutor<Disk['args']> {
   readonly kind = 'mount.disk';
+  readonly reach = 'machine';
 
   constructor(private readonly parts: MountParts) {}
 
@@ -56,6 +57,7 @@ export class DiskExecutor implements EffectExecutor<Disk['args']> {
 
 export class CloseDiskExecutor implements EffectExecutor<CloseDisk['args']> {
   readonly kind = 'mount.disk.close';
+  readonly reach = 'machine';
 
   constructor(private readonly parts: MountParts) {}
 

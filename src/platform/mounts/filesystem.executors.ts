@@ -28,6 +28,7 @@ type Note = z.infer<typeof noteSchema>;
 /** Opens an ext filesystem by fuse2fs, its journal replayed into the overlay first. */
 export class FilesystemExecutor implements EffectExecutor<Filesystem['args']> {
   readonly kind = 'mount.filesystem';
+  readonly reach = 'machine';
 
   constructor(private readonly parts: MountParts) {}
 
@@ -113,6 +114,7 @@ export class FilesystemExecutor implements EffectExecutor<Filesystem['args']> {
 
 export class CloseFilesystemExecutor implements EffectExecutor<CloseFilesystem['args']> {
   readonly kind = 'mount.filesystem.close';
+  readonly reach = 'machine';
 
   constructor(private readonly parts: MountParts) {}
 

@@ -7,6 +7,7 @@ type Idle = RestoreEffects['mount.idle'];
 /** Asks how long nobody has read from a mount. */
 export class IdleExecutor implements EffectExecutor<Idle['args']> {
   readonly kind = 'mount.idle';
+  readonly reach = 'anywhere';
 
   constructor(private readonly access: RestoreAccess) {}
 

@@ -10,6 +10,7 @@ type Inspect = RestoreEffects['mount.inspect'];
 /** Looks which partitions a mounted disk has. */
 export class InspectExecutor implements EffectExecutor<Inspect['args']> {
   readonly kind = 'mount.inspect';
+  readonly reach = 'machine';
 
   constructor(private readonly parts: MountParts) {}
 

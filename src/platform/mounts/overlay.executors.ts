@@ -23,6 +23,7 @@ const READY_SECONDS = 15;
 /** Makes the mount's folder and the overlay that takes every write in place of the restore point. */
 export class OverlayExecutor implements EffectExecutor<Overlay['args']> {
   readonly kind = 'mount.overlay';
+  readonly reach = 'machine';
 
   constructor(
     private readonly parts: MountParts,
@@ -65,6 +66,7 @@ export class OverlayExecutor implements EffectExecutor<Overlay['args']> {
 /** Removes the mount's folder; what may still live in it is closed first. */
 export class RemoveOverlayExecutor implements EffectExecutor<RemoveOverlay['args']> {
   readonly kind = 'mount.overlay.remove';
+  readonly reach = 'machine';
 
   constructor(
     private readonly parts: MountParts,
@@ -87,6 +89,7 @@ export class RemoveOverlayExecutor implements EffectExecutor<RemoveOverlay['args
 /** Serves the overlay on a unix socket in the mount's folder. */
 export class MountExportExecutor implements EffectExecutor<Export['args']> {
   readonly kind = 'mount.export';
+  readonly reach = 'machine';
 
   constructor(private readonly parts: MountParts) {}
 
@@ -135,6 +138,7 @@ export class MountExportExecutor implements EffectExecutor<Export['args']> {
 
 export class CloseMountExportExecutor implements EffectExecutor<CloseExport['args']> {
   readonly kind = 'mount.export.close';
+  readonly reach = 'machine';
 
   constructor(private readonly parts: MountParts) {}
 

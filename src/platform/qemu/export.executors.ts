@@ -24,6 +24,7 @@ const FINISH_GRACE_SECONDS = 600;
 /** Opens the door through which the agent writes one disk. */
 export class StartExportExecutor implements EffectExecutor<Start['args']> {
   readonly kind = 'export.start';
+  readonly reach = 'machine';
 
   constructor(
     private readonly nbdExports: NbdExports,
@@ -74,6 +75,7 @@ export class StartExportExecutor implements EffectExecutor<Start['args']> {
 /** Ends an export without asking whether its image is any good. */
 export class StopExportExecutor implements EffectExecutor<Stop['args']> {
   readonly kind = 'export.stop';
+  readonly reach = 'machine';
 
   constructor(private readonly nbdExports: NbdExports) {}
 
@@ -98,6 +100,7 @@ export class StopExportExecutor implements EffectExecutor<Stop['args']> {
  */
 export class FinishExportExecutor implements EffectExecutor<Finish['args']> {
   readonly kind = 'export.finish';
+  readonly reach = 'machine';
 
   constructor(private readonly nbdExports: NbdExports) {}
 

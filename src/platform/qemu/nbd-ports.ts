@@ -45,6 +45,8 @@ export class NbdPorts {
   constructor(
     private readonly database: Database,
     private readonly range: { readonly first: number; readonly last: number },
+    /** Whose exports these are; ports are given once among all instances, which may share a machine. */
+    private readonly instanceId: string | null = null,
   ) {}
 
   async find(exportId: string): Promise<ExportRow | null> {
@@ -74,11 +76,11 @@ export class NbdPorts {
       while (taken.has(port)) port += 1;
       if (port > last) throw new NoFreePort('every port for exports is in use');
       const claimed = await sql.query<{ export_name: string }>(
-        `insert into nbd_export (export_id, port, export_name) values ($1, $2, $3)
+        `insert into nbd_export (export_id, port, export_name, instance_id) values ($1, $2, $3, $4)
          on conflict (export_id) do update
-           set port = excluded.port, pid = null, start_ticks = null, stop_asked_at = null, closed_at = null, exit_code = null
+           set port = excluded.port, instance_id = excluded.instance_id, pid = null, start_ticks = null, stop_asked_at = null, closed_at = null, exit_code = null
          returning export_name`,
-        [exportId, port, randomBytes(16).toString('hex')],
+        [exportId, port, randomBytes(16).toString('hex'), this.instanceId],
       );
       return { port, exportName: claimed.rows[0]?.export_name ?? '' };
     });
@@ -111,10 +113,12 @@ export class NbdPorts {
     await this.database.query(`delete from nbd_export where export_id = $1`, [exportId]);
   }
 
-  /** Exports that hold a port. */
+  /** Exports of this instance that hold a port. */
   async holders(): Promise<readonly string[]> {
     const rows = await this.database.query<{ export_id: string }>(
-      `select export_id from nbd_export where port is not null order by export_id`,
+      `select export_id from nbd_export where port is not null and (instance_id is null or instance_id = $1)
+        order by export_id`,
+      [this.instanceId],
     );
     return rows.map((row) => row.export_id);
   }

@@ -16,14 +16,31 @@ export type AttemptResult =
 /** Why a running attempt was told to stop. */
 export type AbortReason = 'cancelled' | 'timed-out' | 'shutting-down' | 'lease-lost';
 
+const INSTANCE_GONE: Failure = {
+  code: 'instance-gone',
+  message: 'the OMA instance that had it under way gave no sign of life and was given up',
+  remedy: 'start that instance again: at its start it removes what belongs to no job any more',
+};
+const UNKNOWN_STEP: Failure = {
+  code: 'unknown-step',
+  message: 'this OMA does not know how to do this step',
+  remedy: 'run the same version of OMA on all instances',
+};
+
 /** Looks first, then acts, and says what became of it. Never throws. */
 export async function attempt(
-  executor: EffectExecutor,
+  executor: EffectExecutor | undefined,
   effect: LeasedEffect,
   controller: AbortController,
 ): Promise<AttemptResult> {
   // A cancel that comes before the first attempt needs no look: nothing was begun.
   if (effect.state === 'cancelling' && effect.attempt === 1) return { is: 'cancelled' };
+  if (executor === undefined) return { is: 'failed', failure: UNKNOWN_STEP, cause: null };
+  if (effect.homeIsGone && executor.reach === 'machine') {
+    // Nobody can look there. An undo that fails names what may be left.
+    if (effect.state === 'cancelling') return { is: 'cancelled' };
+    return { is: 'failed', failure: INSTANCE_GONE, cause: null };
+  }
   const context = {
     effectId: effect.effectId,
     saga: splitStream(effect.stream).category,
@@ -35,6 +52,8 @@ export async function attempt(
   const limit = setTimeout(() => {
     controller.abort('timed-out' satisfies AbortReason);
   }, effect.timeoutSeconds * 1000);
+  // A step that is left behind at a stop keeps no process alive.
+  limit.unref();
   try {
     const found = await executor.observe(effect.args, context);
     if (found.state === 'done') return { is: 'succeeded', result: found.result };

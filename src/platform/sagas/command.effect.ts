@@ -20,6 +20,7 @@ export interface CommandArgs extends JsonObject {
  */
 export class CommandEffect implements EffectExecutor<CommandArgs> {
   readonly kind = 'command';
+  readonly reach = 'anywhere';
 
   constructor(
     private readonly aggregates: Aggregates,

@@ -1,3 +1,5 @@
+import { setTimeout as pause } from 'node:timers/promises';
+
 import { Ticker } from '#platform/clock/ticker';
 import { idFor } from '#platform/ids/ids';
 import type { Logger } from '#platform/logging/logger.port';
@@ -11,6 +13,16 @@ export interface WorkerTimes {
   /** How often the table is looked at when nothing wakes the worker. */
   readonly pollMs: number;
   readonly heartbeatMs: number;
+  readonly stopWithinMs: number;
+}
+
+/** An effect under way here. */
+interface Running {
+  readonly effect: LeasedEffect;
+  readonly controller: AbortController;
+  readonly done: Promise<void>;
+  /** When its lease runs out by this process's own clock: counted from before the database was asked. */
+  leasedUntil: number;
 }
 
 /** How one attempt at an effect went, for those who count. */
@@ -23,6 +35,9 @@ export interface Attempted {
 /** Effects under way at once; most of the time they wait for a program or an agent. */
 const MAX_RUNNING = 64;
 const DELIVERY_RETRY_MS = 500;
+/** The last part of a lease is left to the executor, for ending before anybody else may begin. */
+const FENCE_SHARE = 1 / 3;
+const FENCE_LOOKS_PER_LEASE = 10;
 
 /**
  * Does what the log asks for. Each due effect is leased, observed, executed where needed, and its outcome is appended
@@ -31,10 +46,11 @@ const DELIVERY_RETRY_MS = 500;
  */
 export class EffectWorker {
   private readonly executors: ReadonlyMap<string, EffectExecutor>;
-  private readonly running = new Map<string, { controller: AbortController; done: Promise<void> }>();
+  private readonly running = new Map<string, Running>();
   private readonly listeners = new Set<(attempted: Attempted) => void>();
   private readonly taking: Ticker;
   private readonly beating: Ticker;
+  private readonly fencing: Ticker;
   private stopping = false;
 
   constructor(
@@ -42,7 +58,7 @@ export class EffectWorker {
     private readonly runtime: SagaRuntime,
     executors: readonly EffectExecutor[],
     private readonly logger: Logger,
-    times: WorkerTimes,
+    private readonly times: WorkerTimes,
   ) {
     this.executors = new Map(executors.map((executor) => [executor.kind, executor]));
     const onError = (error: unknown) => {
@@ -50,12 +66,14 @@ export class EffectWorker {
     };
     this.taking = new Ticker(times.pollMs, () => this.takeDue(), onError);
     this.beating = new Ticker(times.heartbeatMs, () => this.heartbeat(), onError);
+    this.fencing = new Ticker(this.leaseMs / FENCE_LOOKS_PER_LEASE, () => this.fence(), onError);
   }
 
   start(): void {
     this.stopping = false;
     this.taking.start();
     this.beating.start();
+    this.fencing.start();
   }
 
   /** Tells that the table may have changed. */
@@ -68,21 +86,28 @@ export class EffectWorker {
     this.listeners.add(listener);
   }
 
-  /** Interrupts what runs, waits for it and gives the leases back; the effects go on at the next start. */
+  /**
+   * Interrupts what runs, waits for it and gives the leases back; the effects go on at the next start. What doesn't heed
+   * its interruption is left behind, with its lease.
+   */
   async stop(): Promise<void> {
     this.stopping = true;
     await this.taking.stop();
     for (const { controller } of this.running.values()) controller.abort('shutting-down' satisfies AbortReason);
-    await Promise.allSettled([...this.running.values()].map(({ done }) => done));
-    await this.beating.stop();
-    await this.leases.release();
+    const ended = Promise.allSettled([...this.running.values()].map(({ done }) => done));
+    await Promise.race([ended, pause(this.times.stopWithinMs, undefined, { ref: false })]);
+    for (const { effect } of this.running.values()) {
+      this.logger.error({ step: effect.step, stream: effect.stream }, 'a step did not end when it was told to');
+    }
+    await Promise.all([this.beating.stop(), this.fencing.stop()]);
+    await this.leases.release([...this.running.keys()]);
   }
 
   private async takeDue(): Promise<void> {
     await this.passOnCancels();
     const room = MAX_RUNNING - this.running.size;
     if (room <= 0) return;
-    for (const effect of await this.leases.take(room, [...this.running.keys()])) this.begin(effect);
+    for await (const effect of this.leases.take(room, [...this.running.keys()])) this.begin(effect);
   }
 
   private async passOnCancels(): Promise<void> {
@@ -95,10 +120,29 @@ export class EffectWorker {
   private async heartbeat(): Promise<void> {
     const mine = [...this.running.keys()];
     if (mine.length === 0) return;
+    const asked = performance.now();
     const kept = await this.leases.renew(mine);
-    for (const effectId of mine.filter((id) => !kept.has(id))) {
-      this.running.get(effectId)?.controller.abort('lease-lost' satisfies AbortReason);
+    for (const effectId of mine) {
+      const running = this.running.get(effectId);
+      if (running === undefined) continue;
+      if (kept.has(effectId)) running.leasedUntil = asked + this.leaseMs;
+      else running.controller.abort('lease-lost' satisfies AbortReason);
     }
+  }
+
+  /** Whoever can't renew a lease stops in time: another instance may take it as soon as it has run out. */
+  private fence(): Promise<void> {
+    const latest = performance.now() + this.leaseMs * FENCE_SHARE;
+    for (const { controller, leasedUntil, effect } of this.running.values()) {
+      if (leasedUntil > latest || controller.signal.aborted) continue;
+      this.logger.warn({ step: effect.step, stream: effect.stream }, 'a step is interrupted: its lease runs out');
+      controller.abort('lease-lost' satisfies AbortReason);
+    }
+    return Promise.resolve();
+  }
+
+  private get leaseMs(): number {
+    return this.leases.leaseSeconds * 1000;
   }
 
   private begin(effect: LeasedEffect): void {
@@ -114,14 +158,12 @@ export class EffectWorker {
         this.running.delete(effect.effectId);
         this.taking.wake();
       });
-    this.running.set(effect.effectId, { controller, done });
+    this.running.set(effect.effectId, { effect, controller, done, leasedUntil: effect.leasedUntil });
   }
 
   private async doEffect(effect: LeasedEffect, controller: AbortController): Promise<void> {
-    const executor = this.executors.get(effect.kind);
-    if (executor === undefined) throw new Error(`no executor for effects of kind ${effect.kind}`);
     const begin = performance.now();
-    const result = await attempt(executor, effect, controller);
+    const result = await attempt(this.executors.get(effect.kind), effect, controller);
     this.tell(effect, result, (performance.now() - begin) / 1000);
     if (result.is === 'interrupted') return;
     if (result.is === 'again') {
@@ -159,7 +201,7 @@ export class EffectWorker {
       } catch (error) {
         if (this.stopping) throw error;
         this.logger.warn({ error, step: effect.step }, 'the log did not take an outcome; it is offered again');
-        await new Promise((resolve) => setTimeout(resolve, DELIVERY_RETRY_MS));
+        await pause(DELIVERY_RETRY_MS);
       }
     }
   }

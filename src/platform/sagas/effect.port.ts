@@ -25,6 +25,12 @@ export interface EffectContext {
  */
 export interface EffectExecutor<Args extends JsonObject = JsonObject> {
   readonly kind: string;
+  /**
+   * Where it may be done. Without a word: by the instance where its saga began, or by any other once that one is given up.
+   * `anywhere`: it touches the database alone, so by anybody while that instance isn't alive. `machine`: what it makes or
+   * ends exists on that instance's machine only; nobody else can do it, ever.
+   */
+  readonly reach?: 'anywhere' | 'machine';
   observe(args: Args, context: EffectContext): Promise<Observation>;
   /** Throws EffectError; anything else thrown counts as transient. */
   execute(args: Args, context: EffectContext): Promise<JsonObject>;

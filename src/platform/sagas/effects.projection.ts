@@ -10,6 +10,8 @@ export type EffectRow = {
   stream: string;
   saga: string;
   saga_id: string;
+  /** The instance whose machine it concerns; null when nobody said. */
+  home: string | null;
   step: string;
   title: string;
   kind: string;
@@ -30,7 +32,7 @@ const SETTLED = ['EffectSucceeded', 'EffectFailed', 'EffectCancelled'];
 
 export const effectsProjection: Projection<EffectRow> = {
   name: 'effect',
-  version: 1,
+  version: 2,
   table: {
     key: 'effect_id',
     columns: {
@@ -38,6 +40,7 @@ export const effectsProjection: Projection<EffectRow> = {
       stream: 'text',
       saga: 'text',
       saga_id: 'text',
+      home: 'text',
       step: 'text',
       title: 'text',
       kind: 'text',
@@ -115,6 +118,7 @@ function requested(stored: StoredEvent, data: Extract<SagaEvent, { type: 'Effect
     stream: stored.stream,
     saga: category,
     saga_id: id,
+    home: stored.metadata.instance ?? null,
     step: data.step,
     title: data.title,
     kind: data.kind,

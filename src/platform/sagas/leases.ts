@@ -1,6 +1,7 @@
 import type { JsonObject } from '#domain/kernel/event';
 import type { RetryRule } from '#domain/kernel/saga';
 import type { Database } from '#platform/database/database';
+import type { InstanceIdentity } from '#platform/instances/instance-id';
 
 /** An effect that this worker may do now. */
 export interface LeasedEffect {
@@ -18,6 +19,10 @@ export interface LeasedEffect {
   readonly attempt: number;
   /** How many attempts ended in a transient failure; crashes don't count. */
   readonly failures: number;
+  /** The instance whose machine it concerns was given up, and this is another one. */
+  readonly homeIsGone: boolean;
+  /** When the lease runs out by this process's own clock: counted from before the database was asked. */
+  readonly leasedUntil: number;
 }
 
 interface DueRow {
@@ -32,44 +37,61 @@ interface DueRow {
   requested_event_id: string;
   state: 'pending' | 'cancelling';
   resource: string;
+  home_is_gone: boolean;
 }
 
 const UNIQUE_VIOLATION = '23505';
 
 /** Who may do which effect. A lease is renewed while its worker lives and can be taken over once it has run out. */
 export class Leases {
+  /** Of this start: a restarted process is somebody else. */
+  private readonly owner: string;
+
   constructor(
     private readonly database: Database,
-    /** Random per process start, so that a restarted process is somebody else. */
-    readonly owner: string,
+    private readonly identity: InstanceIdentity,
     readonly leaseSeconds: number,
-  ) {}
+    /** Kinds of effects that concern no machine. */
+    private readonly anywhere: readonly string[] = [],
+  ) {
+    this.owner = `${identity.instanceId}/${identity.startId}`;
+  }
 
   /**
-   * Takes up to `limit` due effects, oldest first; at most one per resource. `busy` are those still under way here: their
-   * leases may have run out while the database was away, and yet nobody here may begin them again.
+   * Leases up to `limit` due effects of this instance, oldest first, and answers each as soon as it has it; of those on one
+   * resource the oldest alone. Of another instance, what concerns no machine while that one isn't alive, and everything once
+   * it was given up. `busy` are those still under way here: their leases may have run out while the database was away, and yet
+   * nobody here may begin them again.
    */
-  async take(limit: number, busy: readonly string[] = []): Promise<readonly LeasedEffect[]> {
+  async *take(limit: number, busy: readonly string[] = []): AsyncGenerator<LeasedEffect> {
     const due = await this.database.query<DueRow>(
-      `select e.effect_id, e.stream, e.step, e.kind, e.args, e.timeout_seconds, e.retry, e.correlation_id,
-              e.requested_event_id, e.state, e.resource
-         from effect e left join effect_lease l on l.effect_id = e.effect_id
-        where e.state in ('pending', 'cancelling')
-          and (l.effect_id is null
-               or (l.state = 'waiting' and (l.run_after <= now() or e.state = 'cancelling'))
-               or (l.state = 'running' and l.leased_until < now()))
-          and e.effect_id <> all($2::uuid[])
-          and not exists (select 1 from effect_lease o where o.resource = e.resource and o.effect_id <> e.effect_id)
+      `with oldest as (
+         select distinct on (e.resource) e.effect_id, h.instance_id as alive_home
+           from effect e left join effect_lease l on l.effect_id = e.effect_id
+                left join instance h on h.instance_id = e.home
+          where e.state in ('pending', 'cancelling')
+            and (l.effect_id is null
+                 or (l.state = 'waiting' and (l.run_after <= now() or e.state = 'cancelling'))
+                 or (l.state = 'running' and l.leased_until < now()))
+            and e.effect_id <> all($2::uuid[])
+            and (e.home is null or e.home = $3 or h.instance_id is null
+                 or (h.alive_until < now() and e.kind = any($4::text[])))
+            and not exists (select 1 from effect_lease o
+                             where o.resource = e.resource and o.state <> 'settled' and o.effect_id <> e.effect_id)
+          order by e.resource, e.requested_at, e.effect_id)
+       select e.effect_id, e.stream, e.step, e.kind, e.args, e.timeout_seconds, e.retry, e.correlation_id,
+              e.requested_event_id, e.state, e.resource,
+              e.home is not null and e.home <> $3 and o.alive_home is null as home_is_gone
+         from oldest o join effect e on e.effect_id = o.effect_id
         order by e.requested_at, e.effect_id
         limit $1`,
-      [limit, busy],
+      [limit, busy, this.identity.instanceId, this.anywhere],
     );
-    const taken: LeasedEffect[] = [];
     for (const row of due) {
+      const leasedUntil = performance.now() + this.leaseSeconds * 1000;
       const lease = await this.takeOne(row);
-      if (lease !== null && (await this.isStillDue(row.effect_id))) taken.push(leased(row, lease));
+      if (lease !== null && (await this.isStillDue(row.effect_id))) yield leased(row, lease, leasedUntil);
     }
-    return taken;
   }
 
   private async takeOne(row: DueRow): Promise<{ attempt: number; failures: number } | null> {
@@ -136,8 +158,9 @@ export class Leases {
   }
 
   /**
-   * The outcome is in the log. The row stays until the projection has seen the outcome, so that nobody begins again in
-   * between, however late it is; where the projection was faster, the row is nobody's any more and goes here.
+   * The outcome is in the log, and the resource is free for the next effect. The row stays until the projection has seen the
+   * outcome, so that nobody begins this one again in between, however late it is; where the projection was faster, the row is
+   * nobody's any more and goes here.
    */
   async settle(effectId: string): Promise<void> {
     await this.database.query(`update effect_lease set state = 'settled' where effect_id = $1 and owner = $2`, [
@@ -151,27 +174,27 @@ export class Leases {
     );
   }
 
-  /** Gives up everything that this owner holds, at once: an orderly stop. */
-  async release(): Promise<void> {
-    await this.database.query(`update effect_lease set leased_until = now() where owner = $1 and state = 'running'`, [
-      this.owner,
-    ]);
+  /** Gives up what this owner holds, at once: an orderly stop. What is still under way keeps its lease. */
+  async release(busy: readonly string[] = []): Promise<void> {
+    await this.database.query(
+      `update effect_lease set leased_until = now()
+        where owner = $1 and state = 'running' and effect_id <> all($2::uuid[])`,
+      [this.owner, busy],
+    );
   }
 
-  /** Ends the leases of owners that are known to be dead. */
-  async expire(isDead: (owner: string) => boolean): Promise<number> {
-    const rows = await this.database.query<{ owner: string }>(`select distinct owner from effect_lease`);
-    const dead = rows.map((row) => row.owner).filter(isDead);
+  /** Ends the leases of this instance's earlier starts, all of which are dead. */
+  async succeed(): Promise<number> {
     const ended = await this.database.query(
       `update effect_lease set leased_until = now() - interval '1 second'
-        where owner = any($1::text[]) and state = 'running' returning effect_id`,
-      [dead],
+        where split_part(owner, '/', 1) = $1 and owner <> $2 and state = 'running' returning effect_id`,
+      [this.identity.instanceId, this.owner],
     );
     return ended.length;
   }
 }
 
-function leased(row: DueRow, lease: { attempt: number; failures: number }): LeasedEffect {
+function leased(row: DueRow, lease: { attempt: number; failures: number }, leasedUntil: number): LeasedEffect {
   return {
     effectId: row.effect_id,
     stream: row.stream,
@@ -185,5 +208,7 @@ function leased(row: DueRow, lease: { attempt: number; failures: number }): Leas
     state: row.state,
     attempt: lease.attempt,
     failures: lease.failures,
+    homeIsGone: row.home_is_gone,
+    leasedUntil,
   };
 }

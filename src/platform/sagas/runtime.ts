@@ -96,6 +96,7 @@ export class SagaRuntime {
     const own = {
       actor: { kind: 'saga', id: saga.name },
       correlationId: first.correlationId,
+      ...(first.instance !== undefined && { instance: first.instance }),
       schemaVersion: 1,
     } as const;
     const state = [...history, input].reduce(

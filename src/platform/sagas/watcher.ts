@@ -15,15 +15,22 @@ interface WatchedRow {
   args: JsonObject;
   result: JsonObject;
   requested_event_id: string;
+  home_is_gone: boolean;
 }
 
-/** Looks after what was started and must go on living; tells the saga when something of it ended by itself. */
+const INSTANCE_GONE = 'the OMA instance that held it gave no sign of life and was given up';
+
+/**
+ * Looks after what was started here and must go on living; tells the saga when something of it ended by itself, or with the
+ * instance where it lived.
+ */
 export class Watcher {
   private readonly executors: ReadonlyMap<string, EffectExecutor>;
   private readonly ticker: Ticker;
 
   constructor(
     private readonly database: Database,
+    private readonly instanceId: string,
     private readonly runtime: SagaRuntime,
     executors: readonly EffectExecutor[],
     private readonly logger: Logger,
@@ -49,8 +56,11 @@ export class Watcher {
 
   private async look(): Promise<void> {
     const watched = await this.database.query<WatchedRow>(
-      `select effect_id, stream, step, kind, args, result, requested_event_id from effect
-        where watched and state = 'succeeded'`,
+      `select e.effect_id, e.stream, e.step, e.kind, e.args, e.result, e.requested_event_id,
+              e.home is not null and e.home <> $1 and h.instance_id is null as home_is_gone
+         from effect e left join instance h on h.instance_id = e.home
+        where e.watched and e.state = 'succeeded' and (e.home is null or e.home = $1 or h.instance_id is null)`,
+      [this.instanceId],
     );
     for (const row of watched) {
       await this.lookAt(row).catch((error: unknown) => {
@@ -61,7 +71,11 @@ export class Watcher {
   }
 
   private async lookAt(row: WatchedRow): Promise<void> {
-    const detail = (await this.executors.get(row.kind)?.ended?.(row.args, row.result)) ?? null;
+    const executor = this.executors.get(row.kind);
+    const detail =
+      row.home_is_gone && executor?.reach === 'machine'
+        ? INSTANCE_GONE
+        : ((await executor?.ended?.(row.args, row.result)) ?? null);
     if (detail === null) return;
     await this.runtime.deliver(row.stream, {
       input: { type: 'WatchEnded', data: { effectId: row.effect_id, step: row.step, detail } },

@@ -19,6 +19,7 @@ import { migrate } from './platform/database/migrate.js';
 import { migrations } from './platform/database/migrations.js';
 import { PostgresHeartbeat } from './platform/database/postgres.heartbeat.js';
 import { openReadModels } from './platform/database/read-models.js';
+import { Views } from './platform/database/views.js';
 import { Aggregates } from './platform/event-store/aggregates.js';
 import { awaitEventStore } from './platform/event-store/await-event-store.js';
 import { chosenEventStore } from './platform/event-store/chosen-event-store.js';
@@ -165,6 +166,7 @@ export class Machinery {
       { provide: Metrics, useValue: metrics },
       { provide: Clock, useValue: clock },
       { provide: DataSource, useValue: rows },
+      { provide: Views, useValue: new Views(rows) },
       { provide: Aggregates, useValue: aggregates },
       { provide: EventStore, useValue: store },
       { provide: ProjectionProgress, useValue: runner },

@@ -152,8 +152,8 @@ export class Machinery {
       logger,
       caughtUp: () => runner.caughtUp(['effect', 'timer']),
     });
-    runner.onAdvance((name) => {
-      if (name === 'effect') engine.worker.wake();
+    runner.onAdvance((name, events) => {
+      if (name === 'effect' && events > 0) engine.worker.wake();
     });
     const heartbeat = new PostgresHeartbeat(database);
     const maxLagSeconds = config.readyLagSeconds;

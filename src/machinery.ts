@@ -19,6 +19,7 @@ import { migrate } from './platform/database/migrate.js';
 import { migrations } from './platform/database/migrations.js';
 import { PostgresHeartbeat } from './platform/database/postgres.heartbeat.js';
 import { openReadModels } from './platform/database/read-models.js';
+import { Views } from './platform/database/views.js';
 import { Aggregates } from './platform/event-store/aggregates.js';
 import { awaitEventStore } from './platform/event-store/await-event-store.js';
 import { chosenEventStore } from './platform/event-store/chosen-event-store.js';
@@ -166,8 +167,8 @@ export class Machinery {
       logger,
       caughtUp: () => runner.caughtUp(['effect', 'timer']),
     });
-    runner.onAdvance((name) => {
-      if (name === 'effect') engine.worker.wake();
+    runner.onAdvance((name, events) => {
+      if (name === 'effect' && events > 0) engine.worker.wake();
     });
     const heartbeat = new PostgresHeartbeat(database);
     const maxLagSeconds = config.readyLagSeconds;
@@ -181,6 +182,7 @@ export class Machinery {
       { provide: Instances, useValue: instances },
       { provide: Clock, useValue: clock },
       { provide: DataSource, useValue: rows },
+      { provide: Views, useValue: new Views(rows) },
       { provide: Aggregates, useValue: aggregates },
       { provide: EventStore, useValue: store },
       { provide: ProjectionProgress, useValue: runner },

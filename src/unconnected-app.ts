@@ -9,6 +9,7 @@ import { Passwords } from './platform/auth/passwords.port.js';
 import { Clock } from './platform/clock/clock.port.js';
 import { Config } from './platform/config/config.js';
 import { Heartbeat } from './platform/database/heartbeat.port.js';
+import { Views } from './platform/database/views.js';
 import { Aggregates } from './platform/event-store/aggregates.js';
 import { EventStore } from './platform/event-store/event-store.port.js';
 import { GuestFiles } from './platform/filesystems/guest-files.port.js';
@@ -62,6 +63,7 @@ const ASKED_FOR = [
   Sessions,
   Vault,
   VcenterCredentials,
+  Views,
 ];
 
 /** The application with nothing behind it: enough to look at its routes, not to call them. */

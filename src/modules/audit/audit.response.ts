@@ -1,5 +1,4 @@
 import { Shown } from '#platform/http/answer-fields';
-import type { UserRow } from '#projections/access/user.entity';
 import type { AuditRow } from '#projections/audit/audit.entity';
 
 export class ActorResponse {
@@ -44,7 +43,15 @@ export class AuditPageResponse {
   @Shown.text('cursor of the next page; null on the last', { nullable: true }) next_cursor: string | null;
 }
 
-export function auditResponse(row: AuditRow, cause: AuditRow | undefined, user: UserRow | undefined): AuditResponse {
+/** An event with the one that caused it and the name of the user who did it, where there are such. */
+export interface ExplainedAuditRow extends AuditRow {
+  readonly causeId: string | null;
+  readonly causeType: string;
+  readonly causeStream: string;
+  readonly username: string | null;
+}
+
+export function auditResponse(row: ExplainedAuditRow): AuditResponse {
   return {
     position: row.position,
     event_id: row.eventId,
@@ -52,13 +59,13 @@ export function auditResponse(row: AuditRow, cause: AuditRow | undefined, user: 
     type: row.type,
     stream: row.stream,
     revision: row.revision,
-    actor: { kind: row.actorKind, id: row.actorId, name: user?.username ?? null },
+    actor: { kind: row.actorKind, id: row.actorId, name: row.username },
     correlation_id: row.correlationId,
     causation_id: row.causationId,
     caused_by:
-      cause === undefined
+      row.causeId === null
         ? { command_id: row.causationId }
-        : { event_id: cause.eventId, type: cause.type, stream: cause.stream },
+        : { event_id: row.causeId, type: row.causeType, stream: row.causeStream },
     command_id: row.commandId,
     reason: row.reason,
     data: row.data,

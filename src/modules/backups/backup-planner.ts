@@ -1,5 +1,4 @@
 import { Injectable } from '@nestjs/common';
-import { DataSource } from 'typeorm';
 
 import { VmDisksChanged } from '#domain/backup/backup.errors';
 import type { BackupPlan, PlannedDisk } from '#domain/backup/backup-plan';
@@ -12,6 +11,7 @@ import {
   type ImageCondition,
 } from '#domain/backup/disk-mode';
 import { RepositoryAway } from '#domain/repository/repository.errors';
+import { Views } from '#platform/database/views';
 import { ImageConditions, ImagesOutOfReach } from '#platform/qemu/image-conditions.port';
 import { Agents } from '#platform/vma/agents';
 import { VcenterCredentials } from '#platform/vma/vcenter-credentials.port';
@@ -37,9 +37,9 @@ export class BackupPlanner {
     private readonly conditions: ImageConditions,
     private readonly agents: Agents,
     private readonly credentials: VcenterCredentials,
-    rows: DataSource,
+    views: Views,
   ) {
-    this.chains = new Chains(rows);
+    this.chains = new Chains(views);
   }
 
   /** Throws the refusals of disks (VmDisksChanged among them), repository, agent and space, and IncrementalNotPossible. */

@@ -16,10 +16,10 @@ export type ShownCredential = Pick<
   | 'updatedAt'
 >;
 
-/** How often a password was taken out of the vault. */
+/** How often a password was taken out of the vault; null where it never was. */
 export interface CredentialUse {
-  readonly usageCount: number;
-  readonly lastUsed: Date;
+  readonly usageCount: number | null;
+  readonly lastUsed: Date | null;
 }
 
 /** The contract's `Cred` (contract-a 12). There is no password in it. */
@@ -63,7 +63,7 @@ export function credentialResponse(shown: ShownCredential, use: CredentialUse | 
     created_at: shown.createdAt.toISOString(),
     updated_at: shown.updatedAt.toISOString(),
     created_by: shown.createdBy,
-    last_used: use?.lastUsed.toISOString() ?? null,
+    last_used: use?.lastUsed?.toISOString() ?? null,
     usage_count: use?.usageCount ?? 0,
   };
 }

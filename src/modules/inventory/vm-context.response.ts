@@ -76,7 +76,10 @@ export class VmDetailsResponse {
 
 const GIB = 1024 ** 3;
 
-export function vmContextResponse(row: VmContextRow): VmContextResponse {
+/** A VM without what only its details show. */
+export type ListedVm = Omit<VmContextRow, 'disks' | 'networks'>;
+
+export function vmContextResponse(row: ListedVm): VmContextResponse {
   return {
     context_id: row.contextId,
     vm_name: row.vmName,

@@ -1,7 +1,6 @@
 import { Module } from '@nestjs/common';
 
 import { CancelJobHandler } from './cancel-job/cancel-job.handler.js';
-import { CopiedShare } from './copied-share.js';
 import { GetJobHandler } from './get-job/get-job.handler.js';
 import { JobsController } from './jobs.controller.js';
 import { JobEnds } from './job-ends.js';
@@ -9,6 +8,6 @@ import { ListJobsHandler } from './list-jobs/list-jobs.handler.js';
 
 @Module({
   controllers: [JobsController],
-  providers: [ListJobsHandler, GetJobHandler, CancelJobHandler, CopiedShare, JobEnds],
+  providers: [ListJobsHandler, GetJobHandler, CancelJobHandler, JobEnds],
 })
 export class JobsModule {}

@@ -1,5 +1,6 @@
 import { Module } from '@nestjs/common';
 
+import { CompletedBackups } from './completed-backups.js';
 import { CreateRepositoryHandler } from './create-repository/create-repository.handler.js';
 import { GetStorageHandler } from './get-storage/get-storage.handler.js';
 import { ListRepositoriesHandler } from './list-repositories/list-repositories.handler.js';
@@ -8,6 +9,6 @@ import { StorageInfo } from './storage-info.js';
 
 @Module({
   controllers: [RepositoriesController],
-  providers: [CreateRepositoryHandler, ListRepositoriesHandler, GetStorageHandler, StorageInfo],
+  providers: [CreateRepositoryHandler, ListRepositoriesHandler, GetStorageHandler, StorageInfo, CompletedBackups],
 })
 export class RepositoriesModule {}

@@ -1,12 +1,12 @@
 import { setTimeout as pause } from 'node:timers/promises';
 
 import { Injectable } from '@nestjs/common';
-import { DataSource } from 'typeorm';
 
 import { Clock } from '#platform/clock/clock.port';
 import { type Capacity, LocalRepositoryStorage } from '#platform/repositories/local-repository-storage.port';
 import type { RepositoryRow } from '#projections/repository/repository.entity';
 
+import { CompletedBackups } from './completed-backups.js';
 import type { StorageInfoResponse } from './repository.response.js';
 
 /** A disk that answers no sooner is not waited for. */
@@ -18,12 +18,15 @@ export class StorageInfo {
   constructor(
     private readonly storage: LocalRepositoryStorage,
     private readonly clock: Clock,
-    private readonly rows: DataSource,
+    private readonly completed: CompletedBackups,
   ) {}
 
   /** null when the storage is away or doesn't answer in time. */
-  async of(repository: RepositoryRow): Promise<StorageInfoResponse | null> {
-    const [capacity, backups] = await Promise.all([this.capacity(repository.path), this.backupsIn(repository)]);
+  async of(
+    repository: Pick<RepositoryRow, 'repositoryId' | 'path'>,
+    completed: Promise<number> = this.completed.in(repository.repositoryId),
+  ): Promise<StorageInfoResponse | null> {
+    const [capacity, backups] = await Promise.all([this.capacity(repository.path), completed]);
     if (capacity === null) return null;
     return {
       repository_id: repository.repositoryId,
@@ -43,13 +46,5 @@ export class StorageInfo {
     return Promise.race([answer, deadline]).finally(() => {
       late.abort();
     });
-  }
-
-  private async backupsIn({ repositoryId }: RepositoryRow): Promise<number> {
-    const [row] = await this.rows.query<{ backups: number }[]>(
-      `select count(*)::integer as backups from backup where repository_id = $1 and status = 'completed'`,
-      [repositoryId],
-    );
-    return row?.backups ?? 0;
   }
 }

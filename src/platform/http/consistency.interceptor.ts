@@ -16,6 +16,7 @@ import { isSafe, ROUTE, type RouteTraits } from './route.js';
 
 /** So long an answer waits for read models. */
 const WITHIN_MS = 1500;
+const MIN_POSITION = 'x-min-position';
 const NO_TRAITS: RouteTraits = { reads: null, subject: [], creates: false };
 
 declare module 'fastify' {
@@ -39,9 +40,18 @@ export class ConsistencyInterceptor implements NestInterceptor {
     private readonly progress: ProjectionProgress,
   ) {}
 
-  async intercept(context: ExecutionContext, next: CallHandler): Promise<Observable<unknown>> {
+  intercept(context: ExecutionContext, next: CallHandler): Observable<unknown> | Promise<Observable<unknown>> {
+    const request = context.switchToHttp().getRequest<FastifyRequest>();
+    const asksForNothing = isSafe(request) && request.headers[MIN_POSITION] === undefined;
+    return asksForNothing ? next.handle() : this.keepConsistent(context, request, next);
+  }
+
+  private async keepConsistent(
+    context: ExecutionContext,
+    request: FastifyRequest,
+    next: CallHandler,
+  ): Promise<Observable<unknown>> {
     const http = context.switchToHttp();
-    const request = http.getRequest<FastifyRequest>();
     const traits = this.reflector.get<RouteTraits | undefined>(ROUTE, context.getHandler()) ?? NO_TRAITS;
     const reads = traits.reads ?? [];
     await this.waitAsAsked(request, reads);

@@ -25,12 +25,20 @@ const KEPT_HEADERS = ['location', 'x-consistency', 'x-event-position', 'etag'];
 export class IdempotencyInterceptor implements NestInterceptor {
   constructor(private readonly keys: IdempotencyKeys) {}
 
-  async intercept(context: ExecutionContext, next: CallHandler): Promise<Observable<unknown>> {
+  intercept(context: ExecutionContext, next: CallHandler): Observable<unknown> | Promise<Observable<unknown>> {
     const request = context.switchToHttp().getRequest<FastifyRequest>();
-    const reply = context.switchToHttp().getResponse<FastifyReply>();
     const key = isSafe(request) ? null : idempotencyKeyOf(request);
     const userId = request.principal?.userId;
     if (key === null || userId === undefined) return next.handle();
+    return this.once(request, context.switchToHttp().getResponse<FastifyReply>(), { userId, key }, next);
+  }
+
+  private async once(
+    request: FastifyRequest,
+    reply: FastifyReply,
+    { userId, key }: { readonly userId: string; readonly key: string },
+    next: CallHandler,
+  ): Promise<Observable<unknown>> {
     const claim = await this.keys.claim(userId, key, wholeOf(request));
     switch (claim.is) {
       case 'answered':

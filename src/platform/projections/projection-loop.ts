@@ -5,6 +5,7 @@ import type { Batch, EventStore } from '#platform/event-store/event-store.port';
 import type { Logger } from '#platform/logging/logger.port';
 
 import { selectionOf } from './pages.js';
+import type { Passes } from './passes.js';
 import { applyOrFindPoison, Moved, Poison } from './poison.js';
 import { type Registered, registered } from './registry.js';
 import { type AnyProjection, tableOf } from './tables.js';
@@ -15,6 +16,11 @@ const RETRY_MS = 250;
 const MAX_RETRY_MS = 5000;
 /** A projection may be set going again, or swapped in, through another instance; only its row tells. */
 const STANDING_LOOK_MS = 500;
+
+const LOCK = `select position from projection
+  where name = $1 and version = $2 and generation = $3 and live and status = 'running' for update`;
+const MOVE = `update projection set position = $4, last_recorded_at = coalesce($5, last_recorded_at), updated_at = now()
+  where name = $1 and version = $2 and generation = $3`;
 
 /**
  * Follows the log for the live rows of one projection. Rows and checkpoint move in one transaction, guarded by the
@@ -28,6 +34,7 @@ export class ProjectionLoop {
     private readonly database: Database,
     private readonly store: EventStore,
     readonly projection: AnyProjection,
+    private readonly passes: Passes,
     private readonly logger: Logger,
     private readonly onAdvance: (position: Position, events: number) => void,
   ) {}
@@ -97,21 +104,20 @@ export class ProjectionLoop {
     from: Position,
     upTo: Batch['upTo'],
   ): Promise<void> {
-    if (events.length === 0 && upTo === from) return;
+    if (events.length === 0) {
+      if (upTo !== from && !(await this.passes.pass(live, from, upTo))) throw new Moved();
+      return;
+    }
     const id = [live.name, live.version, live.generation];
     await this.database.transaction(async (sql) => {
-      const { rows } = await sql.query<{ position: string }>(
-        `select position from projection
-          where name = $1 and version = $2 and generation = $3 and live and status = 'running' for update`,
-        id,
-      );
+      const { rows } = await sql.query<{ position: string }>({ name: 'projection lock', text: LOCK, values: id });
       if (rows[0]?.position !== from) throw new Moved();
-      if (events.length > 0) await writeBatch(sql, this.projection, tableOf(live), events);
-      await sql.query(
-        `update projection set position = $4, last_recorded_at = coalesce($5, last_recorded_at), updated_at = now()
-          where name = $1 and version = $2 and generation = $3`,
-        [...id, upTo, events.at(-1)?.recordedAt ?? null],
-      );
+      await writeBatch(sql, this.projection, tableOf(live), events);
+      await sql.query({
+        name: 'projection move',
+        text: MOVE,
+        values: [...id, upTo, events.at(-1)?.recordedAt ?? null],
+      });
     });
   }
 

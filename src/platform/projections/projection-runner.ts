@@ -3,6 +3,7 @@ import type { Database } from '#platform/database/database';
 import type { EventStore } from '#platform/event-store/event-store.port';
 import type { Logger } from '#platform/logging/logger.port';
 
+import { Passes } from './passes.js';
 import { ProjectionLoop } from './projection-loop.js';
 import { ProjectionProgress, type ProjectionStatus } from './projection-progress.port.js';
 import { projectionStatuses } from './statuses.js';
@@ -32,9 +33,10 @@ export class ProjectionRunner extends ProjectionProgress {
   ) {
     super();
     this.upkeep = new Upkeep({ database, store, logger }, projections, workshop);
+    const passes = new Passes(database);
     this.loops = projections.map(
       (projection) =>
-        new ProjectionLoop(database, store, projection, logger, (position, events) => {
+        new ProjectionLoop(database, store, projection, passes, logger, (position, events) => {
           this.positions.set(projection.name, position);
           for (const listener of [...this.listeners]) listener(projection.name, events);
         }),
@@ -122,8 +124,9 @@ export class ProjectionRunner extends ProjectionProgress {
   /** What the registry says, for rows that another instance moves. */
   private async look(): Promise<void> {
     // How far rows are that nobody reads says nothing about those that are read.
-    const names = this.projections.map(({ name }) => name);
-    for (const row of await registered(this.database.pool, 'live and name = any($1)', [names])) {
+    const names = new Set(this.projections.map(({ name }) => name));
+    for (const row of await registered(this.database.pool, 'live')) {
+      if (!names.has(row.name)) continue;
       const known = this.positions.get(row.name) ?? '';
       if (row.position > known) this.positions.set(row.name, row.position);
     }

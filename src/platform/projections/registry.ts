@@ -1,12 +1,13 @@
 import type pg from 'pg';
 
 import type { Position } from '#domain/kernel/event';
+import { preparedName } from '#platform/database/prepared';
 
 import type { Generation } from './tables.js';
 
 /** A pool or a connection. */
 export interface Queries {
-  query<Row extends pg.QueryResultRow>(sql: string, values?: unknown[]): Promise<pg.QueryResult<Row>>;
+  query<Row extends pg.QueryResultRow>(sql: string | pg.QueryConfig, values?: unknown[]): Promise<pg.QueryResult<Row>>;
 }
 
 /** Those `building` or `stopped` may be live or not yet; `cancelled` and `retired` ones wait for their removal. */
@@ -49,12 +50,10 @@ export async function registered(
   condition: string,
   values: unknown[] = [],
 ): Promise<readonly Registered[]> {
-  const { rows } = await sql.query<Row>(
-    `with found as (select * from projection where ${condition})
-     select name, version, generation, status, live, position, events, error, stopped_event_id, last_recorded_at, started_at
-       from found order by name, version, generation`,
-    values,
-  );
+  const text = `with found as (select * from projection where ${condition})
+    select name, version, generation, status, live, position, events, error, stopped_event_id, last_recorded_at, started_at
+      from found order by name, version, generation`;
+  const { rows } = await sql.query<Row>({ name: preparedName(text), text, values });
   return rows.map(({ stopped_event_id, last_recorded_at, started_at, events, ...row }) => ({
     ...row,
     events: Number(events),

@@ -1,6 +1,7 @@
 import { JsonText, type StoredEvent } from '#domain/kernel/event';
 import type { ColumnType } from '#domain/kernel/projection';
 import type { Sql } from '#platform/database/database';
+import { preparedName } from '#platform/database/prepared';
 
 import type { AnyProjection } from './tables.js';
 
@@ -51,7 +52,8 @@ export async function loadRows(
   keys: readonly string[],
 ): Promise<Rows> {
   const { key, columns } = projection.table;
-  const found = await sql.query<Row>(`select * from ${table} where "${key}" = any($1)`, [keys]);
+  const text = `select * from ${table} where "${key}" = any($1)`;
+  const found = await sql.query<Row>({ name: preparedName(text), text, values: [keys] });
   return new Map(found.rows.map((row) => [String(row[key]), fromSql(row, columns)]));
 }
 
@@ -70,10 +72,9 @@ export async function saveRows(
     const arrays = names.map((name, index) => `$${index + 1}::${columns[name] ?? 'text'}[]`).join(', ');
     const sets = names.filter((name) => name !== key).map((name) => `"${name}" = excluded."${name}"`);
     const clash = sets.length === 0 ? 'do nothing' : `do update set ${sets.join(', ')}`;
-    await sql.query(
-      `insert into ${table} (${list}) select * from unnest(${arrays}) on conflict ("${key}") ${clash}`,
-      names.map((name) => kept.map((row) => toSql(row[name], columns[name]))),
-    );
+    const text = `insert into ${table} (${list}) select * from unnest(${arrays}) on conflict ("${key}") ${clash}`;
+    const values = names.map((name) => kept.map((row) => toSql(row[name], columns[name])));
+    await sql.query({ name: preparedName(text), text, values });
   }
   if (gone.length > 0) await sql.query(`delete from ${table} where "${key}" = any($1)`, [gone]);
 }

@@ -58,14 +58,17 @@ export class PosixLocalRepositoryStorage extends LocalRepositoryStorage {
   }
 
   async capacity(path: string): Promise<Capacity> {
-    const found = await stat(path).catch(() => null);
-    if (found?.isDirectory() !== true) throw new RepositoryPathRefused('missing', 'the directory is not there');
-    const space = await statfs(path);
-    const availableBytes = space.bavail * space.bsize;
-    const usedBytes = (space.blocks - space.bfree) * space.bsize;
+    const [found, space] = await Promise.allSettled([stat(path), statfs(path)]);
+    if (found.status === 'rejected' || !found.value.isDirectory()) {
+      throw new RepositoryPathRefused('missing', 'the directory is not there');
+    }
+    if (space.status === 'rejected') throw space.reason;
+    const { bavail, bfree, blocks, bsize } = space.value;
+    const availableBytes = bavail * bsize;
+    const usedBytes = (blocks - bfree) * bsize;
     const share = usedBytes + availableBytes === 0 ? 0 : usedBytes / (usedBytes + availableBytes);
     return {
-      totalBytes: space.blocks * space.bsize,
+      totalBytes: blocks * bsize,
       usedBytes,
       availableBytes,
       usedPercent: Math.round(share * 1000) / 10,

@@ -23,16 +23,18 @@ export interface DiskProgressRow {
 const AVERAGE_SECONDS = 15;
 
 interface Row {
-  readonly job_id: string;
-  readonly device_key: string;
-  readonly bytes_transferred: string;
-  readonly bytes_to_copy: string | null;
+  readonly device_key: number;
+  readonly bytes_transferred: number;
+  readonly bytes_to_copy: number | null;
   readonly weighted_rate: number;
-  readonly ignored_reports: string;
-  readonly updated_at: Date;
+  readonly ignored_reports: number;
+  readonly updated_at: string;
   readonly weight: number;
   readonly idle_seconds: number;
 }
+
+/** Progress within another statement's row; null where no agent has said anything. */
+export type ProgressColumn = readonly Row[] | null;
 
 /**
  * The newest progress of backups: a table and not the log, since nothing follows from it.
@@ -64,31 +66,28 @@ export class BackupProgress {
     );
   }
 
-  async of(jobIds: readonly string[]): Promise<ReadonlyMap<string, readonly DiskProgressRow[]>> {
-    const rows = await this.database.query<Row>(
-      `select *, extract(epoch from clock_timestamp() - updated_at)::float8 as idle_seconds,
-              (1 - exp(-extract(epoch from clock_timestamp() - started_at)::float8 / $2::float8)) as weight
-         from backup_progress where job_id = any($1) order by device_key`,
-      [[...jobIds], AVERAGE_SECONDS],
-    );
-    const found = new Map<string, DiskProgressRow[]>();
-    for (const row of rows) {
-      const disks = found.get(row.job_id) ?? [];
-      disks.push(fromRow(row));
-      found.set(row.job_id, disks);
-    }
-    return found;
+  /** The progress of a job as a column of somebody else's statement, for `read`; `jobId` is what stands for the job's id there. */
+  static column(jobId: string): string {
+    return `(select json_agg(json_build_object('device_key', p.device_key, 'bytes_transferred', p.bytes_transferred,
+        'bytes_to_copy', p.bytes_to_copy, 'weighted_rate', p.weighted_rate, 'ignored_reports', p.ignored_reports,
+        'updated_at', p.updated_at, 'idle_seconds', extract(epoch from clock_timestamp() - p.updated_at)::float8,
+        'weight', 1 - exp(-extract(epoch from clock_timestamp() - p.started_at)::float8 / ${AVERAGE_SECONDS})) order by p.device_key)
+      from backup_progress p where p.job_id = ${jobId})`;
+  }
+
+  static read(column: ProgressColumn): readonly DiskProgressRow[] {
+    return (column ?? []).map(fromRow);
   }
 }
 
 function fromRow(row: Row): DiskProgressRow {
   const decayed = row.weighted_rate * Math.exp(-Math.max(0, row.idle_seconds) / AVERAGE_SECONDS);
   return {
-    device_key: Number(row.device_key),
-    bytes_transferred: Number(row.bytes_transferred),
-    bytes_to_copy: row.bytes_to_copy === null ? null : Number(row.bytes_to_copy),
+    device_key: row.device_key,
+    bytes_transferred: row.bytes_transferred,
+    bytes_to_copy: row.bytes_to_copy,
     bytes_per_second: decayed > 0 && row.weight > 0 ? Math.round(decayed / row.weight) : null,
-    ignored_reports: Number(row.ignored_reports),
-    updated_at: row.updated_at,
+    ignored_reports: row.ignored_reports,
+    updated_at: new Date(row.updated_at),
   };
 }

@@ -1,7 +1,6 @@
-import { type DataSource, In } from 'typeorm';
-
 import { isSameEpoch } from '#domain/backup/change-id';
 import type { ChainHead } from '#domain/backup/disk-mode';
+import { Filter, type Views } from '#platform/database/views';
 
 import { BackupRow } from './backup.entity.js';
 import type { BackupDisk, Damage } from './backup.projection.js';
@@ -33,14 +32,18 @@ export type RepositoryChains = ChainPlace & { readonly repositoryId: string };
 
 /** Restore points of single disks, joined to chains by the parents that were recorded with them. */
 export class Chains {
-  constructor(private readonly rows: DataSource) {}
+  constructor(private readonly views: Views) {}
 
   /** All links of the disk's chains, oldest first. */
   async links({ contextId, repositoryId, diskId }: ChainPlace): Promise<readonly Link[]> {
-    const points = await this.rows.getRepository(BackupRow).find({
-      where: { vmContextId: contextId, status: 'completed', ...(repositoryId !== undefined && { repositoryId }) },
-      order: { createdAt: 'ASC', backupId: 'ASC' },
-    });
+    const filter = new Filter()
+      .on(contextId, (place) => `one.vm_context_id = ${place}`)
+      .on(repositoryId, (place) => `one.repository_id = ${place}`)
+      .and(`one.status = 'completed'`);
+    const points = await this.views.select<BackupRow>(
+      `select ${this.views.columns(BackupRow)} from backup one ${filter.where} order by one.created_at, one.backup_id`,
+      filter.values,
+    );
     const links = new Map<string, Link>();
     for (const backup of points) {
       const disk = backup.disks.find((one) => one.disk_id === diskId);
@@ -72,9 +75,11 @@ export class Chains {
     { contextId, repositoryId, diskId }: RepositoryChains,
     { backupId, changeId }: ChainHead,
   ): Promise<boolean> {
-    const given = await this.rows.getRepository(BackupRow).find({
-      where: { vmContextId: contextId, repositoryId, status: In(['failed', 'cancelled']) },
-    });
+    const given = await this.views.select<Pick<BackupRow, 'disks'>>(
+      `select one.disks from backup one
+        where one.vm_context_id = $1 and one.repository_id = $2 and one.status in ('failed', 'cancelled')`,
+      [contextId, repositoryId],
+    );
     return given
       .flatMap(({ disks }) => disks)
       .filter((disk) => disk.disk_id === diskId && disk.parent_backup_id === backupId)

@@ -1,22 +1,21 @@
-import type { DataSource } from 'typeorm';
-
 import { AmbiguousVmName, UnknownVm, type VmCandidate } from '#domain/inventory/inventory.errors';
+import type { Views } from '#platform/database/views';
 
 import { VmContextRow } from './vm-context.entity.js';
 
 /** Finds the VM that somebody means by a context id, a VMware id or a name. */
 export class VmDirectory {
-  constructor(private readonly rows: DataSource) {}
+  constructor(private readonly views: Views) {}
 
   /**
    * A context id wins over everything, since it alone is an identity. Throws UnknownVm, or AmbiguousVmName with the
    * candidates when several VMs bear the name or share the VMware id, as clones do.
    */
   async resolve(ref: string): Promise<VmContextRow> {
-    const found = await this.rows.getRepository(VmContextRow).find({
-      where: [{ contextId: ref }, { vmwareVmId: ref }, { vmName: ref }],
-      order: { vmPath: 'ASC', contextId: 'ASC' },
-    });
+    const found = await this.select(
+      'one.context_id = $1 or one.vmware_vm_id = $1 or one.vm_name = $1 order by one.vm_path, one.context_id',
+      ref,
+    );
     const exact = found.find((row) => row.contextId === ref);
     const [first, ...others] = exact === undefined ? found : [exact];
     if (first === undefined) throw new UnknownVm(ref);
@@ -26,9 +25,15 @@ export class VmDirectory {
 
   /** By context id alone; throws UnknownVm. */
   async byId(contextId: string): Promise<VmContextRow> {
-    const row = await this.rows.getRepository(VmContextRow).findOneBy({ contextId });
-    if (row === null) throw new UnknownVm(contextId);
+    const [row] = await this.select('one.context_id = $1', contextId);
+    if (row === undefined) throw new UnknownVm(contextId);
     return row;
+  }
+
+  private select(condition: string, ref: string): Promise<VmContextRow[]> {
+    return this.views.select(`select ${this.views.columns(VmContextRow)} from vm_context one where ${condition}`, [
+      ref,
+    ]);
   }
 }
 

@@ -1,9 +1,9 @@
 import { type IQueryHandler, Query, QueryHandler } from '@nestjs/cqrs';
-import { DataSource } from 'typeorm';
 
 import { readAgentJobId } from '#domain/backup/agent-job';
 import { DiskNotInJob } from '#domain/backup/backup.errors';
 import type { BackupPlan } from '#domain/backup/backup-plan';
+import { Views } from '#platform/database/views';
 import { VmDirectory } from '#projections/inventory/vm.directory';
 
 import { OpenJobs } from '../open-jobs.js';
@@ -26,9 +26,9 @@ export class GetChangeIdHandler implements IQueryHandler<GetChangeId> {
 
   constructor(
     private readonly jobs: OpenJobs,
-    rows: DataSource,
+    views: Views,
   ) {
-    this.directory = new VmDirectory(rows);
+    this.directory = new VmDirectory(views);
   }
 
   async execute({ request, agent }: GetChangeId): Promise<BaseChangeIdResponse> {

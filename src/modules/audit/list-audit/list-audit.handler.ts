@@ -1,14 +1,23 @@
 import { type IQueryHandler, Query, QueryHandler } from '@nestjs/cqrs';
-import { DataSource, In } from 'typeorm';
 
-import { cursorOf, readCursor } from '#platform/http/paging';
-import { UserRow } from '#projections/access/user.entity';
+import { Filter, pageText, Views } from '#platform/database/views';
+import { pageOf, readCursor } from '#platform/http/paging';
 import { AuditRow } from '#projections/audit/audit.entity';
 
-import { type AuditPageResponse, type AuditResponse, auditResponse } from '../audit.response.js';
+import { type AuditPageResponse, auditResponse, type ExplainedAuditRow } from '../audit.response.js';
 import type { ListAuditRequest } from './list-audit.request.js';
 
-const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
+const UUID = '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$';
+
+/**
+ * Columns with an index of their own, those that fewest rows share first. The first that is asked for leads the order: by the
+ * position alone the database would now and then read the whole log backwards for the few rows that are wanted.
+ */
+const LEADS = ['correlation_id', 'stream', 'actor_id', 'type'] as const;
+type Lead = (typeof LEADS)[number];
+const GIVEN_AS = { correlation_id: 'correlation', stream: 'stream', actor_id: 'actor', type: 'type' } as const;
+/** Stands behind every position. */
+const LAST = `'~'`;
 
 /** Newest first. */
 export class ListAudit extends Query<AuditPageResponse> {
@@ -19,47 +28,46 @@ export class ListAudit extends Query<AuditPageResponse> {
 
 @QueryHandler(ListAudit)
 export class ListAuditHandler implements IQueryHandler<ListAudit> {
-  constructor(private readonly rows: DataSource) {}
+  constructor(private readonly views: Views) {}
 
   async execute({ request }: ListAudit): Promise<AuditPageResponse> {
-    const select = await this.select(request);
-    const found = await select
-      .orderBy('one.position', 'DESC')
-      .limit(request.limit + 1)
-      .getMany();
-    const page = found.slice(0, request.limit);
-    const last = page.at(-1);
-    const next = found.length > request.limit && last !== undefined ? cursorOf(last.position) : null;
-    return { events: await this.shown(page), next_cursor: next };
+    const filter = new Filter();
+    // What explains a row is looked up for those of the page alone.
+    const found = await this.views.select<ExplainedAuditRow>(
+      `select page.*, c.event_id as "causeId", c.type as "causeType", c.stream as "causeStream", u.username
+         from (${this.page(request, filter)}) page
+         left join audit c on c.event_id = case when page."causationId" ~ '${UUID}' then page."causationId"::uuid end
+         left join app_user u on u.user_id = page."actorId"
+        order by page.position desc`,
+      filter.values,
+    );
+    const { rows, next } = pageOf(found.slice(0, request.limit + 1), request.limit, (row) => [row.position]);
+    return { events: rows.map(auditResponse), next_cursor: next };
   }
 
-  private async select({ actor, type, stream, correlation, from, to, cursor }: ListAuditRequest) {
+  /** An actor is named by an id or as a user: one page of each, since an `or` would keep the database from using its index. */
+  private page(request: ListAuditRequest, filter: Filter): string {
+    const { actor, from, to, cursor, limit } = request;
+    const columns = this.views.columns(AuditRow);
     const after = readCursor(cursor, 'text');
-    const select = this.rows.getRepository(AuditRow).createQueryBuilder('one');
-    if (actor !== undefined) {
-      // Looked up first: an `or` with a subquery would keep the database from using the index of actors.
-      const named = await this.rows.getRepository(UserRow).findBy({ username: actor });
-      const [id, ...others] = new Set([actor, ...named.map(({ userId }) => userId)]);
-      if (others.length === 0) select.andWhere('one.actor_id = :id', { id });
-      else select.andWhere('one.actor_id in (:...ids)', { ids: [id, ...others] });
+    const named = actor === undefined ? null : filter.parameter(actor);
+    const [lead, ...others] = LEADS.filter((column) => request[GIVEN_AS[column]] !== undefined);
+    const valueOf = (column: Lead) =>
+      column === 'actor_id' ? 'actor.id' : filter.parameter(request[GIVEN_AS[column]]);
+    if (lead !== undefined) {
+      const value = valueOf(lead);
+      const before = after === null ? LAST : filter.parameter(after[0]);
+      filter.and(
+        `(one.${lead}, one.position) >= (${value}, '') and (one.${lead}, one.position) < (${value}, ${before})`,
+      );
     }
-    if (type !== undefined) select.andWhere('one.type = :type', { type });
-    if (stream !== undefined) select.andWhere('one.stream = :stream', { stream });
-    if (correlation !== undefined) select.andWhere('one.correlation_id = :correlation', { correlation });
-    if (from !== undefined) select.andWhere('one.recorded_at >= :from', { from });
-    if (to !== undefined) select.andWhere('one.recorded_at < :to', { to });
-    if (after !== null) select.andWhere('one.position < :position', { position: after[0] });
-    return select;
-  }
-
-  private async shown(page: readonly AuditRow[]): Promise<readonly AuditResponse[]> {
-    const causes = page.map((row) => row.causationId).filter((id) => UUID.test(id));
-    const [causing, users] = await Promise.all([
-      this.rows.getRepository(AuditRow).findBy({ eventId: In(causes) }),
-      this.rows.getRepository(UserRow).findBy({ userId: In(page.map((row) => row.actorId)) }),
-    ]);
-    const causeOf = new Map(causing.map((row) => [row.eventId, row]));
-    const userOf = new Map(users.map((row) => [row.userId, row]));
-    return page.map((row) => auditResponse(row, causeOf.get(row.causationId), userOf.get(row.actorId)));
+    for (const column of others) filter.and(`one.${column} = ${valueOf(column)}`);
+    filter.on(from, (place) => `one.recorded_at >= ${place}`).on(to, (place) => `one.recorded_at < ${place}`);
+    const order = lead === undefined ? ['one.position'] : [`one.${lead}`, 'one.position'];
+    const statement = { columns, view: 'audit', filter, order, limit, descending: true } as const;
+    const page = pageText({ ...statement, after: lead === undefined ? after : null });
+    if (named === null) return page;
+    return `select own.* from (select ${named}::text as id union select user_id from app_user where username = ${named}) actor
+      cross join lateral (${page}) own order by own.position desc`;
   }
 }

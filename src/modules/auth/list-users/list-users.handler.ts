@@ -1,6 +1,6 @@
 import { type IQueryHandler, Query, QueryHandler } from '@nestjs/cqrs';
-import { DataSource } from 'typeorm';
 
+import { Filter, Views } from '#platform/database/views';
 import { type PageRequest, pageOf, readCursor } from '#platform/http/paging';
 import { UserRow } from '#projections/access/user.entity';
 
@@ -17,19 +17,18 @@ export class ListUsers extends Query<Page> {
 
 @QueryHandler(ListUsers)
 export class ListUsersHandler implements IQueryHandler<ListUsers> {
-  constructor(private readonly rows: DataSource) {}
+  constructor(private readonly views: Views) {}
 
   async execute({ request: { limit, cursor } }: ListUsers): Promise<Page> {
-    const after = readCursor(cursor, 'text', 'text');
-    const select = this.rows.getRepository(UserRow).createQueryBuilder('one');
-    const count = await select.getCount();
-    if (after !== null) select.where('(one.username, one.user_id) > (:name, :id)', { name: after[0], id: after[1] });
-    const found = await select
-      .orderBy('one.username')
-      .addOrderBy('one.userId')
-      .limit(limit + 1)
-      .getMany();
+    const { found, total } = await this.views.countedPage<UserRow>({
+      columns: this.views.columns(UserRow),
+      view: 'app_user',
+      filter: new Filter(),
+      order: ['one.username', 'one.user_id'],
+      after: readCursor(cursor, 'text', 'text'),
+      limit,
+    });
     const { rows, next } = pageOf(found, limit, (row) => [row.username, row.userId]);
-    return { users: rows.map(userResponse), count, next_cursor: next };
+    return { users: rows.map(userResponse), count: total, next_cursor: next };
   }
 }

@@ -1,7 +1,7 @@
 import { type IQueryHandler, Query, QueryHandler } from '@nestjs/cqrs';
-import { DataSource } from 'typeorm';
 
 import { UnknownChain } from '#domain/backup/backup.errors';
+import { Views } from '#platform/database/views';
 import { MalformedRequest } from '#platform/http/edge.errors';
 import { Chains, type Link } from '#projections/backup/chain.directory';
 import { VmDirectory } from '#projections/inventory/vm.directory';
@@ -21,15 +21,17 @@ export class GetChainHandler implements IQueryHandler<GetChain> {
   private readonly directory: VmDirectory;
   private readonly chains: Chains;
 
-  constructor(rows: DataSource) {
-    this.directory = new VmDirectory(rows);
-    this.chains = new Chains(rows);
+  constructor(views: Views) {
+    this.directory = new VmDirectory(views);
+    this.chains = new Chains(views);
   }
 
   async execute({ request }: GetChain): Promise<ChainResponse> {
-    const vm = await this.vmOf(request);
-    const { repository_id: repositoryId, disk_id: diskId, chain_id: wanted } = request;
-    const links = await this.chains.links({ contextId: vm.contextId, repositoryId, diskId });
+    const { vm_context_id: id, repository_id: repositoryId, disk_id: diskId, chain_id: wanted } = request;
+    const linksOf = (contextId: string) => this.chains.links({ contextId, repositoryId, diskId });
+    const asked = this.vmOf(request);
+    // Both at once where the VM is named by its id.
+    const [vm, links] = await Promise.all([asked, linksOf(id ?? (await asked).contextId)]);
     const chains = byChain(links).toSorted(byNewest);
     const chosen = chains.findIndex((chain) => wanted === undefined || chain.some((link) => chainId(link) === wanted));
     if (chosen === -1 && wanted !== undefined) throw new UnknownChain(wanted);

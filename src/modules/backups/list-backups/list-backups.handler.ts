@@ -1,13 +1,13 @@
 import { type IQueryHandler, Query, QueryHandler } from '@nestjs/cqrs';
-import { DataSource } from 'typeorm';
 
-import { cursorOf, readCursor } from '#platform/http/paging';
-import { BackupProgress } from '#platform/vma/backup-progress';
+import { Filter, Views } from '#platform/database/views';
+import { pageOf, readCursor } from '#platform/http/paging';
+import { BackupProgress, type ProgressColumn } from '#platform/vma/backup-progress';
 import { BackupRow } from '#projections/backup/backup.entity';
 import { VmDirectory } from '#projections/inventory/vm.directory';
 
 import { backupResponse, type BackupsPageResponse } from '../backup.response.js';
-import type { ListBackupsRequest } from './list-backups.request.js';
+import { BACKUP_STATUSES, BACKUP_TYPES, type ListBackupsRequest } from './list-backups.request.js';
 
 /** Newest first; every filter that is given holds, and `total` counts all that fit. */
 export class ListBackups extends Query<BackupsPageResponse> {
@@ -20,47 +20,37 @@ export class ListBackups extends Query<BackupsPageResponse> {
 export class ListBackupsHandler implements IQueryHandler<ListBackups> {
   private readonly directory: VmDirectory;
 
-  constructor(
-    private readonly rows: DataSource,
-    private readonly progress: BackupProgress,
-  ) {
-    this.directory = new VmDirectory(rows);
+  constructor(private readonly views: Views) {
+    this.directory = new VmDirectory(views);
   }
 
   async execute({ request }: ListBackups): Promise<BackupsPageResponse> {
-    const after = readCursor(request.cursor, 'moment', 'text');
-    const select = await this.select(request);
-    const total = await select.getCount();
-    if (after !== null) {
-      select.andWhere('(one.created_at, one.backup_id) < (:at, :id)', { at: after[0], id: after[1] });
-    }
-    const found = await select
-      .orderBy('one.createdAt', 'DESC')
-      .addOrderBy('one.backupId', 'DESC')
-      .limit(request.limit + 1)
-      .getMany();
-    const page = found.slice(0, request.limit);
-    const progress = await this.progress.of(page.map((row) => row.backupId));
-    const last = page.at(-1);
-    const more = found.length > request.limit && last !== undefined;
+    const { limit, cursor } = request;
+    const { found, total } = await this.views.countedPage<BackupRow & { readonly progress: ProgressColumn }>({
+      columns: `${this.views.columns(BackupRow)}, ${BackupProgress.column('one.backup_id')} as progress`,
+      view: 'backup',
+      filter: await this.filter(request),
+      order: ['one.created_at', 'one.backup_id'],
+      descending: true,
+      after: readCursor(cursor, 'moment', 'text'),
+      limit,
+    });
+    const { rows, next } = pageOf(found, limit, (row) => [row.createdAt.toISOString(), row.backupId]);
     return {
-      backups: page.map((row) => backupResponse(row, progress.get(row.backupId) ?? [])),
+      backups: rows.map((row) => backupResponse(row, BackupProgress.read(row.progress))),
       total,
-      next_cursor: more ? cursorOf(last.createdAt.toISOString(), last.backupId) : null,
+      next_cursor: next,
     };
   }
 
-  private async select(request: ListBackupsRequest) {
+  private async filter(request: ListBackupsRequest): Promise<Filter> {
     const { vm_context_id: contextId, vm_name: ref, repository_id: repositoryId, status, backup_type: type } = request;
-    const select = this.rows.getRepository(BackupRow).createQueryBuilder('one');
-    if (contextId !== undefined) select.andWhere('one.vm_context_id = :contextId', { contextId });
-    if (ref !== undefined) {
-      const vm = await this.directory.resolve(ref);
-      select.andWhere('one.vm_context_id = :named', { named: vm.contextId });
-    }
-    if (repositoryId !== undefined) select.andWhere('one.repository_id = :repositoryId', { repositoryId });
-    if (status !== undefined) select.andWhere('one.status = :status', { status });
-    if (type !== undefined) select.andWhere('one.backup_type = :type', { type });
-    return select;
+    const named = ref === undefined ? undefined : (await this.directory.resolve(ref)).contextId;
+    return new Filter()
+      .on(contextId, (place) => `one.vm_context_id = ${place}`)
+      .on(named, (place) => `one.vm_context_id = ${place}`)
+      .on(repositoryId, (place) => `one.repository_id = ${place}`)
+      .oneOf(status, BACKUP_STATUSES, (place) => `one.status = ${place}`)
+      .oneOf(type, BACKUP_TYPES, (place) => `one.backup_type = ${place}`);
   }
 }

@@ -1,7 +1,7 @@
 import { Command, CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
-import { DataSource } from 'typeorm';
 
 import type { CommandContext } from '#domain/kernel/command-context';
+import { Views } from '#platform/database/views';
 import { NotVisibleYet } from '#platform/http/edge.errors';
 import { newId } from '#platform/ids/ids';
 import { ProjectionProgress } from '#platform/projections/projection-progress.port';
@@ -31,9 +31,9 @@ export class StartBackupHandler implements ICommandHandler<StartBackup> {
     private readonly planner: BackupPlanner,
     private readonly hold: BackupHold,
     private readonly progress: ProjectionProgress,
-    rows: DataSource,
+    views: Views,
   ) {
-    this.directory = new VmDirectory(rows);
+    this.directory = new VmDirectory(views);
   }
 
   /** Holds the VM, with everything that the job needs to know; the saga goes on from there. */

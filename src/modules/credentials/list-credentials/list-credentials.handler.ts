@@ -1,10 +1,10 @@
 import { type IQueryHandler, Query, QueryHandler } from '@nestjs/cqrs';
-import { DataSource, In } from 'typeorm';
 
+import { Filter, Views } from '#platform/database/views';
 import { type PageRequest, pageOf, readCursor } from '#platform/http/paging';
 import { CredentialRow } from '#projections/credential/credential.entity';
 
-import { type CredentialResponse, credentialResponse } from '../credential.response.js';
+import { type CredentialResponse, credentialResponse, type CredentialUse } from '../credential.response.js';
 import { CredentialUseRow } from '../credential-use.entity.js';
 
 type Page = {
@@ -22,23 +22,22 @@ export class ListCredentials extends Query<Page> {
 
 @QueryHandler(ListCredentials)
 export class ListCredentialsHandler implements IQueryHandler<ListCredentials> {
-  constructor(private readonly rows: DataSource) {}
+  constructor(private readonly views: Views) {}
 
   async execute({ request: { limit, cursor } }: ListCredentials): Promise<Page> {
-    const after = readCursor(cursor, 'number');
-    const select = this.rows.getRepository(CredentialRow).createQueryBuilder('one');
-    const count = await select.getCount();
-    if (after !== null) select.where('one.credential_id > :number', { number: Number(after[0]) });
-    const found = await select
-      .orderBy('one.credentialId')
-      .limit(limit + 1)
-      .getMany();
+    const { found, total } = await this.views.countedPage<CredentialRow & CredentialUse>({
+      columns: [
+        this.views.columns(CredentialRow),
+        this.views.columns(CredentialUseRow, { of: 'use', without: ['credentialId'] }),
+      ].join(', '),
+      view: 'credential',
+      joins: 'left join credential_use use on use.credential_id = one.credential_id',
+      filter: new Filter(),
+      order: ['one.credential_id'],
+      after: readCursor(cursor, 'number'),
+      limit,
+    });
     const { rows, next } = pageOf(found, limit, (row) => [String(row.credentialId)]);
-    const uses = await this.rows
-      .getRepository(CredentialUseRow)
-      .findBy({ credentialId: In(rows.map((row) => row.credentialId)) });
-    const useOf = new Map(uses.map((use) => [use.credentialId, use]));
-    const credentials = rows.map((row) => credentialResponse(row, useOf.get(row.credentialId)));
-    return { credentials, count, next_cursor: next };
+    return { credentials: rows.map((row) => credentialResponse(row, row)), count: total, next_cursor: next };
   }
 }

@@ -1,6 +1,6 @@
 import { type IQueryHandler, Query, QueryHandler } from '@nestjs/cqrs';
-import { DataSource } from 'typeorm';
 
+import { Views } from '#platform/database/views';
 import type { Shown } from '#platform/http/etag';
 import { VmDirectory } from '#projections/inventory/vm.directory';
 
@@ -20,8 +20,8 @@ export class GetVmContext extends Query<Shown<VmDetailsResponse>> {
 export class GetVmContextHandler implements IQueryHandler<GetVmContext> {
   private readonly directory: VmDirectory;
 
-  constructor(rows: DataSource) {
-    this.directory = new VmDirectory(rows);
+  constructor(views: Views) {
+    this.directory = new VmDirectory(views);
   }
 
   async execute({ ref, by }: GetVmContext): Promise<Shown<VmDetailsResponse>> {

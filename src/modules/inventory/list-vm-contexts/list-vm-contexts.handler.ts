@@ -1,10 +1,10 @@
 import { type IQueryHandler, Query, QueryHandler } from '@nestjs/cqrs';
-import { DataSource } from 'typeorm';
 
+import { Filter, Views } from '#platform/database/views';
 import { type PageRequest, pageOf, readCursor } from '#platform/http/paging';
 import { VmContextRow } from '#projections/inventory/vm-context.entity';
 
-import { type VmContextResponse, vmContextResponse } from '../vm-context.response.js';
+import { type ListedVm, type VmContextResponse, vmContextResponse } from '../vm-context.response.js';
 
 type Page = {
   readonly vm_contexts: readonly VmContextResponse[];
@@ -21,19 +21,18 @@ export class ListVmContexts extends Query<Page> {
 
 @QueryHandler(ListVmContexts)
 export class ListVmContextsHandler implements IQueryHandler<ListVmContexts> {
-  constructor(private readonly rows: DataSource) {}
+  constructor(private readonly views: Views) {}
 
   async execute({ request: { limit, cursor } }: ListVmContexts): Promise<Page> {
-    const after = readCursor(cursor, 'text', 'text');
-    const select = this.rows.getRepository(VmContextRow).createQueryBuilder('one');
-    const count = await select.getCount();
-    if (after !== null) select.where('(one.vm_name, one.context_id) > (:name, :id)', { name: after[0], id: after[1] });
-    const found = await select
-      .orderBy('one.vmName')
-      .addOrderBy('one.contextId')
-      .limit(limit + 1)
-      .getMany();
+    const { found, total } = await this.views.countedPage<ListedVm>({
+      columns: this.views.columns(VmContextRow, { without: ['disks', 'networks'] }),
+      view: 'vm_context',
+      filter: new Filter(),
+      order: ['one.vm_name', 'one.context_id'],
+      after: readCursor(cursor, 'text', 'text'),
+      limit,
+    });
     const { rows, next } = pageOf(found, limit, (row) => [row.vmName, row.contextId]);
-    return { vm_contexts: rows.map(vmContextResponse), count, next_cursor: next };
+    return { vm_contexts: rows.map(vmContextResponse), count: total, next_cursor: next };
   }
 }

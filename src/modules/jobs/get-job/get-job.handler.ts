@@ -1,12 +1,12 @@
 import { type IQueryHandler, Query, QueryHandler } from '@nestjs/cqrs';
-import { DataSource } from 'typeorm';
 
 import { UnknownJob } from '#domain/jobs/job.errors';
+import { Views } from '#platform/database/views';
 import type { Shown } from '#platform/http/etag';
+import { haveReached } from '#platform/projections/have-reached';
 import { ProjectionProgress } from '#platform/projections/projection-progress.port';
-import { JobRow } from '#projections/jobs/job.entity';
 
-import { CopiedShare } from '../copied-share.js';
+import { copiedShare, type JobRowWithCopy, withCopy } from '../copied-share.js';
 import { JobEnds } from '../job-ends.js';
 import { type JobDetailsResponse, jobDetailsResponse } from '../job.response.js';
 
@@ -27,18 +27,20 @@ export class GetJob extends Query<Shown<JobDetailsResponse>> {
 @QueryHandler(GetJob)
 export class GetJobHandler implements IQueryHandler<GetJob> {
   constructor(
-    private readonly rows: DataSource,
-    private readonly copied: CopiedShare,
+    private readonly views: Views,
     private readonly progress: ProjectionProgress,
     private readonly ends: JobEnds,
   ) {}
 
   async execute({ jobId, waitMs }: GetJob): Promise<Shown<JobDetailsResponse>> {
     if (waitMs > 0) await this.ends.of(jobId, waitMs);
-    const row = await this.rows.getRepository(JobRow).findOneBy({ jobId });
-    if (row === null) throw new UnknownJob(jobId);
-    await this.progress.waitForLeader(SHOWN_ELSEWHERE, 'job', VISIBLE_WITHIN_MS);
-    const body = jobDetailsResponse(row, (await this.copied.of([row])).get(jobId) ?? null);
-    return { body, revision: row.revision };
+    const { columns, joins } = withCopy(this.views);
+    const [row] = await this.views.select<JobRowWithCopy & { readonly shown: boolean | null }>(
+      `select ${columns}, ${haveReached(SHOWN_ELSEWHERE, 'job')} as shown from job one ${joins} where one.job_id = $1`,
+      [jobId],
+    );
+    if (row === undefined) throw new UnknownJob(jobId);
+    if (row.shown !== true) await this.progress.waitForLeader(SHOWN_ELSEWHERE, 'job', VISIBLE_WITHIN_MS);
+    return { body: jobDetailsResponse(row, copiedShare(row)), revision: row.revision };
   }
 }

@@ -1,12 +1,11 @@
 import { type IQueryHandler, Query, QueryHandler } from '@nestjs/cqrs';
-import { DataSource } from 'typeorm';
 
-import { cursorOf, readCursor } from '#platform/http/paging';
-import { JobRow } from '#projections/jobs/job.entity';
+import { Filter, Views } from '#platform/database/views';
+import { pageOf, readCursor } from '#platform/http/paging';
 
-import { CopiedShare } from '../copied-share.js';
+import { copiedShare, type JobRowWithCopy, withCopy } from '../copied-share.js';
 import { jobResponse, type JobsPageResponse } from '../job.response.js';
-import type { ListJobsRequest } from './list-jobs.request.js';
+import { JOB_STATUSES, JOB_TYPES, type ListJobsRequest } from './list-jobs.request.js';
 
 /** Newest first. */
 export class ListJobs extends Query<JobsPageResponse> {
@@ -17,33 +16,24 @@ export class ListJobs extends Query<JobsPageResponse> {
 
 @QueryHandler(ListJobs)
 export class ListJobsHandler implements IQueryHandler<ListJobs> {
-  constructor(
-    private readonly rows: DataSource,
-    private readonly copied: CopiedShare,
-  ) {}
+  constructor(private readonly views: Views) {}
 
   async execute({ request }: ListJobs): Promise<JobsPageResponse> {
-    const { limit, job_type: type, status, vm_context_id: contextId } = request;
-    const after = readCursor(request.cursor, 'moment', 'text');
-    const select = this.rows.getRepository(JobRow).createQueryBuilder('one');
-    if (type !== undefined) select.andWhere('one.job_type = :type', { type });
-    if (status !== undefined) select.andWhere('one.status = :status', { status });
-    if (contextId !== undefined) select.andWhere('one.vm_context_id = :contextId', { contextId });
-    if (after !== null) {
-      select.andWhere('(one.created_at, one.job_id) < (:at, :id)', { at: after[0], id: after[1] });
-    }
-    const found = await select
-      .orderBy('one.createdAt', 'DESC')
-      .addOrderBy('one.jobId', 'DESC')
-      .limit(limit + 1)
-      .getMany();
-    const page = found.slice(0, limit);
-    const copied = await this.copied.of(page);
-    const last = page.at(-1);
-    return {
-      jobs: page.map((row) => jobResponse(row, copied.get(row.jobId) ?? null)),
-      next_cursor:
-        found.length > limit && last !== undefined ? cursorOf(last.createdAt.toISOString(), last.jobId) : null,
-    };
+    const { limit, cursor, job_type: type, status, vm_context_id: contextId } = request;
+    const filter = new Filter()
+      .oneOf(type, JOB_TYPES, (place) => `one.job_type = ${place}`)
+      .oneOf(status, JOB_STATUSES, (place) => `one.status = ${place}`)
+      .on(contextId, (place) => `one.vm_context_id = ${place}`);
+    const found = await this.views.page<JobRowWithCopy>({
+      ...withCopy(this.views),
+      view: 'job',
+      filter,
+      order: ['one.created_at', 'one.job_id'],
+      descending: true,
+      after: readCursor(cursor, 'moment', 'text'),
+      limit,
+    });
+    const { rows, next } = pageOf(found, limit, (row) => [row.createdAt.toISOString(), row.jobId]);
+    return { jobs: rows.map((row) => jobResponse(row, copiedShare(row))), next_cursor: next };
   }
 }

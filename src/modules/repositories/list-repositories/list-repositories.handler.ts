@@ -1,9 +1,10 @@
 import { type IQueryHandler, Query, QueryHandler } from '@nestjs/cqrs';
-import { DataSource } from 'typeorm';
 
-import { cursorOf, readCursor } from '#platform/http/paging';
+import { Filter, Views } from '#platform/database/views';
+import { pageOf, readCursor } from '#platform/http/paging';
 import { RepositoryRow } from '#projections/repository/repository.entity';
 
+import { CompletedBackups } from '../completed-backups.js';
 import { type RepositoryResponse, repositoryResponse } from '../repository.response.js';
 import { StorageInfo } from '../storage-info.js';
 import type { ListRepositoriesRequest } from './list-repositories.request.js';
@@ -20,27 +21,28 @@ export class ListRepositories extends Query<Page> {
 @QueryHandler(ListRepositories)
 export class ListRepositoriesHandler implements IQueryHandler<ListRepositories> {
   constructor(
-    private readonly rows: DataSource,
+    private readonly views: Views,
     private readonly storageInfo: StorageInfo,
+    private readonly completed: CompletedBackups,
   ) {}
 
-  async execute({ request }: ListRepositories): Promise<Page> {
-    const { type, enabled, limit } = request;
-    const after = readCursor(request.cursor, 'text', 'text');
-    const select = this.rows.getRepository(RepositoryRow).createQueryBuilder('one');
-    if (type !== undefined) select.andWhere('one.type = :type', { type });
-    if (enabled !== undefined) select.andWhere('one.enabled = :enabled', { enabled });
-    if (after !== null) {
-      select.andWhere('(one.name, one.repository_id) > (:name, :id)', { name: after[0], id: after[1] });
-    }
-    const rows = await select
-      .orderBy('one.name')
-      .addOrderBy('one.repositoryId')
-      .limit(limit + 1)
-      .getMany();
-    const page = rows.slice(0, limit);
-    const items = await Promise.all(page.map(async (row) => repositoryResponse(row, await this.storageInfo.of(row))));
-    const last = page.at(-1);
-    return { items, next: rows.length > limit && last !== undefined ? cursorOf(last.name, last.repositoryId) : null };
+  async execute({ request: { type, enabled, limit, cursor } }: ListRepositories): Promise<Page> {
+    const found = await this.views.page<RepositoryRow & { readonly asOf: string }>({
+      columns: `${this.views.columns(RepositoryRow)}, ${CompletedBackups.asOf} as "asOf"`,
+      view: 'repository',
+      filter: new Filter().on(type, (place) => `one.type = ${place}`).on(enabled, (place) => `one.enabled = ${place}`),
+      order: ['one.name', 'one.repository_id'],
+      after: readCursor(cursor, 'text', 'text'),
+      limit,
+    });
+    const { rows, next } = pageOf(found, limit, (row) => [row.name, row.repositoryId]);
+    const [first] = rows;
+    if (first === undefined) return { items: [], next };
+    const completed = this.completed.perRepository(first.asOf);
+    const shown = async (row: RepositoryRow) => {
+      const backups = completed.then((counts) => counts[row.repositoryId] ?? 0);
+      return repositoryResponse(row, await this.storageInfo.of(row, backups));
+    };
+    return { items: await Promise.all(rows.map(shown)), next };
   }
 }

@@ -1,9 +1,10 @@
 import { Injectable } from '@nestjs/common';
 import { type IQueryHandler, Query, QueryHandler } from '@nestjs/cqrs';
-import { DataSource, In } from 'typeorm';
+import { DataSource } from 'typeorm';
 
 import { UnknownMount } from '#domain/restore/mount.errors';
 import { Clock } from '#platform/clock/clock.port';
+import { Filter, Views } from '#platform/database/views';
 import { RestoreAccess } from '#platform/filesystems/restore-access';
 import type { Shown } from '#platform/http/etag';
 import { type PageRequest, pageOf, readCursor } from '#platform/http/paging';
@@ -44,27 +45,22 @@ export class ShownMounts {
 @QueryHandler(ListMounts)
 export class ListMountsHandler implements IQueryHandler<ListMounts> {
   constructor(
-    private readonly rows: DataSource,
+    private readonly views: Views,
     private readonly shown: ShownMounts,
   ) {}
 
   async execute({ request: { limit, cursor } }: ListMounts): Promise<Page> {
-    const after = readCursor(cursor, 'moment', 'text');
-    const select = this.rows
-      .getRepository(MountRow)
-      .createQueryBuilder('one')
-      .where({ status: In(['mounting', 'mounted', 'unmounting']) });
-    const count = await select.getCount();
-    if (after !== null) {
-      select.andWhere('(one.created_at, one.mount_id) < (:at, :id)', { at: after[0], id: after[1] });
-    }
-    const found = await select
-      .orderBy('one.createdAt', 'DESC')
-      .addOrderBy('one.mountId', 'DESC')
-      .limit(limit + 1)
-      .getMany();
+    const { found, total } = await this.views.countedPage<MountRow>({
+      columns: this.views.columns(MountRow),
+      view: 'mount',
+      filter: new Filter().and(`one.status in ('mounting', 'mounted', 'unmounting')`),
+      order: ['one.created_at', 'one.mount_id'],
+      descending: true,
+      after: readCursor(cursor, 'moment', 'text'),
+      limit,
+    });
     const { rows, next } = pageOf(found, limit, (row) => [row.createdAt.toISOString(), row.mountId]);
-    return { mounts: await Promise.all(rows.map((row) => this.shown.of(row))), count, next_cursor: next };
+    return { mounts: await Promise.all(rows.map((row) => this.shown.of(row))), count: total, next_cursor: next };
   }
 }
 

@@ -10,6 +10,7 @@ import {
   type VerificationPlan,
   type VerifiedLayer,
 } from '#domain/verification/verification';
+import { Views } from '#platform/database/views';
 import { Aggregates } from '#platform/event-store/aggregates';
 import { idFor } from '#platform/ids/ids';
 import { BackupRow } from '#projections/backup/backup.entity';
@@ -32,8 +33,9 @@ export class StartVerificationHandler implements ICommandHandler<StartVerificati
   constructor(
     private readonly aggregates: Aggregates,
     private readonly rows: DataSource,
+    views: Views,
   ) {
-    this.chains = new Chains(rows);
+    this.chains = new Chains(views);
   }
 
   /** The job's id belongs to the command: sent again, it finds the job of the first time. */

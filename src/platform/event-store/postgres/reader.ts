@@ -2,7 +2,9 @@ import type pg from 'pg';
 
 import type { Position, StoredEvent } from '#domain/kernel/event';
 import type { Database } from '#platform/database/database';
+import { preparedName } from '#platform/database/prepared';
 
+import { selects } from '../append-rules.js';
 import type { Selection } from '../event-store.port.js';
 import {
   type EventRow,
@@ -15,6 +17,8 @@ import {
 } from './codec.js';
 
 const PAGE = 500;
+/** So few events are read whole, whatever a subscriber selects. */
+const NEWEST = 32;
 const COLUMNS = 'position, stream, revision, id, type, data, metadata, recorded_at';
 
 type Direction = 'forward' | 'backward';
@@ -28,10 +32,17 @@ export interface Page {
 
 /** Reads of the log, in pages by key; never an offset. */
 export class Reader {
+  private asking: Promise<Position> | null = null;
+  private readonly reading = new Map<string, Promise<readonly StoredEvent[]>>();
+
   constructor(private readonly database: Database) {}
 
   async head(): Promise<Position> {
-    const [row] = await this.database.query<{ position: string }>('select position from es.head');
+    const { rows } = await this.database.pool.query<{ position: string }>({
+      name: 'es head',
+      text: 'select position from es.head',
+    });
+    const [row] = rows;
     return row === undefined || row.position === '0' ? '' : positionOf(row.position);
   }
 
@@ -44,12 +55,13 @@ export class Reader {
     let left = options.limit ?? Infinity;
     while (left > 0) {
       const wanted = Math.min(PAGE, left);
-      const rows = await this.database.query<EventRow & Record<string, unknown>>(
-        `select ${COLUMNS} from es.event
+      const { rows } = await this.database.pool.query<EventRow & Record<string, unknown>>({
+        name: `es stream ${forward ? 'forward' : 'backward'}`,
+        text: `select ${COLUMNS} from es.event
           where stream = $1 and ($2::bigint is null or revision ${forward ? '>=' : '<='} $2)
           order by revision ${forward ? 'asc' : 'desc'} limit $3`,
-        [stream, next, wanted],
-      );
+        values: [stream, next, wanted],
+      });
       yield* rows.map(storedEvent);
       const last = rows.at(-1);
       if (last === undefined || rows.length < wanted) return;
@@ -84,17 +96,43 @@ export class Reader {
    */
   async page(after: Position, selection: Selection & { readonly unparsed?: boolean }, limit: number): Promise<Page> {
     const from = numberOf(after);
-    const head = await this.head();
+    const head = await this.headForAll();
     if (head <= after) return { events: [], upTo: after, head };
+    const isWhole = selection.types === undefined && selection.streamPrefixes === undefined;
+    if (numberOf(head) - from <= Math.min(NEWEST, limit) && selection.unparsed !== true) {
+      const newest = await this.newest(from, numberOf(head));
+      if (isWhole) refuseHoles(newest, from, numberOf(head));
+      return { events: newest.filter((event) => selects(selection, event)), upTo: head, head };
+    }
     const before = numberOf(head) + 1n;
     const types = selection.unparsed === true ? UNPARSED : undefined;
     const rows = await this.select(selection, { after: from, before, forward: true, limit }, types);
     const last = rows.at(-1);
     const full = rows.length === limit && last !== undefined;
-    const isWhole = selection.types === undefined && selection.streamPrefixes === undefined;
     if (isWhole) refuseHoles(rows, from, full ? null : numberOf(head));
     const events = types === undefined ? rows.map(storedEvent) : (rows as unknown as UnparsedRow[]).map(unparsedEvent);
     return { events, upTo: full ? positionOf(last.position) : head, head };
+  }
+
+  /** Subscribers are woken together: those who ask before the question is sent get one answer. */
+  private headForAll(): Promise<Position> {
+    this.asking ??= Promise.resolve().then(() => {
+      this.asking = null;
+      return this.head();
+    });
+    return this.asking;
+  }
+
+  /** The few events that were appended last: read once for all subscribers that are equally far. */
+  private newest(after: bigint, upTo: bigint): Promise<readonly StoredEvent[]> {
+    const stretch = `${after}-${upTo}`;
+    const known = this.reading.get(stretch);
+    if (known !== undefined) return known;
+    const reading = this.select({}, { after, before: upTo + 1n, forward: true, limit: NEWEST })
+      .then((rows) => rows.map(storedEvent))
+      .finally(() => this.reading.delete(stretch));
+    this.reading.set(stretch, reading);
+    return reading;
   }
 
   private async select(
@@ -117,6 +155,7 @@ export class Reader {
     const text = `select ${COLUMNS} from es.event where ${conditions.join(' and ')}
         order by position ${range.forward ? 'asc' : 'desc'} limit $3`;
     const { rows } = await this.database.pool.query<EventRow & Record<string, unknown>>({
+      name: preparedName(text),
       text,
       values,
       ...(parsers !== undefined && { types: parsers }),
@@ -126,7 +165,7 @@ export class Reader {
 }
 
 /** The lane has no gaps: a number that is missing is an event that was lost. */
-function refuseHoles(rows: readonly EventRow[], after: bigint, head: bigint | null): void {
+function refuseHoles(rows: readonly { readonly position: string }[], after: bigint, head: bigint | null): void {
   let expected = after + 1n;
   for (const row of rows) {
     if (BigInt(row.position) !== expected) throw new LogHasHole(expected);

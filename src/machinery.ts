@@ -34,7 +34,7 @@ import { Sessions } from './platform/http/sessions.port.js';
 import { Numbers } from './platform/ids/numbers.port.js';
 import { PostgresNumbers } from './platform/ids/postgres.numbers.js';
 import { newStartIn } from './platform/instances/instance-id.js';
-import { Instances } from './platform/instances/instances.js';
+import { INSTANCE_TIMES, Instances } from './platform/instances/instances.js';
 import { Logger } from './platform/logging/logger.port.js';
 import { manifestExecutors } from './platform/manifests/executors.js';
 import { HashWorkers } from './platform/manifests/hash-workers.js';
@@ -80,7 +80,6 @@ import { projectionThreads } from './projection-workshop.js';
 import { reportingViews } from './reporting.js';
 
 const KNOWS_STEPS_MS = 5000;
-const INSTANCE_TIMES = { aliveSeconds: 30, beatMs: 5000 };
 
 /** All parts that touch the world, made and joined; `start` sets them going in order, `stop` ends them in the reverse. */
 export class Machinery {

@@ -17,6 +17,9 @@ export interface InstanceTimes {
   readonly goneSeconds: number;
 }
 
+/** `aliveSeconds` is what a lease lasts, too: who is taken for dead has lost its leases. */
+export const INSTANCE_TIMES = { aliveSeconds: 30, beatMs: 5000 };
+
 /** Another process uses this instance's id just now. */
 export class InstanceIsRunning extends Error {
   override readonly name = 'InstanceIsRunning';

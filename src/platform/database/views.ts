@@ -30,6 +30,11 @@ export interface PageStatement {
   readonly limit: number;
 }
 
+interface Counted<Rows> {
+  readonly found: Rows;
+  readonly total: number;
+}
+
 /**
  * Reads the views that the projections keep by statements written by hand, each planned once per connection: what is asked for with
  * every request is no work for a mapper. The entities say which columns there are, and a row leaves the driver as one of them.
@@ -62,12 +67,11 @@ export class Views {
 
   /** One row more than asked for if there is a next page. */
   async page<Row extends object>(statement: PageStatement): Promise<Row[]> {
-    const rows: Row[] = await this.select<Row>(pageText(statement), statement.filter.values);
-    return rows;
+    return this.select<Row>(pageText(statement), statement.filter.values);
   }
 
   /** The same, and how many rows there are on all pages. */
-  async countedPage<Row extends object>(statement: PageStatement): Promise<{ found: Row[]; total: number }> {
+  async countedPage<Row extends object>(statement: PageStatement): Promise<Counted<Row[]>> {
     const { view, filter, columns, after } = statement;
     const all = { text: `select count(*) as total from "${view}" one ${filter.where}`, values: [...filter.values] };
     const text = pageText(statement, `${columns}, (${all.text}) as total`);

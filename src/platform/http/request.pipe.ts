@@ -4,12 +4,16 @@ import type { ValidationError } from 'class-validator';
 import { type FieldError, MalformedRequest } from './edge.errors.js';
 import { isStorable } from './storable.js';
 
+/** Of each class of queries; then it begins anew. */
+const MOST_KEPT = 500;
+const LONGEST_KEPT = 300;
+
 type Class = NonNullable<ArgumentMetadata['metatype']>;
 
 /** Checks bodies and queries against their request classes; unknown fields and wrong types are named, never dropped. */
 export class RequestPipe extends ValidationPipe {
-  /** What becomes of a query that asks for nothing in particular, by its class: always the same. */
-  private readonly plain = new Map<Class, Promise<unknown>>();
+  /** What became of queries, by class and text: the same text becomes the same request. They are few, and asked for again and again. */
+  private readonly known = new Map<Class, Map<string, Promise<unknown>>>();
 
   constructor() {
     super({
@@ -23,30 +27,46 @@ export class RequestPipe extends ValidationPipe {
   }
 
   override async transform(value: unknown, metadata: ArgumentMetadata): Promise<unknown> {
-    if (metadata.type === 'body' && (typeof value !== 'object' || value === null || Array.isArray(value))) {
-      throw new MalformedRequest([{ field: '(body)', message: 'must be a JSON object' }]);
-    }
-    if (metadata.type === 'param' && typeof value === 'string' && !isStorable(value)) {
-      throw new MalformedRequest([{ field: metadata.data ?? '(path)', message: 'must not contain NUL' }]);
-    }
-    if (metadata.type === 'query' && metadata.metatype !== undefined && isEmpty(value)) {
-      return this.ofNothing(metadata.metatype, metadata);
-    }
-    return super.transform(value, metadata) as Promise<unknown>;
+    const { type, metatype } = metadata;
+    if (type === 'body') requireObject(value);
+    if (type === 'param') requireStorable(value, metadata.data ?? '(path)');
+    return type === 'query' && metatype !== undefined
+      ? this.query(value, metadata, metatype)
+      : (super.transform(value, metadata) as Promise<unknown>);
   }
 
-  private ofNothing(type: Class, metadata: ArgumentMetadata): Promise<unknown> {
-    const known = this.plain.get(type);
-    if (known !== undefined) return known;
-    const made = (super.transform({}, metadata) as Promise<unknown>).then((request) => Object.freeze(request));
-    this.plain.set(type, made);
-    made.catch(() => this.plain.delete(type));
-    return made;
+  private query(value: unknown, metadata: ArgumentMetadata, type: Class): Promise<unknown> {
+    const text = JSON.stringify(value ?? {});
+    if (text.length > LONGEST_KEPT) return this.checked(value, metadata);
+    const known = this.of(type);
+    const request = known.get(text) ?? this.checked(value, metadata);
+    known.set(text, request);
+    request.catch(() => known.delete(text));
+    return request;
+  }
+
+  private of(type: Class): Map<string, Promise<unknown>> {
+    const known = this.known.get(type);
+    if (known !== undefined && known.size < MOST_KEPT) return known;
+    const fresh = new Map<string, Promise<unknown>>();
+    this.known.set(type, fresh);
+    return fresh;
+  }
+
+  /** Nobody may change what others are given too. */
+  private async checked(value: unknown, metadata: ArgumentMetadata): Promise<unknown> {
+    return Object.freeze(await (super.transform(value, metadata) as Promise<unknown>));
   }
 }
 
-function isEmpty(value: unknown): boolean {
-  return typeof value === 'object' && value !== null && Object.keys(value).length === 0;
+function requireObject(body: unknown): void {
+  if (typeof body === 'object' && body !== null && !Array.isArray(body)) return;
+  throw new MalformedRequest([{ field: '(body)', message: 'must be a JSON object' }]);
+}
+
+function requireStorable(value: unknown, field: string): void {
+  if (typeof value !== 'string' || isStorable(value)) return;
+  throw new MalformedRequest([{ field, message: 'must not contain NUL' }]);
 }
 
 function fieldErrors(error: ValidationError, above: string): FieldError[] {

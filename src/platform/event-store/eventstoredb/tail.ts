@@ -57,7 +57,7 @@ export class Tail {
     this.poll.unref();
   }
 
-  /** Follows the log from its newest event on, as soon as the server tells that; called again it goes on as it does. */
+  /** Follows the log from its end on, as soon as the server tells that; called again it goes on as it does. */
   start(): void {
     this.following ??= this.begin();
   }
@@ -101,14 +101,19 @@ export class Tail {
   /** Until it knows where it begins, it keeps nothing, and readers read pages. */
   private async begin(): Promise<void> {
     for (let delayMs = FIRST_RETRY_MS; !this.life.signal.aborted; delayMs = Math.min(MAX_RETRY_MS, delayMs * 2)) {
-      const head = await this.reader.head().catch(() => null);
-      if (head === null) {
+      const answered = await this.reader.head().then(
+        () => true,
+        () => false,
+      );
+      if (!answered) {
         await pause(delayMs, this.life.signal);
         continue;
       }
-      this.keptAfter = head;
-      this.upTo = head;
-      this.resumeAfter = head;
+      // Behind what others have written: a subscription that catches up doesn't tell how far it has looked.
+      const { end } = this.reader;
+      this.keptAfter = end;
+      this.upTo = end;
+      this.resumeAfter = end;
       this.sleepers.wakeAll();
       await Promise.all([this.follow(), this.watch()]);
       return;

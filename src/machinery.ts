@@ -70,6 +70,7 @@ import { agentSettings } from './platform/vma/agent-settings.js';
 import { Agents } from './platform/vma/agents.js';
 import { agentExecutors } from './platform/vma/agent.executors.js';
 import { BackupProgress } from './platform/vma/backup-progress.js';
+import { CompletionCalls } from './platform/vma/completion-calls.js';
 import { FOLLOW_TIMES } from './platform/vma/follow.js';
 import { HttpVmaClient } from './platform/vma/http.vma-client.js';
 import { VcenterCredentials } from './platform/vma/vcenter-credentials.port.js';
@@ -132,6 +133,7 @@ export class Machinery {
     );
     const credentials = new VaultVcenterCredentials(rows, vault);
     const progress = new BackupProgress(database);
+    const calls = new CompletionCalls();
     const { agentAwaySeconds: awaySeconds, agentStalledSeconds: stalledSeconds } = config;
     const times = { ...FOLLOW_TIMES, awaySeconds, stalledSeconds };
     const workers = new HashWorkers();
@@ -139,7 +141,7 @@ export class Machinery {
       new CommandEffect(aggregates, deciders),
       ...repositoryExecutors(storage),
       ...qemuExecutors({ runner: processes, nbdExports, agents }),
-      ...agentExecutors({ agents, credentials, nbdExports, progress, logger, times }),
+      ...agentExecutors({ agents, credentials, nbdExports, progress, calls, logger, times }),
       ...manifestExecutors({ runner: processes, agents, workers, clock, awaySeconds }),
       ...mountExecutors({ runner: processes, runDir: config.runDir, access, logger }),
     ];
@@ -184,6 +186,7 @@ export class Machinery {
       { provide: AgentTokens, useValue: agents },
       { provide: VcenterCredentials, useValue: credentials },
       { provide: BackupProgress, useValue: progress },
+      { provide: CompletionCalls, useValue: calls },
       { provide: RestoreAccess, useValue: access },
       { provide: GuestFiles, useValue: guestFiles },
     ];

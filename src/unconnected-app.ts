@@ -28,6 +28,7 @@ import { Readiness } from './platform/readiness/readiness.port.js';
 import { LocalRepositoryStorage } from './platform/repositories/local-repository-storage.port.js';
 import { Vault } from './platform/secrets/vault.port.js';
 import { BackupProgress } from './platform/vma/backup-progress.js';
+import { CompletionCalls } from './platform/vma/completion-calls.js';
 import { VcenterCredentials } from './platform/vma/vcenter-credentials.port.js';
 import { Agents } from './platform/vma/agents.js';
 
@@ -37,6 +38,7 @@ const ASKED_FOR = [
   Agents,
   Aggregates,
   BackupProgress,
+  CompletionCalls,
   Clock,
   Config,
   DataSource,

@@ -1,6 +1,6 @@
 import { ExecaProcessRunner } from '#platform/processes/execa.process-runner';
 import { EXPORT_BEHAVIOUR } from '#platform/qemu/nbd-exports';
-import { imageNode, overlayNode } from '#platform/qemu/node-graph';
+import { exportedNode, overlayNode } from '#platform/qemu/node-graph';
 import { QemuImg } from '#platform/qemu/qemu-img';
 
 import type { BenchContext } from './bench.js';
@@ -21,7 +21,7 @@ export async function serveForWriting(
   const exportName = 'bench';
   const uri = `nbd://127.0.0.1:${port}/${exportName}`;
   const place = ['--bind=127.0.0.1', `--port=${port}`, `--export-name=${exportName}`];
-  const args = [...EXPORT_BEHAVIOUR, ...place, imageNode(file, beneath)];
+  const args = [...EXPORT_BEHAVIOUR, ...place, await exportedNode(file, beneath)];
   return { ...(await serve('qemu-nbd', args, () => nbdAnswers(uri), leftovers)), uri, port, exportName };
 }
 

@@ -32,6 +32,11 @@ export class HashedRanges {
   private readonly waiting: Waiting[] = [];
   private thread: Worker | null = null;
 
+  /** Starts the thread before there is anything to hash, while its user waits for something else. */
+  warm(): void {
+    this.thread ??= this.start();
+  }
+
   /** Resolves when the bytes, which lie in shared memory, aren't needed any more. */
   add({ offset, length, isZero, bytes }: Run): Promise<HashedRange> {
     const sha256 = isZero ? Promise.resolve(null) : this.hash(bytes);
@@ -52,8 +57,8 @@ export class HashedRanges {
   private hash(bytes: Buffer): Promise<string> {
     return new Promise((resolve, reject) => {
       this.waiting.push({ resolve, reject });
-      this.thread ??= this.start();
-      this.thread.postMessage(new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.length));
+      this.warm();
+      this.thread?.postMessage(new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.length));
     });
   }
 

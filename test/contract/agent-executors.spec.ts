@@ -14,6 +14,7 @@ import { EffectError, type EffectExecutor } from '#platform/sagas/effect.port';
 import { Agents } from '#platform/vma/agents';
 import { agentExecutors } from '#platform/vma/agent.executors';
 import { BackupProgress } from '#platform/vma/backup-progress';
+import { CompletionCalls } from '#platform/vma/completion-calls';
 import type { FollowTimes } from '#platform/vma/follow';
 import { HttpVmaClient } from '#platform/vma/http.vma-client';
 import { VcenterCredentials } from '#platform/vma/vcenter-credentials.port';
@@ -27,7 +28,7 @@ import { silentLog } from '../kit/silent-log.js';
 
 /** Five seconds become 100 ms. */
 const IMPATIENT = 0.02;
-const TIMES: FollowTimes = { pollMs: 5, awaySeconds: 0.4, stalledSeconds: 0.8, nonsenseAnswers: 5 };
+const TIMES: FollowTimes = { firstPollMs: 5, pollMs: 5, awaySeconds: 0.4, stalledSeconds: 0.8, nonsenseAnswers: 5 };
 const PASSWORD = 'sw0rdfish';
 const HEALTH = 'GET /health';
 const START = 'POST /backup/start';
@@ -82,12 +83,14 @@ describe('effects on an agent', () => {
   let database: Database;
   let drop: () => Promise<void>;
   let progress: BackupProgress;
+  let calls: CompletionCalls;
   let ports: NbdPorts;
   let warnings: unknown[];
   beforeEach(async () => {
     agent = await ScriptedVma.listen();
     ({ database, drop } = await freshDatabase());
     progress = new BackupProgress(database);
+    calls = new CompletionCalls();
     ports = new NbdPorts(database, { first: 10_100, last: 10_109 });
     warnings = [];
   });
@@ -110,6 +113,7 @@ describe('effects on an agent', () => {
       credentials: new OneCredential(),
       nbdExports: new NbdExports(new ExecaProcessRunner(), ports, '/nonexistent'),
       progress,
+      calls,
       logger,
       times: { ...TIMES, ...times },
     }).find((one) => one.kind === kind);
@@ -271,6 +275,35 @@ describe('effects on an agent', () => {
           { deviceKey: 2001, bytesTransferred: 2000, bytesToCopy: 2000, changeId: `${EPOCH}/81` },
         ],
       });
+    });
+
+    it('asks at once when the agent tells of a disk by itself, and whom others tell of not', async () => {
+      const minute = 60_000;
+      agent.on(
+        PROGRESS,
+        says200('in_progress', disk(2000, 1000)),
+        says200('completed', disk(2000, 1000), disk(2001, 2000)),
+      );
+      const followed = follow({ firstPollMs: minute, pollMs: minute, awaySeconds: minute, stalledSeconds: minute });
+      await eventually(() => {
+        expect(agent.times(PROGRESS)).toBe(1);
+      });
+      calls.told('job-2');
+      expect(agent.times(PROGRESS)).toBe(1);
+      calls.told('job-1');
+      await expect(followed).resolves.toMatchObject({ disks: [{ deviceKey: 2000 }, { deviceKey: 2001 }] });
+      expect(agent.times(PROGRESS)).toBe(2);
+    });
+
+    it('hears also what the agent tells while it is being asked', async () => {
+      const call = calls.listen('job-1');
+      calls.told('job-1');
+      const { signal } = new AbortController();
+      expect(await call.within(60_000, signal)).toBe(true);
+      expect(await call.within(1, signal)).toBe(false);
+      call.end();
+      calls.told('job-1');
+      expect(await call.within(1, signal)).toBe(false);
     });
 
     it.each([

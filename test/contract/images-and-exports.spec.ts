@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import {
   chmodSync,
+  constants,
   existsSync,
   mkdirSync,
   readFileSync,
@@ -11,6 +12,7 @@ import {
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
+import { readdir, readFile, readlink } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 
@@ -19,9 +21,11 @@ import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import type { JsonObject } from '#domain/kernel/event';
 import type { Database } from '#platform/database/database';
 import { ExecaProcessRunner } from '#platform/processes/execa.process-runner';
+import { canWriteDirectly } from '#platform/qemu/direct-writing';
 import { qemuExecutors } from '#platform/qemu/executors';
 import { NbdExports } from '#platform/qemu/nbd-exports';
 import { NbdPorts } from '#platform/qemu/nbd-ports';
+import { exportedNode } from '#platform/qemu/node-graph';
 import { readQcow2Header } from '#platform/qemu/qcow2-header';
 
 import { FOR_ONE_AGENT, oneAgent } from '../kit/one-agent.js';
@@ -188,6 +192,23 @@ describe('images and exports', () => {
       await write('e1', 'write -P 0 0 8M', 'flush');
       expect(statSync(file()).blocks).toBeLessThan(full / 2);
       expect(await executor('export.start').ended?.(opened('e1'), result)).toBeNull();
+    });
+
+    it('takes writes past the page cache, so that what is proven afterwards comes from the disk', async () => {
+      await create();
+      const { pid } = await execute('export.start', opened('e1'));
+      // The tests' own filesystem may be one that can't.
+      const direct = (await canWriteDirectly(file())) ? constants.O_DIRECT : 0;
+      expect(await openFlags(Number(pid), file())).toContain(constants.O_RDWR | direct);
+    });
+
+    it('does without that where the filesystem can not', async () => {
+      const ofKernel = '/proc/self/comm';
+      expect(await canWriteDirectly(ofKernel)).toBe(false);
+      expect(JSON.parse((await exportedNode(ofKernel, [])).replace('json:', ''))).toMatchObject({
+        file: { filename: ofKernel, cache: { direct: false } },
+      });
+      await expect(canWriteDirectly(`${file()}.none`)).rejects.toMatchObject({ code: 'ENOENT' });
     });
 
     it('is adopted by a later OMA, also when the earlier one could not write its process down', async () => {
@@ -375,3 +396,15 @@ describe('images and exports', () => {
     });
   });
 });
+
+/** With what a process has a file open: the access mode and O_DIRECT, for each time. */
+async function openFlags(pid: number, file: string): Promise<number[]> {
+  const fds = await readdir(`/proc/${pid}/fd`);
+  const targets = await Promise.all(fds.map((fd) => readlink(`/proc/${pid}/fd/${fd}`).catch(() => '')));
+  const infos = await Promise.all(
+    fds.filter((_, index) => targets[index] === file).map((fd) => readFile(`/proc/${pid}/fdinfo/${fd}`, 'utf8')),
+  );
+  return infos.map(
+    (info) => Number.parseInt(/flags:\s*(\d+)/.exec(info)?.[1] ?? '', 8) & (constants.O_DIRECT | constants.O_RDWR),
+  );
+}

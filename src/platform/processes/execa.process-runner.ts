@@ -140,9 +140,11 @@ export class ExecaProcessRunner extends ProcessRunner {
 
   private async goneWithin(daemon: DaemonIdentity, milliseconds: number): Promise<boolean> {
     const deadline = performance.now() + milliseconds;
+    // Of an own child the system tells when it is gone.
+    const exited = this.ownChildren.get(keyOf(daemon))?.exited ?? new Promise(() => undefined);
     while (await this.isAlive(daemon)) {
       if (performance.now() >= deadline) return false;
-      await pause(POLL_MS);
+      await Promise.race([exited, pause(POLL_MS)]);
     }
     return true;
   }

@@ -10,7 +10,7 @@ import type { OpenedImage } from './layers.js';
 import { listensOnPort, listensOnSocket } from './listening.js';
 import { daemonReady, daemonWithArgument, loopbackPortIsFree } from './nbd-server.js';
 import type { NbdPorts, PortSlice } from './nbd-ports.js';
-import { imageNode } from './node-graph.js';
+import { exportedNode } from './node-graph.js';
 
 const READY_SECONDS = 15;
 /** What qemu-nbd writes into its log for each client that has chosen the export. */
@@ -172,7 +172,7 @@ export class NbdExports {
         ...place,
         `--export-name=${address.exportName}`,
         this.pidFileArgument(exportId),
-        imageNode(image.file, image.beneath),
+        await exportedNode(image.file, image.beneath),
       ],
       logFile: this.log(exportId),
     });

@@ -1,4 +1,6 @@
-import type { Json } from '#domain/kernel/event';
+import type { Json, JsonObject } from '#domain/kernel/event';
+
+import { canWriteDirectly } from './direct-writing.js';
 
 /**
  * What qemu shall open, spelled out node by node, so that nothing is probed and nothing that a header names is opened.
@@ -7,6 +9,12 @@ import type { Json } from '#domain/kernel/event';
  */
 export function imageNode(file: string, beneath: readonly string[] = []): string {
   return asFileName({ driver: 'qcow2', backing: chainNode(beneath), file: fileNode(file, false) });
+}
+
+/** An image for an export: like `imageNode`, and its own bytes pass by the page cache where its filesystem can do that. */
+export async function exportedNode(file: string, beneath: readonly string[]): Promise<string> {
+  const cache = { direct: await canWriteDirectly(file) };
+  return asFileName({ driver: 'qcow2', backing: chainNode(beneath), file: { ...fileNode(file, false), cache } });
 }
 
 /** An overlay that takes all writes, over an image and the layers under it that are only read. */
@@ -21,7 +29,7 @@ function chainNode(files: readonly string[]): Json {
   );
 }
 
-function fileNode(file: string, readOnly: boolean): Json {
+function fileNode(file: string, readOnly: boolean): JsonObject {
   return { driver: 'file', filename: file, 'read-only': readOnly };
 }
 

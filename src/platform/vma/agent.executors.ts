@@ -9,6 +9,7 @@ import { inUserWords } from './agent-failures.js';
 import { agentJobs } from './agent-jobs.js';
 import type { Agents } from './agents.js';
 import type { BackupProgress } from './backup-progress.js';
+import type { CompletionCalls } from './completion-calls.js';
 import { Follower, type FollowTimes } from './follow.js';
 import type { VcenterCredentials } from './vcenter-credentials.port.js';
 import { VmaAway } from './vma.errors.js';
@@ -93,6 +94,7 @@ class FollowAgentExecutor implements EffectExecutor<Follow['args']> {
   constructor(
     private readonly agents: Agents,
     private readonly progress: BackupProgress,
+    private readonly calls: CompletionCalls,
     private readonly credentials: VcenterCredentials,
     private readonly times: FollowTimes,
   ) {}
@@ -103,7 +105,7 @@ class FollowAgentExecutor implements EffectExecutor<Follow['args']> {
 
   execute(args: Follow['args'], { signal }: EffectContext): Promise<Follow['result']> {
     const { client } = this.agents.named(args.agent);
-    return new Follower(client, this.progress, this.credentials, args, this.times).run(signal);
+    return new Follower(client, this.progress, this.calls, this.credentials, args, this.times).run(signal);
   }
 }
 
@@ -144,14 +146,15 @@ export function agentExecutors(deps: {
   readonly credentials: VcenterCredentials;
   readonly nbdExports: NbdExports;
   readonly progress: BackupProgress;
+  readonly calls: CompletionCalls;
   readonly logger: Logger;
   readonly times: FollowTimes;
 }): EffectExecutor[] {
-  const { agents, credentials, nbdExports, progress, logger, times } = deps;
+  const { agents, credentials, nbdExports, progress, calls, logger, times } = deps;
   return [
     new CheckAgentExecutor(agents),
     new StartAgentExecutor(agents, credentials, nbdExports),
-    new FollowAgentExecutor(agents, progress, credentials, times),
+    new FollowAgentExecutor(agents, progress, calls, credentials, times),
     new StopAgentExecutor(agents, logger),
   ];
 }

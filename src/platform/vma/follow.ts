@@ -1,11 +1,10 @@
-import { setTimeout as pause } from 'node:timers/promises';
-
 import type { BackupEffects } from '#domain/backup/effects';
 import { EffectError } from '#platform/sagas/effect.port';
 
 import { type AgentJob, agentJobs } from './agent-jobs.js';
 import { agentFailed, AWAY, failed, RESTARTED } from './agent-failures.js';
 import type { BackupProgress } from './backup-progress.js';
+import type { CompletionCalls } from './completion-calls.js';
 import { without } from './redaction.js';
 import type { VcenterCredentials } from './vcenter-credentials.port.js';
 import { VmaAway, VmaRefuses } from './vma.errors.js';
@@ -15,6 +14,11 @@ type Follow = BackupEffects['agent.follow'];
 
 /** How patient OMA is with an agent. */
 export interface FollowTimes {
+  /**
+   * An agent with little to copy is done at once: it is asked soon first, and then ever more seldom, up to `pollMs`; and soon
+   * again when it has told of a disk, since it is done just after that.
+   */
+  readonly firstPollMs: number;
   readonly pollMs: number;
   /** So long in a row nobody may answer. */
   readonly awaySeconds: number;
@@ -24,12 +28,16 @@ export interface FollowTimes {
   readonly nonsenseAnswers: number;
 }
 
-export const FOLLOW_TIMES: FollowTimes = { pollMs: 500, awaySeconds: 30, stalledSeconds: 120, nonsenseAnswers: 5 };
+export const FOLLOW_TIMES: FollowTimes = {
+  firstPollMs: 10,
+  pollMs: 500,
+  awaySeconds: 30,
+  stalledSeconds: 120,
+  nonsenseAnswers: 5,
+};
 
 const MS = 1000;
-/** An agent with little to copy is done at once: it is asked soon first, and then ever more seldom. */
-const FIRST_POLL_MS = 20;
-const POLL_SHARE = 0.02;
+const POLL_SHARE = 0.2;
 
 const AROUND_THE_COPY = 8;
 /** What several streams have asked for and not been told of yet: four of them, with requests of 32 MiB (contract-c 6.4). */
@@ -49,16 +57,20 @@ export class Follower {
   /** Jobs that the agent has told of. */
   private readonly known = new Set<string>();
   private readonly beganAt: number;
+  /** The beginning, or when the agent last told of a disk by itself. */
+  private eagerAt: number;
   private readonly knowsWithinMs: number;
 
   constructor(
     private readonly client: VmaClient,
     private readonly progress: BackupProgress,
+    private readonly calls: CompletionCalls,
     private readonly credentials: VcenterCredentials,
     private readonly args: Follow['args'],
     private readonly times: FollowTimes,
   ) {
     this.beganAt = performance.now();
+    this.eagerAt = this.beganAt;
     this.lastAnswerAt = this.beganAt;
     this.lastMoveAt = this.beganAt;
     this.knowsWithinMs = Math.min(KNOWS_JOB_WITHIN_SECONDS, times.awaySeconds) * MS;
@@ -66,26 +78,31 @@ export class Follower {
 
   /** Throws EffectError, permanent, with the reason; or the signal's reason. */
   async run(signal: AbortSignal): Promise<Follow['result']> {
-    const disks: Follow['result']['disks'][number][] = [];
-    let open = agentJobs(this.args);
-    for (;;) {
-      const still: AgentJob[] = [];
-      for (const job of open) {
-        const done = await this.look(job, signal);
-        if (done === null) still.push(job);
-        else disks.push(...done);
+    const call = this.calls.listen(this.args.jobId);
+    try {
+      const disks: Follow['result']['disks'][number][] = [];
+      let open = agentJobs(this.args);
+      for (;;) {
+        const still: AgentJob[] = [];
+        for (const job of open) {
+          const done = await this.look(job, signal);
+          if (done === null) still.push(job);
+          else disks.push(...done);
+        }
+        open = still;
+        if (open.length === 0) return { disks };
+        this.refuseStandstill();
+        if (await call.within(this.pollMs(), signal)) this.eagerAt = performance.now();
       }
-      open = still;
-      if (open.length === 0) return { disks };
-      this.refuseStandstill();
-      await pause(this.pollMs(), undefined, { signal });
+    } finally {
+      call.end();
     }
   }
 
-  /** The end of a copy is noticed late by a share of its time at most. */
+  /** The end of a copy is noticed late by a share of its time at most, also when the agent doesn't tell of it. */
   private pollMs(): number {
-    const share = (performance.now() - this.beganAt) * POLL_SHARE;
-    return Math.min(Math.max(FIRST_POLL_MS, share), this.times.pollMs);
+    const share = (performance.now() - this.eagerAt) * POLL_SHARE;
+    return Math.min(Math.max(this.times.firstPollMs, share), this.times.pollMs);
   }
 
   /** What became of the job's disks, once all of them are copied. */

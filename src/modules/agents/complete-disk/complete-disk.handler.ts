@@ -6,6 +6,7 @@ import { DiskNotInJob } from '#domain/backup/backup.errors';
 import type { CommandContext } from '#domain/kernel/command-context';
 import { Clock } from '#platform/clock/clock.port';
 import { Aggregates } from '#platform/event-store/aggregates';
+import { CompletionCalls } from '#platform/vma/completion-calls';
 
 import type { CompleteDiskRequest } from './complete-disk.request.js';
 import type { DiskCompletedResponse } from './complete-disk.response.js';
@@ -24,6 +25,7 @@ export class CompleteDisk extends Command<DiskCompletedResponse> {
 export class CompleteDiskHandler implements ICommandHandler<CompleteDisk> {
   constructor(
     private readonly aggregates: Aggregates,
+    private readonly calls: CompletionCalls,
     private readonly clock: Clock,
   ) {}
 
@@ -38,6 +40,7 @@ export class CompleteDiskHandler implements ICommandHandler<CompleteDisk> {
       command: { type: 'ReportDisk', jobId, agent: context.actor.id, diskId: said, deviceKey, changeId },
       context,
     });
+    this.calls.told(jobId);
     return {
       status: 'completed',
       backup_id: backupId,

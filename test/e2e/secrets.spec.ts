@@ -5,6 +5,7 @@ import pg from 'pg';
 
 import { pinoLogger } from '#platform/logging/pino.logger';
 
+import { EventStoreDbDouble } from '#lab/eventstoredb/double';
 import { startTestLab } from '../kit/lab.js';
 import { endOf, protect, startBackup } from '../kit/protected-vm.js';
 import { ADMIN_PASSWORD, runningOma, type RunningOma } from '../kit/running-oma.js';
@@ -12,7 +13,8 @@ import { ADMIN_PASSWORD, runningOma, type RunningOma } from '../kit/running-oma.
 const WRONG_PASSWORD = 'canary-wrong-password';
 const USER_PASSWORD = 'canary-user-password';
 
-describe('secrets', () => {
+describe.each(['PostgreSQL', 'EventStoreDB'])('secrets, with the log in %s', (place) => {
+  let double: EventStoreDbDouble | null = null;
   let oma: RunningOma;
   let lab: Awaited<ReturnType<typeof startTestLab>>;
   const log: string[] = [];
@@ -26,7 +28,9 @@ describe('secrets', () => {
     }, 20);
     lab = await startTestLab();
     const logger = pinoLogger('debug', { write: (line) => log.push(line) });
-    oma = await runningOma({ OMA_VMA_URL: lab.url, OMA_NBD_PORTS: '20500-20599' }, logger);
+    const settings = { OMA_VMA_URL: lab.url, OMA_NBD_PORTS: '20500-20599' };
+    if (place === 'EventStoreDB') double = await EventStoreDbDouble.start();
+    oma = await runningOma({ ...settings, ...(double !== null && { EVENTSTORE_URL: double.url }) }, logger);
     await everythingThatKnowsASecret();
   }, 120_000);
 
@@ -34,6 +38,7 @@ describe('secrets', () => {
     clearInterval(watching);
     await oma.clear();
     await lab.clear();
+    double?.stop();
   });
 
   async function everythingThatKnowsASecret(): Promise<void> {
@@ -87,6 +92,15 @@ describe('secrets', () => {
     } finally {
       await client.end();
     }
+  });
+
+  it('are in no stream of the event store', () => {
+    const records = double?.log.records ?? [];
+    expect(records.some(({ type }) => type === 'BackupStarted')).toBe(double !== null);
+    const texts = records.map(({ stream, data, metadata }) =>
+      [stream, Buffer.from(data).toString(), Buffer.from(metadata).toString()].join(' '),
+    );
+    expect(found(texts)).toEqual([]);
   });
 
   it('are in no line of the log', () => {

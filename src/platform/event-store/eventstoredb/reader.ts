@@ -47,6 +47,11 @@ export class Reader {
     return this.newestSeen;
   }
 
+  /** Where the log ended when `head` was asked last, whoever wrote there. */
+  get end(): Position {
+    return this.lookedThrough.end;
+  }
+
   saw(position: Position): void {
     if (position > this.newestSeen) this.newestSeen = position;
   }

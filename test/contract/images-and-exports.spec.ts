@@ -199,7 +199,10 @@ describe('images and exports', () => {
       const { pid } = await execute('export.start', opened('e1'));
       // The tests' own filesystem may be one that can't.
       const direct = (await canWriteDirectly(file())) ? constants.O_DIRECT : 0;
-      expect(await openFlags(Number(pid), file())).toContain(constants.O_RDWR | direct);
+      // qemu-nbd listens before it has the image open.
+      await eventually(async () => {
+        expect(await openFlags(Number(pid), file())).toContain(constants.O_RDWR | direct);
+      });
     });
 
     it('does without that where the filesystem can not', async () => {

@@ -47,11 +47,6 @@ export class Reader {
     return this.newestSeen;
   }
 
-  /** Where the log ended when `head` was asked last, whoever wrote there. */
-  get end(): Position {
-    return this.lookedThrough.end;
-  }
-
   saw(position: Position): void {
     if (position > this.newestSeen) this.newestSeen = position;
   }

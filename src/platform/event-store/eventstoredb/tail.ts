@@ -41,7 +41,7 @@ export class Tail {
   private resumeAfter: Position = '';
   /** How often something came. */
   private heard = 0;
-  private following: Promise<void> | null = null;
+  private following: Promise<void> = Promise.resolve();
   private current = new AbortController();
 
   constructor(
@@ -57,9 +57,12 @@ export class Tail {
     this.poll.unref();
   }
 
-  /** Follows the log from its end on, as soon as the server tells that; called again it goes on as it does. */
-  start(): void {
-    this.following ??= this.begin();
+  /** Follows the log from here on. */
+  start(after: Position): void {
+    this.keptAfter = after;
+    this.upTo = after;
+    this.resumeAfter = after;
+    this.following = Promise.all([this.follow(), this.watch()]).then(() => undefined);
   }
 
   async close(): Promise<void> {
@@ -96,28 +99,6 @@ export class Tail {
     const end = upTo > this.upTo ? upTo : this.upTo;
     // What this process knows to be stored may still be on its way here.
     return { events, upTo: end, isLast: end >= this.reader.newest };
-  }
-
-  /** Until it knows where it begins, it keeps nothing, and readers read pages. */
-  private async begin(): Promise<void> {
-    for (let delayMs = FIRST_RETRY_MS; !this.life.signal.aborted; delayMs = Math.min(MAX_RETRY_MS, delayMs * 2)) {
-      const answered = await this.reader.head().then(
-        () => true,
-        () => false,
-      );
-      if (!answered) {
-        await pause(delayMs, this.life.signal);
-        continue;
-      }
-      // Behind what others have written: a subscription that catches up doesn't tell how far it has looked.
-      const { end } = this.reader;
-      this.keptAfter = end;
-      this.upTo = end;
-      this.resumeAfter = end;
-      this.sleepers.wakeAll();
-      await Promise.all([this.follow(), this.watch()]);
-      return;
-    }
   }
 
   private indexAfter(position: Position): number {

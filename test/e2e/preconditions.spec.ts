@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import pg from 'pg';
 
+import { eventually } from '../kit/eventually.js';
 import { startTestLab } from '../kit/lab.js';
 import { endOf, protect, type ProtectedVm, startBackup } from '../kit/protected-vm.js';
 import { runningOma, type RunningOma } from '../kit/running-oma.js';
@@ -101,7 +102,12 @@ describe('reading what was written, and changing only what was seen', () => {
   it('a job is cancelled only as it was seen', async () => {
     lab.misbehave({ bytes_per_second: 1024 * 1024 });
     const jobId = await startBackup(oma.api, vm);
-    const seen = await oma.api.get(`/jobs/${jobId}`);
+    // From here on nothing happens to it by itself for a while.
+    const seen = await eventually(async () => {
+      const job = await oma.api.get(`/jobs/${jobId}`);
+      expect(job.body['current_step']).toBe('Copy the disks');
+      return job;
+    });
     const current = seen.headers.get('etag') ?? '';
     expect(current).toMatch(/^W\/"-?\d+"$/);
     const stale = await oma.api.post(`/jobs/${jobId}/cancel`, {}, { 'if-match': 'W/"900"' });

@@ -6,6 +6,7 @@ import { DomainError } from './domain/kernel/domain-error.js';
 import { mount } from './domain/restore/mount.js';
 import type { Machinery } from './machinery.js';
 import { until } from './platform/clock/until.js';
+import { EventStoreAway } from './platform/event-store/event-store.port.js';
 import { newId } from './platform/ids/ids.js';
 import { BackupRow } from './projections/backup/backup.entity.js';
 import { MountRow } from './projections/restore/mount.entity.js';
@@ -20,8 +21,8 @@ const OPEN = In(['mounting', 'mounted', 'unmounting']);
  */
 export async function windDown(machinery: Machinery): Promise<number> {
   const { aggregates, rows, instances } = machinery;
-  // Whose a job is stands in the rows of its steps.
-  await machinery.knowsSteps();
+  // Whose a job is stands in the rows of its steps; while the log is away, those that are there have to do.
+  await unlessAway(machinery.knowsSteps());
   const isHere = async (saga: string, id: string) => (await instances.elsewhere(saga, id)) === null;
   const openBackups = async () => {
     const running = (await rows.getRepository(BackupRow).findBy({ status: RUNNING })).map(({ backupId }) => backupId);
@@ -51,8 +52,15 @@ async function filtered(ids: readonly string[], test: (id: string) => Promise<bo
 
 /** It may have ended by itself meanwhile. */
 async function unlessOver(command: Promise<unknown>): Promise<void> {
-  await command.catch((error: unknown) => {
+  await unlessAway(command).catch((error: unknown) => {
     if (!(error instanceof DomainError)) throw error;
+  });
+}
+
+/** A log that is away keeps nobody from stopping: what couldn't be ended is left to the next start. */
+async function unlessAway(work: Promise<unknown>): Promise<void> {
+  await work.catch((error: unknown) => {
+    if (!(error instanceof EventStoreAway)) throw error;
   });
 }
 

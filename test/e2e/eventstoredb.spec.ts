@@ -84,4 +84,12 @@ describe('OMA with its log in EventStoreDB', () => {
     await oma.restart();
     expect(await trail()).toEqual(before);
   }, 60_000);
+
+  it('stops cleanly also while the event store is away', async () => {
+    const away = await EventStoreDbDouble.start();
+    const other = await runningOma({ EVENTSTORE_URL: away.url, OMA_NBD_PORTS: '20840-20849' });
+    away.goAway();
+    await expect(other.clear()).resolves.toBeUndefined();
+    away.stop();
+  }, 60_000);
 });

@@ -1,5 +1,3 @@
-import type pg from 'pg';
-
 import type { Position, StoredEvent } from '#domain/kernel/event';
 import type { Database } from '#platform/database/database';
 import { preparedName } from '#platform/database/prepared';
@@ -19,7 +17,8 @@ import {
 const PAGE = 500;
 /** So few events are read whole, whatever a subscriber selects. */
 const NEWEST = 32;
-const COLUMNS = 'position, stream, revision, id, type, data, metadata, recorded_at';
+const COLUMNS_BUT_TIME = 'position, stream, revision, id, type, data, metadata';
+const COLUMNS = `${COLUMNS_BUT_TIME}, recorded_at`;
 
 type Direction = 'forward' | 'backward';
 
@@ -105,12 +104,12 @@ export class Reader {
       return { events: newest.filter((event) => selects(selection, event)), upTo: head, head };
     }
     const before = numberOf(head) + 1n;
-    const types = selection.unparsed === true ? UNPARSED : undefined;
-    const rows = await this.select(selection, { after: from, before, forward: true, limit }, types);
+    const unparsed = selection.unparsed === true;
+    const rows = await this.select(selection, { after: from, before, forward: true, limit }, unparsed);
     const last = rows.at(-1);
     const full = rows.length === limit && last !== undefined;
     if (isWhole) refuseHoles(rows, from, full ? null : numberOf(head));
-    const events = types === undefined ? rows.map(storedEvent) : (rows as unknown as UnparsedRow[]).map(unparsedEvent);
+    const events = unparsed ? (rows as unknown as UnparsedRow[]).map(unparsedEvent) : rows.map(storedEvent);
     return { events, upTo: full ? positionOf(last.position) : head, head };
   }
 
@@ -138,7 +137,7 @@ export class Reader {
   private async select(
     { types, streamPrefixes }: Selection,
     range: { after: bigint; before: bigint | null; forward: boolean; limit: number },
-    parsers?: pg.CustomTypesConfig,
+    unparsed = false,
   ): Promise<EventRow[]> {
     const values: unknown[] = [range.after, range.before, range.limit];
     const conditions = ['position > $1', '($2::bigint is null or position < $2)'];
@@ -152,13 +151,14 @@ export class Reader {
         `exists (select from unnest($${values.length}::text[]) prefix where starts_with(stream, prefix))`,
       );
     }
-    const text = `select ${COLUMNS} from es.event where ${conditions.join(' and ')}
+    const columns = unparsed ? `${COLUMNS_BUT_TIME}, ${UNPARSED.recordedAt}` : COLUMNS;
+    const text = `select ${columns} from es.event where ${conditions.join(' and ')}
         order by position ${range.forward ? 'asc' : 'desc'} limit $3`;
     const { rows } = await this.database.pool.query<EventRow & Record<string, unknown>>({
       name: preparedName(text),
       text,
       values,
-      ...(parsers !== undefined && { types: parsers }),
+      ...(unparsed && { types: UNPARSED.types }),
     });
     return rows;
   }

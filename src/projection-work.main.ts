@@ -1,3 +1,4 @@
+import { getPriority, setPriority } from 'node:os';
 import { isMainThread, parentPort, workerData } from 'node:worker_threads';
 
 import { projections } from './catalogue.js';
@@ -6,6 +7,9 @@ import { chosenEventStore } from './platform/event-store/chosen-event-store.js';
 import { pinoLogger } from './platform/logging/pino.logger.js';
 import { workshopHere } from './platform/projections/upkeep.js';
 import type { ProjectionWork } from './projection-workshop.js';
+
+/** Of -20 to 19, the larger the later: whoever is to be answered comes first. */
+const LATER = 10;
 
 /** A thread that builds the rows of one projection, or compares them with the log: the API's thread has other things to do. */
 async function work({ name, checkId, databaseUrl, logLevel, log }: ProjectionWork, signal: AbortSignal): Promise<void> {
@@ -26,6 +30,8 @@ async function work({ name, checkId, databaseUrl, logLevel, log }: ProjectionWor
 }
 
 if (isMainThread) throw new Error('this is a thread of OMA and no program');
+// Linux has it per thread; elsewhere it would be the whole program's.
+if (process.platform === 'linux') setPriority(Math.max(LATER, getPriority()));
 const interruption = new AbortController();
 // Any message means: come to an end.
 parentPort?.on('message', () => {

@@ -116,6 +116,22 @@ describe('a rebuild', () => {
     ]);
   });
 
+  it('is known to the planner when it goes live, and looked after like any other table', async () => {
+    const runner = await start(counter, listing);
+    await addMany(40, 20);
+    await runner.caughtUp();
+    await rebuilt(counter);
+    await rebuilt(listing);
+    const tables = await fresh.database.query(
+      `select relname, reloptions, (select count(*) > 0 from pg_stats where tablename = relname) as is_known
+         from pg_class where relname in ('rm_counter_v1_g2', 'rm_listing_v1_g2') order by relname`,
+    );
+    expect(tables).toEqual([
+      { relname: 'rm_counter_v1_g2', reloptions: null, is_known: true },
+      { relname: 'rm_listing_v1_g2', reloptions: null, is_known: true },
+    ]);
+  });
+
   it('folds rows on that it wrote long before', async () => {
     const runner = await start(counter);
     await runner.stop();

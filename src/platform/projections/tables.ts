@@ -22,12 +22,27 @@ function sqlType(type: ColumnType): string {
   return type === 'text' ? 'text collate "C"' : type;
 }
 
-/** Makes the table for a projection's rows, without indexes. Its key can wait too where rows are only ever added. */
-export async function createTable(sql: Sql, projection: AnyProjection, table: string): Promise<void> {
+/**
+ * Makes the table for a projection's rows, without indexes. Its key can wait too where rows are only ever added. What is `unread` is
+ * left alone by autovacuum, which would go through it again and again while it is filled; see `tableIsFilled`.
+ */
+export async function createTable(
+  sql: Sql,
+  projection: AnyProjection,
+  table: string,
+  { unread = false }: { readonly unread?: boolean } = {},
+): Promise<void> {
   const { key, columns } = projection.table;
   const list = Object.entries(columns).map(([name, type]) => `"${name}" ${sqlType(type)}`);
   if (projection.insertOnly !== true) list.push(`primary key ("${key}")`);
-  await sql.query(`create table if not exists ${table} (${list.join(', ')})`);
+  const unattended = unread ? ' with (autovacuum_enabled = off)' : '';
+  await sql.query(`create table if not exists ${table} (${list.join(', ')})${unattended}`);
+}
+
+/** To be said before anybody reads a table that was made `unread`: the planner gets to know it. */
+export async function tableIsFilled(sql: Sql, table: string): Promise<void> {
+  await sql.query(`alter table ${table} reset (autovacuum_enabled)`);
+  await sql.query(`analyze ${table}`);
 }
 
 /** What `createTable` left out. Repeatable, one statement at a time: each may take long. */

@@ -90,6 +90,7 @@ describe('a rebuild', () => {
     await append(anEvent('Added', { name: 'odd', by: 3, note: 'a\tb\\c\nd\re\\N "quoted" ü' }));
     await append(anEvent('Added', { name: '', by: 3, note: '' }));
     await append(anEvent('Added', { name: '\\N', by: 3, note: '\\.' }));
+    for (const note of ['\t', '\n', '\r', '\\']) await append(anEvent('Added', { name: 'alone', by: 1, note }));
     await runner.caughtUp();
     const before = [await rows(), await rows('listing', 'position')];
     await fresh.database.query('update rm_counter_v1 set sum = 0');

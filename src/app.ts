@@ -6,6 +6,7 @@ import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fa
 import { DocumentBuilder, type OpenAPIObject, SwaggerModule } from '@nestjs/swagger';
 
 import { withAnswers } from './platform/http/api-document.js';
+import { refuseDeepBody } from './platform/http/body-depth.js';
 import { isUnmodified } from './platform/http/etag.js';
 import { measureRequests } from './platform/http/measured-requests.js';
 import { ProblemFilter } from './platform/http/problem.filter.js';
@@ -35,6 +36,10 @@ export async function createApp(module: DynamicModule, logger: Logger): Promise<
       'x-content-type-options': 'nosniff',
       'cache-control': 'no-store',
     });
+    done();
+  });
+  fastify.addHook('preValidation', (request, reply, done) => {
+    refuseDeepBody(request.body);
     done();
   });
   fastify.addHook('onSend', (request, reply, payload, done) => {

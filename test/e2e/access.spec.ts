@@ -92,6 +92,15 @@ describe('access', () => {
     expect(answer.body['code']).toBe('malformed-request');
   });
 
+  it.each([{}, { 'idempotency-key': 'deep' }])(
+    'refuses a body that is nested without end, with the headers %j',
+    async (headers) => {
+      const depth = 100_000;
+      const answer = await oma.api.post('/users', `${'{"a":'.repeat(depth)}1${'}'.repeat(depth)}`, headers);
+      expect({ status: answer.status, code: answer.body['code'] }).toEqual({ status: 400, code: 'malformed-request' });
+    },
+  );
+
   it.each([
     '/jobs/%00',
     '/backup/%00',

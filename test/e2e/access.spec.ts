@@ -86,6 +86,16 @@ describe('access', () => {
     expect(fields.sort()).toEqual(['password', 'role', 'shoe', 'username']);
   });
 
+  it('tells a field that is missing from one that is wrong', async () => {
+    const { body } = await oma.api.post('/users', { username: 5, role: 'viewer' });
+    expect(body['errors']).toEqual(
+      expect.arrayContaining([
+        { field: 'username', message: 'must be a string' },
+        { field: 'password', message: 'is missing: must be a string' },
+      ]),
+    );
+  });
+
   it.each(['{', '[]', '"text"', 'null'])('refuses the body %s', async (body) => {
     const answer = await oma.api.post('/users', body);
     expect(answer.status).toBe(400);

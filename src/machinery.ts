@@ -133,7 +133,7 @@ export class Machinery {
     const rows = await openReadModels(databaseUrl, entities);
     const clock = new SystemClock();
     const processes = new ExecaProcessRunner();
-    const storage = new PosixLocalRepositoryStorage();
+    const storage = new PosixLocalRepositoryStorage([config.runDir, `${config.dataDir}/postgres`]);
     const ports = new NbdPorts(database, config.nbdPorts, identity.instanceId);
     const nbdExports = new NbdExports(processes, ports, config.runDir);
     const access = new RestoreAccess(database);

@@ -73,7 +73,12 @@ function fieldErrors(error: ValidationError, above: string): FieldError[] {
   const field = above === '' ? error.property : `${above}.${error.property}`;
   const own = Object.entries(error.constraints ?? {}).map(([rule, message]) => ({
     field,
-    message: rule === 'whitelistValidation' ? 'is not known here' : message.replace(`${error.property} `, ''),
+    message: rule === 'whitelistValidation' ? 'is not known here' : wordsOf(error, message),
   }));
   return [...own, ...(error.children ?? []).flatMap((child) => fieldErrors(child, field))];
+}
+
+function wordsOf({ property, value }: ValidationError, message: string): string {
+  const words = message.replace(`${property} `, '');
+  return value === undefined ? `is missing: ${words}` : words;
 }

@@ -120,6 +120,7 @@ describe('access', () => {
     `/jobs?cursor=${Buffer.from('["yesterday","x"]').toString('base64url')}`,
     `/backup/list?cursor=${Buffer.from('["2026-13-41T00:00:00.000Z","x"]').toString('base64url')}`,
     `/audit?cursor=${Buffer.from('[7]').toString('base64url')}`,
+    `/audit?cursor=${Buffer.from('["a"]').toString('base64url')}`,
     '/audit?from=2026-13-41T00:00:00Z',
     '/jobs?limit=1&limit=2',
     '/jobs?limit=1e3',

@@ -32,7 +32,7 @@ describe('OMA with its log in EventStoreDB', () => {
     double.stop();
   });
 
-  const stored = () => double.log.records.filter(({ stream }) => stream.startsWith('berlin.'));
+  const stored = () => double.log.records.filter(({ stream }) => /^berlin\.[a-z]+-/.test(stream));
 
   /** The types of a job's events, once its saga has nothing left to do. */
   const typesAtTheEnd = (jobId: string) =>

@@ -5,6 +5,8 @@ import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
 import { DocumentBuilder, type OpenAPIObject, SwaggerModule } from '@nestjs/swagger';
 
+import { EventStreams } from './platform/event-stream/event-streams.js';
+import { measureStreams } from './platform/event-stream/measured-streams.js';
 import { withAnswers } from './platform/http/api-document.js';
 import { isUnmodified } from './platform/http/etag.js';
 import { measureRequests } from './platform/http/measured-requests.js';
@@ -59,6 +61,7 @@ export async function createApp(module: DynamicModule, logger: Logger): Promise<
   });
   const app = await NestFactory.create<NestFastifyApplication>(module, adapter, { logger: false, abortOnError: false });
   measureRequests(fastify, app.get(Metrics));
+  measureStreams(app.get(EventStreams), app.get(Metrics));
   app.setGlobalPrefix(BASE);
   app.useGlobalPipes(new RequestPipe());
   app.useGlobalFilters(new ProblemFilter(logger));

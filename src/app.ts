@@ -6,6 +6,8 @@ import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fa
 import { DocumentBuilder, type OpenAPIObject, SwaggerModule } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 
+import { EventStreams } from './platform/event-stream/event-streams.js';
+import { measureStreams } from './platform/event-stream/measured-streams.js';
 import { withAnswers } from './platform/http/api-document.js';
 import { refuseDeepBody } from './platform/http/body-depth.js';
 import { isUnmodified } from './platform/http/etag.js';
@@ -72,6 +74,7 @@ export async function createApp(module: DynamicModule, logger: Logger): Promise<
     bodyParser: false,
   });
   measureRequests(fastify, app.get(Metrics));
+  measureStreams(app.get(EventStreams), app.get(Metrics));
   app.setGlobalPrefix(BASE);
   app.useGlobalPipes(new RequestPipe());
   app.useGlobalFilters(problems);

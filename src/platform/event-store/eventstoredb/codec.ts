@@ -77,6 +77,9 @@ function metadataOf(wire: unknown): EventMetadata | null {
   return { ...rest, actor, schemaVersion: Number(schemaVersion) } as unknown as EventMetadata;
 }
 
+/** Holds one record, whose id is that of the log. No event can be in it: streams of events have a hyphen in their names. */
+export const NAME_OF_LOG = 'omalog';
+
 /** The names that the streams of one OMA have on the server, which others may write to as well. */
 export class StreamNames {
   private readonly prefix: string;

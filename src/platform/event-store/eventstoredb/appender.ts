@@ -1,4 +1,4 @@
-import type { EventMetadata, NewEvent } from '#domain/kernel/event';
+import type { NewEvent } from '#domain/kernel/event';
 import { pause } from '#platform/clock/pause';
 import { newId } from '#platform/ids/ids';
 
@@ -36,16 +36,20 @@ export class Appender {
   ) {}
 
   async append(stream: string, expected: Expected, events: readonly NewEvent[]): Promise<Appended> {
-    const wire = serialise(stream, expected, events).map(({ metadata, ...event }) => ({
-      ...event,
-      metadata: wireMetadata(JSON.parse(metadata) as EventMetadata),
+    const checked = serialise(stream, expected, events);
+    const wire = events.map(({ id, type, metadata }, index) => ({
+      id,
+      type,
+      // Parsed from the text that was checked: what the caller does to its object meanwhile reaches nobody.
+      data: JSON.parse(checked[index]?.data ?? '') as Record<string, unknown>,
+      metadata: wireMetadata(metadata),
     }));
     return this.counted(this.untilAnswered(stream, expected, wire));
   }
 
   /** Gives the log an id, unless somebody else was faster. */
   async nameLog(): Promise<void> {
-    const record = { id: newId(), type: 'LogNamed', data: '{}', metadata: {} };
+    const record = { id: newId(), type: 'LogNamed', data: {}, metadata: new TextEncoder().encode('{}') };
     try {
       await this.counted(this.untilAnswered(NAME_OF_LOG, 'no-stream', [record]));
     } catch (error) {

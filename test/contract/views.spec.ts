@@ -109,7 +109,7 @@ describe('reading views by statements', () => {
     });
   });
 
-  it('goes on after the statements of a connection were forgotten by the server', async () => {
+  it('plans a statement once per connection, and again in a new one', async () => {
     const client = new PreparingClient({ connectionString: fresh.url });
     await client.connect();
     const count = async () => (await client.query('select from thing where label = $1', ['red'])).rowCount;

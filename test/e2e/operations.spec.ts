@@ -167,7 +167,7 @@ describe('watching OMA', () => {
       await holder.connect();
       const readiness = async () => {
         const answer = await fetch(`${limited.api.url}/ready`);
-        return { status: answer.status, body: (await answer.json()) as unknown };
+        return { status: answer.status, body: await answer.json() };
       };
       try {
         expect(await readiness()).toEqual({ status: 200, body: { status: 'ready' } });

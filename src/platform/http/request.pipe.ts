@@ -29,6 +29,7 @@ export class RequestPipe extends ValidationPipe {
   override async transform(value: unknown, metadata: ArgumentMetadata): Promise<unknown> {
     const { type, metatype } = metadata;
     if (type === 'body') requireObject(value);
+    if (type === 'body' || type === 'query') refuseSilentNames(value);
     if (type === 'param') requireStorable(value, metadata.data ?? '(path)');
     return type === 'query' && metatype !== undefined
       ? this.query(value, metadata, metatype)
@@ -62,6 +63,12 @@ export class RequestPipe extends ValidationPipe {
 function requireObject(body: unknown): void {
   if (typeof body === 'object' && body !== null && !Array.isArray(body)) return;
   throw new MalformedRequest([{ field: '(body)', message: 'must be a JSON object' }]);
+}
+
+/** The transformer leaves these out without a word, before anybody could say that they aren't known. */
+function refuseSilentNames(value: unknown): void {
+  const found = ['__proto__', 'constructor'].filter((name) => Object.hasOwn(Object(value) as object, name));
+  if (found.length > 0) throw new MalformedRequest(found.map((field) => ({ field, message: 'is not known here' })));
 }
 
 function requireStorable(value: unknown, field: string): void {

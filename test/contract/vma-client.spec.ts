@@ -1,3 +1,4 @@
+import { setTimeout as pause } from 'node:timers/promises';
 import { inspect } from 'node:util';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
@@ -46,6 +47,7 @@ const DISCOVER = 'POST /discover';
 const START = 'POST /backup/start';
 const PROGRESS = 'GET /progress/job-1';
 const STOP = 'POST /backup/stop';
+const HASHES = 'GET /backup/job-1/hashes/2000';
 
 /** Runs `work` while garbage is collected all the time. */
 async function amidCollections<Result>(work: () => Promise<Result>): Promise<Result> {
@@ -208,6 +210,76 @@ describe('the HTTP client of an agent', () => {
       await eventually(async () => {
         expect(await agent.connections()).toBe(0);
       });
+    });
+  });
+
+  describe('of an agent that falls silent after the first line of what it read, amid garbage collections', () => {
+    const { signal: nobodys } = new AbortController();
+    const readAll = async (signal: AbortSignal, onRange: () => void = () => undefined) => {
+      const ranges = await client.sourceRanges('job-1', 2000, signal);
+      for await (const range of ranges ?? []) {
+        expect(range).toMatchObject({ offset: 0, length: 512 });
+        onRange();
+      }
+    };
+    beforeEach(() => {
+      agent.on(HASHES, (response) => {
+        response.writeHead(200).write(`${JSON.stringify({ offset: 0, length: 512, zero: true })}\n`);
+      });
+    });
+    afterEach(async () => {
+      await eventually(async () => {
+        expect(await agent.connections()).toBe(0);
+      });
+    });
+
+    it('says in time that it is away, and lets go of the connection', async () => {
+      const ends = await amidCollections(() => Promise.allSettled(Array.from({ length: 10 }, () => readAll(nobodys))));
+      expect(ends.map((end) => end.status === 'rejected' && end.reason instanceof VmaAway)).toEqual(
+        Array.from({ length: 10 }, () => true),
+      );
+    });
+
+    it('can be cancelled', async () => {
+      client = new HttpVmaClient(agent.baseUrl);
+      const controller = new AbortController();
+      await amidCollections(async () => {
+        const cancelSoon = () => {
+          setTimeout(() => {
+            controller.abort('cancelled');
+          }, 300);
+        };
+        await expect(readAll(controller.signal, cancelSoon)).rejects.toBe('cancelled');
+      });
+    });
+
+    it('lets go of the connection when the caller has heard enough, or never listens', async () => {
+      client = new HttpVmaClient(agent.baseUrl);
+      for await (const range of (await client.sourceRanges('job-1', 2000, nobodys)) ?? []) {
+        expect(range.offset).toBe(0);
+        break;
+      }
+      await client.sourceRanges('job-1', 2000, nobodys);
+      await amidCollections(async () => {
+        await eventually(async () => {
+          expect(await agent.connections()).toBe(0);
+        });
+      });
+    });
+  });
+
+  it('keeps what the agent read for a caller who listens late, amid garbage collections', async () => {
+    const lines = [
+      { offset: 0, length: 512, zero: true },
+      { end: true, ranges: 1 },
+    ];
+    agent.on(HASHES, says(200, lines.map((line) => `${JSON.stringify(line)}\n`).join('')));
+    await amidCollections(async () => {
+      const ranges = await client.sourceRanges('job-1', 2000, new AbortController().signal);
+      await pause(300);
+      const heard: unknown[] = [];
+      for await (const range of ranges ?? []) heard.push(range);
+      expect(heard).toEqual([lines[0]]);
     });
   });
 

@@ -218,6 +218,13 @@ describe('effects on an agent', () => {
       expect(await failureOf(observe())).toMatchObject({ certainty: 'transient', failure: { code: 'vma-away' } });
     });
 
+    it('fails without the words of an agent that refuses the look: they may echo the password', async () => {
+      agent.on(PROGRESS, says(500, `exec: mover --password ${PASSWORD}: not found`));
+      const error = await failureOf(observe());
+      expect(error).toMatchObject({ certainty: 'permanent', failure: { code: 'vma-refuses' } });
+      expect(inspect(error, { depth: 10, showHidden: true })).not.toContain(PASSWORD);
+    });
+
     it('fails for good, and tells nobody a password, when an export is not open', async () => {
       expect(await failureOf(start())).toMatchObject({ certainty: 'permanent', failure: { code: 'export-gone' } });
       expect(agent.asked).toEqual([]);

@@ -115,15 +115,6 @@ describe('the HTTP client of an agent', () => {
       await expect(call()).rejects.toBeInstanceOf(VmaAway);
     });
 
-    it('passes on a refusal in printable words, and not too many of them', async () => {
-      agent.on(route, says(500, `no\u0000such\u001b[31m thing ${'x'.repeat(5000)}`));
-      const error = await refusal(call());
-      expect(error).toBeInstanceOf(VmaRefuses);
-      expect(error.message).toContain('no such [31m thing');
-      expect(error.message.length).toBeLessThan(400);
-      expect(error.message).not.toMatch(/\p{C}/u);
-    });
-
     it('follows no redirection: the agent could send the password elsewhere', async () => {
       const elsewhere = await ScriptedVma.listen();
       try {
@@ -135,6 +126,29 @@ describe('the HTTP client of an agent', () => {
       }
     });
   });
+
+  it.each(calls.filter(([name]) => name === 'discover' || name === 'start'))(
+    'passes on a refusal in printable words, and not too many of them: %s',
+    async (_name, route, call) => {
+      agent.on(route, says(500, `no\u0000such\u001b[31m thing ${'x'.repeat(5000)}`));
+      const error = await refusal(call());
+      expect(error).toBeInstanceOf(VmaRefuses);
+      expect(error.message).toContain('no such [31m thing');
+      expect(error.message.length).toBeLessThan(400);
+      expect(error.message).not.toMatch(/\p{C}/u);
+    },
+  );
+
+  it.each(calls.filter(([name]) => name !== 'discover' && name !== 'start'))(
+    'passes on no words of a refusal of %s: they may echo what the agent was sent before',
+    async (_name, route, call) => {
+      agent.on(route, says(500, `cannot log in with ${PASSWORD}`));
+      const error = await refusal(call());
+      expect(error).toBeInstanceOf(VmaRefuses);
+      expect(error.message).toContain('it answered 500');
+      expect(inspect(error, { depth: 10, showHidden: true })).not.toContain('sw0rdfish');
+    },
+  );
 
   it.each(calls.filter(([name]) => name !== 'stop'))(
     'takes a web page for nonsense in %s',

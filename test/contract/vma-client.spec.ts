@@ -1,7 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { inspect } from 'node:util';
-import { setFlagsFromString } from 'node:v8';
-import { runInNewContext } from 'node:vm';
 
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 
@@ -9,6 +7,7 @@ import { HttpVmaClient } from '#platform/vma/http.vma-client';
 import { VmaAway, VmaRefuses, VmaTalksNonsense } from '#platform/vma/vma.errors';
 import type { BackupOrder, VcenterAccount } from '#platform/vma/vma-client.port';
 
+import { amidCollections } from '../kit/amid-collections.js';
 import { eventually } from '../kit/eventually.js';
 import {
   dropsConnection,
@@ -48,18 +47,6 @@ const START = 'POST /backup/start';
 const PROGRESS = 'GET /progress/job-1';
 const STOP = 'POST /backup/stop';
 const HASHES = 'GET /backup/job-1/hashes/2000';
-
-/** Runs `work` while garbage is collected all the time. */
-async function amidCollections<Result>(work: () => Promise<Result>): Promise<Result> {
-  setFlagsFromString('--expose-gc');
-  const collect = runInNewContext('gc') as () => void;
-  const collecting = setInterval(collect, 20);
-  try {
-    return await work();
-  } finally {
-    clearInterval(collecting);
-  }
-}
 
 function disk(changes: object = {}): object {
   return { id: 'disk-2000', label: 'Hard disk 1', vmdk_path: '[ds] web.vmdk', capacity_bytes: 1024, ...changes };

@@ -457,6 +457,28 @@ describe('effects on an agent', () => {
       await expect(following).resolves.toMatchObject({ disks: [{}, {}] });
     });
 
+    it.each([
+      ['fails', 0],
+      ['fails after longer than the agent may be away', 600],
+    ])('goes on when the writing of its progress %s, and says so once in the log', async (_how, takesMs) => {
+      progress = new (class extends BackupProgress {
+        override async record(): Promise<void> {
+          await pause(takesMs);
+          throw new Error('the connection is lost');
+        }
+      })(database);
+      agent.on(
+        PROGRESS,
+        says200('in_progress', disk(2000, 400)),
+        says200('in_progress', disk(2000, 600)),
+        says200('completed', disk(2000, 1000), disk(2001, 2000)),
+      );
+      await expect(follow()).resolves.toMatchObject({ disks: [{}, {}] });
+      expect(warnings).toEqual([
+        { fields: expect.objectContaining({ jobId: 'job-1' }), message: expect.stringContaining('progress') },
+      ]);
+    });
+
     it('is patient as long as some byte moves', async () => {
       const creeping = Array.from({ length: 100 }, (_, n) => says200('in_progress', disk(2001, n)));
       agent.on(PROGRESS, ...creeping, says200('completed', disk(2000, 1000), disk(2001, 2000)));

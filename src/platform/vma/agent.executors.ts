@@ -96,6 +96,7 @@ class FollowAgentExecutor implements EffectExecutor<Follow['args']> {
     private readonly progress: BackupProgress,
     private readonly calls: CompletionCalls,
     private readonly credentials: VcenterCredentials,
+    private readonly logger: Logger,
     private readonly times: FollowTimes,
   ) {}
 
@@ -105,7 +106,8 @@ class FollowAgentExecutor implements EffectExecutor<Follow['args']> {
 
   execute(args: Follow['args'], { signal }: EffectContext): Promise<Follow['result']> {
     const { client } = this.agents.named(args.agent);
-    return new Follower(client, this.progress, this.calls, this.credentials, args, this.times).run(signal);
+    const { progress, calls, credentials, logger, times } = this;
+    return new Follower(client, progress, calls, credentials, logger, args, times).run(signal);
   }
 }
 
@@ -154,7 +156,7 @@ export function agentExecutors(deps: {
   return [
     new CheckAgentExecutor(agents),
     new StartAgentExecutor(agents, credentials, nbdExports),
-    new FollowAgentExecutor(agents, progress, calls, credentials, times),
+    new FollowAgentExecutor(agents, progress, calls, credentials, logger, times),
     new StopAgentExecutor(agents, logger),
   ];
 }

@@ -591,19 +591,24 @@ describe('effects on an agent', () => {
       expect(warnings).toEqual([]);
     });
 
+    const warning = {
+      fields: expect.objectContaining({ jobId: 'job-1', correlationId: 'correlation' }),
+      message: expect.stringContaining('could not be told'),
+    };
+
+    it('goes on, with a warning in the log, when the agent refuses', async () => {
+      agent.on(STOP, says(500, 'no'));
+      await expect(stop()).resolves.toEqual({});
+      expect(warnings).toEqual([warning]);
+    });
+
     it.each<[string, Reply]>([
       ['is away', dropsConnection],
       ['never answers', silence],
-      ['refuses', says(500, 'no')],
-    ])('goes on, with a warning in the log, when the agent %s', async (_what, reply) => {
+    ])('is to be tried again when the agent %s: its snapshot may be left', async (_what, reply) => {
       agent.on(STOP, reply);
-      await expect(stop()).resolves.toEqual({});
-      expect(warnings).toEqual([
-        {
-          fields: expect.objectContaining({ jobId: 'job-1', correlationId: 'correlation' }),
-          message: expect.stringContaining('could not be told'),
-        },
-      ]);
+      expect(await failureOf(stop())).toMatchObject({ certainty: 'transient', failure: { code: 'vma-away' } });
+      expect(warnings).toEqual([warning]);
     });
 
     it('tells it of every job that it may have, also when it refuses one', async () => {

@@ -28,7 +28,7 @@ export function agentFailed(words: string | null): EffectError {
 }
 
 /** Refusals as failures of an effect: an agent that is away may come back, everything else stays as it is. */
-function asEffectError(error: unknown): unknown {
+export function asEffectError(error: unknown): unknown {
   if (!(error instanceof DomainError)) return error;
   const { code, message, remedy } = error;
   const certainty: Certainty = error instanceof VmaAway ? 'transient' : 'permanent';

@@ -5,7 +5,7 @@ import type { Logger } from '#platform/logging/logger.port';
 import type { NbdExports } from '#platform/qemu/nbd-exports';
 import { EffectError, type EffectContext, type EffectExecutor, type Observation } from '#platform/sagas/effect.port';
 
-import { inUserWords } from './agent-failures.js';
+import { asEffectError, inUserWords } from './agent-failures.js';
 import { agentJobs } from './agent-jobs.js';
 import type { Agents } from './agents.js';
 import type { BackupProgress } from './backup-progress.js';
@@ -111,7 +111,10 @@ class FollowAgentExecutor implements EffectExecutor<Follow['args']> {
   }
 }
 
-/** Tells the agent to give up. The exports have ended by then, so it can do no harm if it can't be told. */
+/**
+ * Tells the agent to give up. The exports have ended by then, so it writes nothing any more if it can't be told; but its
+ * snapshot may be left, so an agent that is away is tried again and then named.
+ */
 class StopAgentExecutor implements EffectExecutor<Stop['args']> {
   readonly kind = 'agent.stop';
 
@@ -135,7 +138,7 @@ class StopAgentExecutor implements EffectExecutor<Stop['args']> {
           { code: error.code, jobId: id, correlationId },
           'the agent could not be told to give up a job',
         );
-        if (error instanceof VmaAway) return {};
+        if (error instanceof VmaAway) throw asEffectError(error);
       }
     }
     return {};

@@ -4,6 +4,9 @@
  */
 const CHANGE_ID = /^(?:[0-9a-f]{2}[ -]?){15}[0-9a-f]{2}\/\d{1,20}$/i;
 
+/** Code of the failure of a job whose agent could not tell any more what had changed since the base. */
+export const CHANGE_TRACKING_RESET = 'change-tracking-reset';
+
 /** Whether a text from outside is a change id. */
 export function isChangeId(text: string): boolean {
   return CHANGE_ID.test(text);

@@ -1,3 +1,4 @@
+import { CHANGE_TRACKING_RESET } from '#domain/backup/change-id';
 import { DomainError } from '#domain/kernel/domain-error';
 import { type Certainty, EffectError } from '#platform/sagas/effect.port';
 
@@ -22,7 +23,7 @@ export function agentFailed(words: string | null): EffectError {
   const why = words === null || printable(words) === '' ? 'it gave no reason' : printable(words);
   if (RESET.test(why)) {
     const remedy = 'start the backup again with backup_type "auto": it copies this disk whole';
-    return failed('change-tracking-reset', `what changed can't be told any more: ${why}`, remedy);
+    return failed(CHANGE_TRACKING_RESET, `what changed can't be told any more: ${why}`, remedy);
   }
   return failed('agent-failed', `the agent failed: ${why}`, "look into the agent's log, then start the backup again");
 }

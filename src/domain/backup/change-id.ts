@@ -22,6 +22,16 @@ export function isSameEpoch(one: string, other: string): boolean {
   return epochOf(one) === epochOf(other);
 }
 
+/** Whether the one was taken before the other; both of one epoch. */
+export function isEarlier(one: string, other: string): boolean {
+  return sequenceOf(one) < sequenceOf(other);
+}
+
+/** Digits of one length: the number may be larger than what a number holds exactly. */
+function sequenceOf(changeId: string): string {
+  return changeId.slice(changeId.lastIndexOf('/') + 1).padStart(20, '0');
+}
+
 function epochOf(changeId: string): string {
   return plain(changeId.slice(0, changeId.lastIndexOf('/')));
 }

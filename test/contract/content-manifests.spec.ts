@@ -125,6 +125,8 @@ describe('content manifests', () => {
 
     it.each([
       'Failed to get shared "write" lock\nIs another process using the image [/srv/block/a]?',
+      'Failed to lock byte 100: Input/output error',
+      'No locks available',
       'Too many open files',
       'Too many open files in system',
       'Cannot allocate memory',

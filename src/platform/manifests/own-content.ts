@@ -46,6 +46,8 @@ class MapNotRead extends Error {
 const PASSING = new RegExp(
   `(?:${[
     'lock',
+    'failed to (?:un)?lock byte .*',
+    'no locks available',
     'too many open files',
     'too many open files in system',
     'cannot allocate memory',

@@ -1,4 +1,4 @@
-import type { EventMetadata, NewEvent } from '#domain/kernel/event';
+import type { NewEvent } from '#domain/kernel/event';
 import { pause } from '#platform/clock/pause';
 
 import { serialise } from '../append-rules.js';
@@ -35,9 +35,13 @@ export class Appender {
   ) {}
 
   async append(stream: string, expected: Expected, events: readonly NewEvent[]): Promise<Appended> {
-    const wire = serialise(stream, expected, events).map(({ metadata, ...event }) => ({
-      ...event,
-      metadata: wireMetadata(JSON.parse(metadata) as EventMetadata),
+    const checked = serialise(stream, expected, events);
+    const wire = events.map(({ id, type, metadata }, index) => ({
+      id,
+      type,
+      // Parsed from the text that was checked: what the caller does to its object meanwhile reaches nobody.
+      data: JSON.parse(checked[index]?.data ?? '') as Record<string, unknown>,
+      metadata: wireMetadata(metadata),
     }));
     const work = this.untilAnswered(stream, expected, wire);
     this.underWay.add(work);

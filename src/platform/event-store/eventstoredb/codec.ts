@@ -51,30 +51,62 @@ export function wireRevision(expected: Expected): bigint | 'no_stream' | 'stream
   }
 }
 
+type WireMetadata = Readonly<
+  Record<
+    Exclude<keyof EventMetadata, 'actor'> | 'actorKind' | 'actorId' | '$correlationId' | '$causationId',
+    string | undefined
+  >
+>;
+
 /**
  * Metadata as the server gets it: text only, as its later calls want it, and the two names that its own tools know for
- * correlation and causation.
+ * correlation and causation. In bytes, because the client would turn an object into base64 and back, twice; name by name,
+ * because that takes a third of the time of a copy.
  */
-export function wireMetadata({ actor, schemaVersion, ...rest }: EventMetadata): Readonly<Record<string, string>> {
-  return {
-    ...rest,
+export function wireMetadata(metadata: EventMetadata): Uint8Array {
+  const { actor, correlationId, causationId, commandId, reason, instance, schemaVersion } = metadata;
+  const wire: WireMetadata = {
+    correlationId,
+    causationId,
+    commandId,
+    reason,
+    instance,
+    schemaVersion: String(schemaVersion),
     actorKind: actor.kind,
     actorId: actor.id,
-    schemaVersion: String(schemaVersion),
-    $correlationId: rest.correlationId,
-    $causationId: rest.causationId,
+    $correlationId: correlationId,
+    $causationId: causationId,
   };
+  const { buffer, byteOffset, length } = Buffer.from(JSON.stringify(wire));
+  // The client wants the plain class.
+  return new Uint8Array(buffer, byteOffset, length);
 }
 
-/** What `wireMetadata` was given; null when something else wrote the event. */
-function metadataOf(wire: unknown): EventMetadata | null {
-  if (typeof wire !== 'object' || wire === null) return null;
-  const { actorKind, actorId, schemaVersion, $correlationId, $causationId, ...rest } = wire as Readonly<
-    Record<string, string>
-  >;
-  if ([actorKind, actorId, schemaVersion, $correlationId, $causationId].includes(undefined)) return null;
-  const actor = { kind: actorKind, id: actorId } as Actor;
-  return { ...rest, actor, schemaVersion: Number(schemaVersion) } as unknown as EventMetadata;
+const NEVER_ABSENT = [
+  'actorKind',
+  'actorId',
+  'schemaVersion',
+  'correlationId',
+  'causationId',
+  '$correlationId',
+  '$causationId',
+] as const;
+
+/** What `wireMetadata` was given; null when something else wrote the event. Name by name as well: every event comes here. */
+function metadataOf(given: unknown): EventMetadata | null {
+  if (typeof given !== 'object' || given === null) return null;
+  const wire = given as Partial<WireMetadata>;
+  const { actorKind, actorId, correlationId, causationId, commandId, reason, instance, schemaVersion } = wire;
+  if (NEVER_ABSENT.some((name) => wire[name] === undefined)) return null;
+  return {
+    actor: { kind: actorKind, id: actorId } as Actor,
+    correlationId,
+    causationId,
+    ...(commandId !== undefined && { commandId }),
+    ...(reason !== undefined && { reason }),
+    ...(instance !== undefined && { instance }),
+    schemaVersion: Number(schemaVersion),
+  } as EventMetadata;
 }
 
 /** The names that the streams of one OMA have on the server, which others may write to as well. */

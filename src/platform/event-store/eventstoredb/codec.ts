@@ -82,15 +82,31 @@ export function wireMetadata(metadata: EventMetadata): Uint8Array {
   return new Uint8Array(buffer, byteOffset, length);
 }
 
-/** What `wireMetadata` was given; null when something else wrote the event. */
-function metadataOf(wire: unknown): EventMetadata | null {
-  if (typeof wire !== 'object' || wire === null) return null;
-  const { actorKind, actorId, schemaVersion, $correlationId, $causationId, ...rest } = wire as Readonly<
-    Record<string, string>
-  >;
-  if ([actorKind, actorId, schemaVersion, $correlationId, $causationId].includes(undefined)) return null;
-  const actor = { kind: actorKind, id: actorId } as Actor;
-  return { ...rest, actor, schemaVersion: Number(schemaVersion) } as unknown as EventMetadata;
+const NEVER_ABSENT = [
+  'actorKind',
+  'actorId',
+  'schemaVersion',
+  'correlationId',
+  'causationId',
+  '$correlationId',
+  '$causationId',
+] as const;
+
+/** What `wireMetadata` was given; null when something else wrote the event. Name by name as well: every event comes here. */
+function metadataOf(given: unknown): EventMetadata | null {
+  if (typeof given !== 'object' || given === null) return null;
+  const wire = given as Partial<WireMetadata>;
+  const { actorKind, actorId, correlationId, causationId, commandId, reason, instance, schemaVersion } = wire;
+  if (NEVER_ABSENT.some((name) => wire[name] === undefined)) return null;
+  return {
+    actor: { kind: actorKind, id: actorId } as Actor,
+    correlationId,
+    causationId,
+    ...(commandId !== undefined && { commandId }),
+    ...(reason !== undefined && { reason }),
+    ...(instance !== undefined && { instance }),
+    schemaVersion: Number(schemaVersion),
+  } as EventMetadata;
 }
 
 /** Holds one record, whose id is that of the log. No event can be in it: streams of events have a hyphen in their names. */

@@ -67,6 +67,7 @@ import { masterKey } from './platform/secrets/master-key.js';
 import { PostgresVault } from './platform/secrets/postgres.vault.js';
 import { keyFor } from './platform/secrets/sealing.js';
 import { Vault } from './platform/secrets/vault.port.js';
+import { inTurn } from './platform/start/in-turn.js';
 import type { Patience } from './platform/start/patience.js';
 import { agentSettings } from './platform/vma/agent-settings.js';
 import { Agents } from './platform/vma/agents.js';
@@ -238,15 +239,18 @@ export class Machinery {
     await this.parts.engine.start();
   }
 
+  /** Lets go of everything, also when something of it fails. */
   async stop(): Promise<void> {
     const { database, store, runner, engine, workers, nbdExports } = this.parts;
-    await engine.stop();
-    await nbdExports.close();
-    await workers.close();
-    await runner.stop();
-    await store.close();
-    await this.rows.destroy();
-    await this.instances.stop();
-    await database.close();
+    await inTurn([
+      () => engine.stop(),
+      () => nbdExports.close(),
+      () => workers.close(),
+      () => runner.stop(),
+      () => store.close(),
+      () => this.rows.destroy(),
+      () => this.instances.stop(),
+      () => database.close(),
+    ]);
   }
 }

@@ -3,6 +3,7 @@ import { hostname } from 'node:os';
 import { Ticker } from '#platform/clock/ticker';
 import { until } from '#platform/clock/until';
 import type { Database } from '#platform/database/database';
+import { isDatabaseAway } from '#platform/database/database-away';
 import type { Logger } from '#platform/logging/logger.port';
 
 import type { InstanceIdentity } from './instance-id.js';
@@ -94,10 +95,14 @@ export class Instances {
   /** No sign of life any more: what this instance had under way is its own for as long as it isn't given up. */
   async stop(): Promise<void> {
     await this.beating.stop();
-    await this.database.query(`update instance set alive_until = now() where instance_id = $1 and start_id = $2`, [
-      this.identity.instanceId,
-      this.identity.startId,
-    ]);
+    const { instanceId, startId } = this.identity;
+    try {
+      const sql = `update instance set alive_until = now() where instance_id = $1 and start_id = $2`;
+      await this.database.query(sql, [instanceId, startId]);
+    } catch (error) {
+      if (!isDatabaseAway(error)) throw error;
+      this.logger.warn({ error }, 'the database is away: others learn from its silence that this instance stopped');
+    }
   }
 
   /** Whether the start of some instance is alive, as far as anybody knows. */

@@ -115,7 +115,7 @@ export class Machinery {
     const patience = { seconds: config.startWaitSeconds, logger };
     await awaitDatabase(databaseUrl, patience);
     const database = new Database(databaseUrl);
-    await migrate(database, migrations);
+    await migrate(database, migrations, logger);
     const master = await masterKey(config.dataDir, config.masterKey);
     const vault = await PostgresVault.unlock(database, master);
     const metrics = new PrometheusMetrics().withProcess();
@@ -225,7 +225,7 @@ export class Machinery {
     const { database, store, runner, patience } = this.parts;
     await awaitEventStore(store, patience);
     await runner.start();
-    await offerReporting(database, reportingViews);
+    await offerReporting(database, reportingViews, patience.logger);
     await runner.caughtUp();
   }
 

@@ -9,6 +9,8 @@ const ON_SOCKETS = ['connect', 'getaddrinfo', 'read', 'write'];
 export function isDatabaseAway(error: unknown): boolean {
   if (!isTransient(error) || typeof error !== 'object' || error === null) return false;
   if (codeOf(error) === undefined) return 'message' in error && WORDS.test(String(error.message));
+  // A name with several addresses fails with one error for each.
+  if ('errors' in error && Array.isArray(error.errors)) return error.errors.some(isDatabaseAway);
   const isOfServer = 'severity' in error;
   return isOfServer || ('syscall' in error && ON_SOCKETS.includes(String(error.syscall)));
 }

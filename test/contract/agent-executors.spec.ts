@@ -218,6 +218,13 @@ describe('effects on an agent', () => {
       expect(await failureOf(observe())).toMatchObject({ certainty: 'transient', failure: { code: 'vma-away' } });
     });
 
+    it('fails without the words of an agent that refuses the look: they may echo the password', async () => {
+      agent.on(PROGRESS, says(500, `exec: mover --password ${PASSWORD}: not found`));
+      const error = await failureOf(observe());
+      expect(error).toMatchObject({ certainty: 'permanent', failure: { code: 'vma-refuses' } });
+      expect(inspect(error, { depth: 10, showHidden: true })).not.toContain(PASSWORD);
+    });
+
     it('fails for good, and tells nobody a password, when an export is not open', async () => {
       expect(await failureOf(start())).toMatchObject({ certainty: 'permanent', failure: { code: 'export-gone' } });
       expect(agent.asked).toEqual([]);
@@ -450,6 +457,28 @@ describe('effects on an agent', () => {
       await expect(following).resolves.toMatchObject({ disks: [{}, {}] });
     });
 
+    it.each([
+      ['fails', 0],
+      ['fails after longer than the agent may be away', 600],
+    ])('goes on when the writing of its progress %s, and says so once in the log', async (_how, takesMs) => {
+      progress = new (class extends BackupProgress {
+        override async record(): Promise<void> {
+          await pause(takesMs);
+          throw new Error('the connection is lost');
+        }
+      })(database);
+      agent.on(
+        PROGRESS,
+        says200('in_progress', disk(2000, 400)),
+        says200('in_progress', disk(2000, 600)),
+        says200('completed', disk(2000, 1000), disk(2001, 2000)),
+      );
+      await expect(follow()).resolves.toMatchObject({ disks: [{}, {}] });
+      expect(warnings).toEqual([
+        { fields: expect.objectContaining({ jobId: 'job-1' }), message: expect.stringContaining('progress') },
+      ]);
+    });
+
     it('is patient as long as some byte moves', async () => {
       const creeping = Array.from({ length: 100 }, (_, n) => says200('in_progress', disk(2001, n)));
       agent.on(PROGRESS, ...creeping, says200('completed', disk(2000, 1000), disk(2001, 2000)));
@@ -562,19 +591,24 @@ describe('effects on an agent', () => {
       expect(warnings).toEqual([]);
     });
 
+    const warning = {
+      fields: expect.objectContaining({ jobId: 'job-1', correlationId: 'correlation' }),
+      message: expect.stringContaining('could not be told'),
+    };
+
+    it('goes on, with a warning in the log, when the agent refuses', async () => {
+      agent.on(STOP, says(500, 'no'));
+      await expect(stop()).resolves.toEqual({});
+      expect(warnings).toEqual([warning]);
+    });
+
     it.each<[string, Reply]>([
       ['is away', dropsConnection],
       ['never answers', silence],
-      ['refuses', says(500, 'no')],
-    ])('goes on, with a warning in the log, when the agent %s', async (_what, reply) => {
+    ])('is to be tried again when the agent %s: its snapshot may be left', async (_what, reply) => {
       agent.on(STOP, reply);
-      await expect(stop()).resolves.toEqual({});
-      expect(warnings).toEqual([
-        {
-          fields: expect.objectContaining({ jobId: 'job-1', correlationId: 'correlation' }),
-          message: expect.stringContaining('could not be told'),
-        },
-      ]);
+      expect(await failureOf(stop())).toMatchObject({ certainty: 'transient', failure: { code: 'vma-away' } });
+      expect(warnings).toEqual([warning]);
     });
 
     it('tells it of every job that it may have, also when it refuses one', async () => {

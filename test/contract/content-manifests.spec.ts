@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { copyFileSync, readFileSync, rmSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs';
+import { Readable } from 'node:stream';
 
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 
@@ -107,6 +108,45 @@ describe('content manifests', () => {
     run('cp', '--sparse=always', many, `${world.root}/copy.qcow2`);
     run('cp', `${world.root}/copy.qcow2`, many);
     expect(await verify(many, manifestSha256)).toBeNull();
+  });
+
+  describe('of an image whose map qemu-img can not read', () => {
+    const verifyAfter = async (words: string) => {
+      const { manifestSha256 } = await prove(base);
+      const failing = new (class extends ExecaProcessRunner {
+        override pipe() {
+          const ended = Promise.resolve({ exitCode: 1, stderr: `qemu-img: Could not open '/srv/block/a': ${words}\n` });
+          return { stdout: Readable.from([]), ended, kill: () => undefined };
+        }
+      })();
+      const order = { file: base, manifestFile: `${base}.manifest`, manifestSha256, header: header(base), signal };
+      return new ContentVerifier(failing, workers).verify(order);
+    };
+
+    it.each([
+      'Failed to get shared "write" lock\nIs another process using the image [/srv/block/a]?',
+      'Failed to lock byte 100: Input/output error',
+      'No locks available',
+      'Too many open files',
+      'Too many open files in system',
+      'Cannot allocate memory',
+      'Resource temporarily unavailable',
+      'Device or resource busy',
+      'Stale file handle',
+      'Transport endpoint is not connected',
+      'Connection timed out',
+      'Host is down',
+      'Remote I/O error',
+    ])('say nothing of it when that passes: %s', async (words) => {
+      await expect(verifyAfter(words)).rejects.toThrow('qemu-img could not read the map');
+    });
+
+    it.each(['Image is corrupt; cannot be opened read/write', 'Input/output error'])(
+      'call it damaged when that stays: %s',
+      async (words) => {
+        expect(await verifyAfter(words)).toMatchObject({ reason: "the image's own tables can't be read" });
+      },
+    );
   });
 
   it('stop at once when they are told to, however much is left to read', async () => {

@@ -19,6 +19,7 @@ import { type ExportOptions, NbdExports } from '#platform/qemu/nbd-exports';
 import { NbdPorts, sliceOf } from '#platform/qemu/nbd-ports';
 
 import { FOR_ONE_AGENT, oneAgent } from '../kit/one-agent.js';
+import { amidCollections } from '../kit/amid-collections.js';
 import { freshDatabase } from '../kit/database.js';
 import { DiskWorld, effectContext, kill, run } from '../kit/disk-world.js';
 import { eventually } from '../kit/eventually.js';
@@ -188,6 +189,14 @@ describe('the door of an export', () => {
       stranger.on('error', () => undefined).resume();
       stranger.write('GET / HTTP/1.1\r\nHost: x\r\n\r\n'.repeat(10));
       await once(stranger, 'close');
+      await qemuIo('e1', 'write -P 7 0 1M');
+    });
+
+    it('turns out those who say nothing for ten seconds, amid garbage collections: they took all places', async () => {
+      await start('e1', GATED);
+      const { port } = await targetOf('e1');
+      const silent = Array.from({ length: 8 }, () => connect({ host: '127.0.0.1', port }).resume());
+      await amidCollections(() => Promise.all(silent.map((one) => once(one, 'close'))));
       await qemuIo('e1', 'write -P 7 0 1M');
     });
 

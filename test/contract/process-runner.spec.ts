@@ -1,8 +1,8 @@
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 
-import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
 
 import { ProgramOutputTooLarge } from '#platform/processes/execa.process-runner';
 import { ProgramNotFound, ProgramTimedOut } from '#platform/processes/process-runner.port';
@@ -147,6 +147,22 @@ describe('the process runner', () => {
     });
     expect(await identityOf(pid)).toBeNull();
     parent.kill('SIGKILL');
+  });
+
+  it('kills nobody who may have got the number of a program that is gone, also while its output is still read', async () => {
+    const program = world.runner.pipe({ program: 'sh', args: ['-c', 'echo $$; head -c 50000 /dev/zero'] });
+    await once(program.stdout, 'readable');
+    const pid = Number.parseInt((program.stdout.read() as Buffer).toString(), 10);
+    expect(pid).toBeGreaterThan(1);
+    await eventually(() => {
+      expect(existsSync(`/proc/${pid}`)).toBe(false);
+    });
+    const sent = jest.spyOn(process, 'kill');
+    program.kill();
+    expect(sent).not.toHaveBeenCalled();
+    sent.mockRestore();
+    program.stdout.resume();
+    expect((await program.ended).exitCode).toBe(0);
   });
 
   it('keeps what a program wrote, however late somebody reads it', async () => {

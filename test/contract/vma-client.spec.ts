@@ -1,6 +1,5 @@
+import { setTimeout as pause } from 'node:timers/promises';
 import { inspect } from 'node:util';
-import { setFlagsFromString } from 'node:v8';
-import { runInNewContext } from 'node:vm';
 
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 
@@ -8,6 +7,7 @@ import { HttpVmaClient } from '#platform/vma/http.vma-client';
 import { VmaAway, VmaRefuses, VmaTalksNonsense } from '#platform/vma/vma.errors';
 import type { BackupOrder, VcenterAccount } from '#platform/vma/vma-client.port';
 
+import { amidCollections } from '../kit/amid-collections.js';
 import { eventually } from '../kit/eventually.js';
 import {
   dropsConnection,
@@ -46,18 +46,7 @@ const DISCOVER = 'POST /discover';
 const START = 'POST /backup/start';
 const PROGRESS = 'GET /progress/job-1';
 const STOP = 'POST /backup/stop';
-
-/** Runs `work` while garbage is collected all the time. */
-async function amidCollections<Result>(work: () => Promise<Result>): Promise<Result> {
-  setFlagsFromString('--expose-gc');
-  const collect = runInNewContext('gc') as () => void;
-  const collecting = setInterval(collect, 20);
-  try {
-    return await work();
-  } finally {
-    clearInterval(collecting);
-  }
-}
+const HASHES = 'GET /backup/job-1/hashes/2000';
 
 function disk(changes: object = {}): object {
   return { id: 'disk-2000', label: 'Hard disk 1', vmdk_path: '[ds] web.vmdk', capacity_bytes: 1024, ...changes };
@@ -113,15 +102,6 @@ describe('the HTTP client of an agent', () => {
       await expect(call()).rejects.toBeInstanceOf(VmaAway);
     });
 
-    it('passes on a refusal in printable words, and not too many of them', async () => {
-      agent.on(route, says(500, `no\u0000such\u001b[31m thing ${'x'.repeat(5000)}`));
-      const error = await refusal(call());
-      expect(error).toBeInstanceOf(VmaRefuses);
-      expect(error.message).toContain('no such [31m thing');
-      expect(error.message.length).toBeLessThan(400);
-      expect(error.message).not.toMatch(/\p{C}/u);
-    });
-
     it('follows no redirection: the agent could send the password elsewhere', async () => {
       const elsewhere = await ScriptedVma.listen();
       try {
@@ -133,6 +113,29 @@ describe('the HTTP client of an agent', () => {
       }
     });
   });
+
+  it.each(calls.filter(([name]) => name === 'discover' || name === 'start'))(
+    'passes on a refusal in printable words, and not too many of them: %s',
+    async (_name, route, call) => {
+      agent.on(route, says(500, `no\u0000such\u001b[31m thing ${'x'.repeat(5000)}`));
+      const error = await refusal(call());
+      expect(error).toBeInstanceOf(VmaRefuses);
+      expect(error.message).toContain('no such [31m thing');
+      expect(error.message.length).toBeLessThan(400);
+      expect(error.message).not.toMatch(/\p{C}/u);
+    },
+  );
+
+  it.each(calls.filter(([name]) => name !== 'discover' && name !== 'start'))(
+    'passes on no words of a refusal of %s: they may echo what the agent was sent before',
+    async (_name, route, call) => {
+      agent.on(route, says(500, `cannot log in with ${PASSWORD}`));
+      const error = await refusal(call());
+      expect(error).toBeInstanceOf(VmaRefuses);
+      expect(error.message).toContain('it answered 500');
+      expect(inspect(error, { depth: 10, showHidden: true })).not.toContain('sw0rdfish');
+    },
+  );
 
   it.each(calls.filter(([name]) => name !== 'stop'))(
     'takes a web page for nonsense in %s',
@@ -208,6 +211,76 @@ describe('the HTTP client of an agent', () => {
       await eventually(async () => {
         expect(await agent.connections()).toBe(0);
       });
+    });
+  });
+
+  describe('of an agent that falls silent after the first line of what it read, amid garbage collections', () => {
+    const { signal: nobodys } = new AbortController();
+    const readAll = async (signal: AbortSignal, onRange: () => void = () => undefined) => {
+      const ranges = await client.sourceRanges('job-1', 2000, signal);
+      for await (const range of ranges ?? []) {
+        expect(range).toMatchObject({ offset: 0, length: 512 });
+        onRange();
+      }
+    };
+    beforeEach(() => {
+      agent.on(HASHES, (response) => {
+        response.writeHead(200).write(`${JSON.stringify({ offset: 0, length: 512, zero: true })}\n`);
+      });
+    });
+    afterEach(async () => {
+      await eventually(async () => {
+        expect(await agent.connections()).toBe(0);
+      });
+    });
+
+    it('says in time that it is away, and lets go of the connection', async () => {
+      const ends = await amidCollections(() => Promise.allSettled(Array.from({ length: 10 }, () => readAll(nobodys))));
+      expect(ends.map((end) => end.status === 'rejected' && end.reason instanceof VmaAway)).toEqual(
+        Array.from({ length: 10 }, () => true),
+      );
+    });
+
+    it('can be cancelled', async () => {
+      client = new HttpVmaClient(agent.baseUrl);
+      const controller = new AbortController();
+      await amidCollections(async () => {
+        const cancelSoon = () => {
+          setTimeout(() => {
+            controller.abort('cancelled');
+          }, 300);
+        };
+        await expect(readAll(controller.signal, cancelSoon)).rejects.toBe('cancelled');
+      });
+    });
+
+    it('lets go of the connection when the caller has heard enough, or never listens', async () => {
+      client = new HttpVmaClient(agent.baseUrl);
+      for await (const range of (await client.sourceRanges('job-1', 2000, nobodys)) ?? []) {
+        expect(range.offset).toBe(0);
+        break;
+      }
+      await client.sourceRanges('job-1', 2000, nobodys);
+      await amidCollections(async () => {
+        await eventually(async () => {
+          expect(await agent.connections()).toBe(0);
+        });
+      });
+    });
+  });
+
+  it('keeps what the agent read for a caller who listens late, amid garbage collections', async () => {
+    const lines = [
+      { offset: 0, length: 512, zero: true },
+      { end: true, ranges: 1 },
+    ];
+    agent.on(HASHES, says(200, lines.map((line) => `${JSON.stringify(line)}\n`).join('')));
+    await amidCollections(async () => {
+      const ranges = await client.sourceRanges('job-1', 2000, new AbortController().signal);
+      await pause(300);
+      const heard: unknown[] = [];
+      for await (const range of ranges ?? []) heard.push(range);
+      expect(heard).toEqual([lines[0]]);
     });
   });
 

@@ -110,7 +110,7 @@ describe('an agent that lies', () => {
 });
 
 describe('an agent of the first generation', () => {
-  it('copies a disk per job, from the base it is told, and completes each; a reset costs one backup', async () => {
+  it('copies a disk per job, from the base it is told, and completes each; a reset costs one backup, whoever notices it', async () => {
     const lab = await startSmallLab([smallVm('lied', [2, 1])], { agentKind: 'legacy' });
     const oma = await runningOma({ OMA_VMA_URL: lab.url, OMA_VMA_TOKEN: lab.agentToken, OMA_NBD_PORTS: '20780-20799' });
     try {
@@ -137,6 +137,17 @@ describe('an agent of the first generation', () => {
       expect(fourth.backup.disks).toMatchObject([
         { mode: 'full', reason: 'change-tracking-reset' },
         { mode: 'incremental', parent_backup_id: second.backupId },
+      ]);
+
+      lab.misbehave({ refuse_nbd: 'change tracking was reset: disk 2000' });
+      const fifth = await takePoint(oma.api, lab, vm, PATH, lab.folder);
+      expect(fifth.job).toMatchObject({ status: 'failed', error: { code: 'change-tracking-reset' }, leftovers: [] });
+      lab.misbehave({});
+      const sixth = await takePoint(oma.api, lab, vm, PATH, lab.folder);
+      expect(sixth.job).toMatchObject({ status: 'completed' });
+      expect(sixth.backup.disks).toMatchObject([
+        { mode: 'full', reason: 'change-tracking-reset' },
+        { mode: 'full', reason: 'change-tracking-reset' },
       ]);
       for (const point of [first, second, fourth]) expectIdentical(vm, point);
     } finally {

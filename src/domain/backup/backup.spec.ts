@@ -24,7 +24,7 @@ const increment = (diskId: number, sizeBytes: number): PlannedDisk => ({
   ...disk(diskId, sizeBytes),
   mode: {
     is: 'incremental',
-    parent: { backupId: 'base', changeId: 'a/0', manifestSha256: 'hash', layers: [`ctx/disk-${diskId}/base.qcow2`] },
+    parent: { backupId: 'base', changeId: 'a/8', manifestSha256: 'hash', layers: [`ctx/disk-${diskId}/base.qcow2`] },
   },
 });
 const plan: BackupPlan = {
@@ -154,10 +154,15 @@ describe('a backup', () => {
 
     it('is proven by as many bytes as had changed, none included', () => {
       for (const bytes of [0, 300]) {
-        const counts = { bytesCopied: bytes, bytesToCopy: bytes, changeId: 'A/9' };
+        const counts = { bytesCopied: bytes, bytesToCopy: bytes, changeId: 'A/10' };
         const [completed] = decide([small], complete(proof(0, counts)));
         expect(completed?.type).toBe('BackupCompleted');
       }
+    });
+
+    it('is proven by the bookmark of its base, too: nothing was written since', () => {
+      const [completed] = decide([small], complete(proof(0, { bytesCopied: 0, bytesToCopy: 0, changeId: 'a/8' })));
+      expect(completed?.type).toBe('BackupCompleted');
     });
 
     it.each([
@@ -165,6 +170,7 @@ describe('a backup', () => {
       ['more was copied than the disk holds', { bytesCopied: 1001, bytesToCopy: 1001 }],
       ['tracking was reset since its base', { changeId: 'b/1' }],
       ['the agent told no bookmark', { changeId: null }],
+      ['the agent told a bookmark from before the one of its base', { changeId: 'a/7' }],
     ])('is not proven when %s', (_case, changes) => {
       const others = { bytesCopied: 300, bytesToCopy: 300, changeId: 'a/9' };
       expect(() => decide([small], complete(proof(0, { ...others, ...changes })))).toThrow(ProofMissing);

@@ -1,4 +1,4 @@
-import { isSameChangeId, isSameEpoch } from './change-id.js';
+import { isEarlier, isSameChangeId, isSameEpoch } from './change-id.js';
 import type { DiskProof, PlannedDisk } from './backup-plan.js';
 
 /** Agents that tell nothing of single disks must have completed each of them; their last words may come late. */
@@ -19,11 +19,15 @@ export function doubtIn(disk: PlannedDisk, proof: DiskProof | undefined, reporte
   return doubtInBase(disk, told) ?? doubtInCopy(disk, proof);
 }
 
-/** Tracking that was reset after the plan was made no longer knows what changed since the base. */
+/**
+ * Tracking that was reset after the plan was made no longer knows what changed since the base. A bookmark from before the base's
+ * is of another moment than the copy: of a VM that was set back, or of another snapshot.
+ */
 function doubtInBase({ mode }: PlannedDisk, told: string | null): string | null {
   if (mode.is === 'full') return null;
   if (told === null) return 'the agent told no change id of an increment';
-  return isSameEpoch(told, mode.parent.changeId) ? null : 'its change tracking was reset before it was copied';
+  if (!isSameEpoch(told, mode.parent.changeId)) return 'its change tracking was reset before it was copied';
+  return isEarlier(told, mode.parent.changeId) ? 'the agent told a change id from before the one it copied from' : null;
 }
 
 function doubtInCopy(disk: PlannedDisk, { bytesCopied, bytesToCopy }: DiskProof): string | null {

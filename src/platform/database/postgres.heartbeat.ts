@@ -1,6 +1,6 @@
-import type pg from 'pg';
-
 import { setTimeout as pause } from 'node:timers/promises';
+
+import type pg from 'pg';
 
 import type { Database } from './database.js';
 import { Heartbeat } from './heartbeat.port.js';

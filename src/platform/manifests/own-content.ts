@@ -39,8 +39,28 @@ class MapNotRead extends Error {
   }
 }
 
-/** What ends it with the same exit code as a damaged table, and passes. */
-const PASSING = /lock|too many open files|stale|cannot allocate|temporarily unavailable/i;
+/**
+ * What ends it with the same exit code as a damaged table, and passes: it is of a file server or of this process. At the end of a
+ * line, since before it the image's place is named.
+ */
+const PASSING = new RegExp(
+  `(?:${[
+    'lock',
+    'failed to (?:un)?lock byte .*',
+    'no locks available',
+    'too many open files',
+    'too many open files in system',
+    'cannot allocate memory',
+    'resource temporarily unavailable',
+    'device or resource busy',
+    'stale file handle',
+    'transport endpoint is not connected',
+    'connection timed out',
+    'host is down',
+    'remote i/o error',
+  ].join('|')})$`,
+  'im',
+);
 
 const area = z.object({
   start: z.int().min(0),

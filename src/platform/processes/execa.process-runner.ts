@@ -86,7 +86,8 @@ export class ExecaProcessRunner extends ProcessRunner {
       stdout: pipeline(child.stdout, new PassThrough(), () => undefined),
       ended,
       kill: () => {
-        killGroup(child.pid);
+        // Its output may be read long after its end, and its number may name somebody else by then.
+        if (child.exitCode === null && child.signalCode === null) killGroup(child.pid);
       },
     };
   }

@@ -88,12 +88,20 @@ async function besidesBetween(
 
 /** Everything between two checkpoints. Throws FarBehind when it doesn't come in time. */
 async function* stretch(store: EventStore, projection: AnyProjection, from: Registered, to: Registered) {
-  const signal = AbortSignal.timeout(READ_WITHIN_MS);
+  const late = new AbortController();
+  // A signal of AbortSignal.timeout may be collected before its time when others are made of it.
+  const timer = setTimeout(() => {
+    late.abort();
+  }, READ_WITHIN_MS);
   let reached = from.position;
-  const range = { after: from.position, upTo: to.position, maxBatch: MOST_LEFT + 1, signal };
-  for await (const page of pages(store, projection, range)) {
-    yield page;
-    reached = page.upTo;
+  const range = { after: from.position, upTo: to.position, maxBatch: MOST_LEFT + 1, signal: late.signal };
+  try {
+    for await (const page of pages(store, projection, range)) {
+      yield page;
+      reached = page.upTo;
+    }
+  } finally {
+    clearTimeout(timer);
   }
   if (reached < to.position) throw new FarBehind();
 }

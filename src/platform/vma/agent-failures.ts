@@ -1,3 +1,4 @@
+import { CHANGE_TRACKING_RESET } from '#domain/backup/change-id';
 import { DomainError } from '#domain/kernel/domain-error';
 import { type Certainty, EffectError } from '#platform/sagas/effect.port';
 
@@ -22,13 +23,13 @@ export function agentFailed(words: string | null): EffectError {
   const why = words === null || printable(words) === '' ? 'it gave no reason' : printable(words);
   if (RESET.test(why)) {
     const remedy = 'start the backup again with backup_type "auto": it copies this disk whole';
-    return failed('change-tracking-reset', `what changed can't be told any more: ${why}`, remedy);
+    return failed(CHANGE_TRACKING_RESET, `what changed can't be told any more: ${why}`, remedy);
   }
   return failed('agent-failed', `the agent failed: ${why}`, "look into the agent's log, then start the backup again");
 }
 
 /** Refusals as failures of an effect: an agent that is away may come back, everything else stays as it is. */
-function asEffectError(error: unknown): unknown {
+export function asEffectError(error: unknown): unknown {
   if (!(error instanceof DomainError)) return error;
   const { code, message, remedy } = error;
   const certainty: Certainty = error instanceof VmaAway ? 'transient' : 'permanent';

@@ -5,7 +5,7 @@ import type { Logger } from '#platform/logging/logger.port';
 import type { NbdExports } from '#platform/qemu/nbd-exports';
 import { EffectError, type EffectContext, type EffectExecutor, type Observation } from '#platform/sagas/effect.port';
 
-import { inUserWords } from './agent-failures.js';
+import { asEffectError, inUserWords } from './agent-failures.js';
 import { agentJobs } from './agent-jobs.js';
 import type { Agents } from './agents.js';
 import type { BackupProgress } from './backup-progress.js';
@@ -96,6 +96,7 @@ class FollowAgentExecutor implements EffectExecutor<Follow['args']> {
     private readonly progress: BackupProgress,
     private readonly calls: CompletionCalls,
     private readonly credentials: VcenterCredentials,
+    private readonly logger: Logger,
     private readonly times: FollowTimes,
   ) {}
 
@@ -105,11 +106,15 @@ class FollowAgentExecutor implements EffectExecutor<Follow['args']> {
 
   execute(args: Follow['args'], { signal }: EffectContext): Promise<Follow['result']> {
     const { client } = this.agents.named(args.agent);
-    return new Follower(client, this.progress, this.calls, this.credentials, args, this.times).run(signal);
+    const { progress, calls, credentials, logger, times } = this;
+    return new Follower(client, progress, calls, credentials, logger, args, times).run(signal);
   }
 }
 
-/** Tells the agent to give up. The exports have ended by then, so it can do no harm if it can't be told. */
+/**
+ * Tells the agent to give up. The exports have ended by then, so it writes nothing any more if it can't be told; but its
+ * snapshot may be left, so an agent that is away is tried again and then named.
+ */
 class StopAgentExecutor implements EffectExecutor<Stop['args']> {
   readonly kind = 'agent.stop';
 
@@ -133,7 +138,7 @@ class StopAgentExecutor implements EffectExecutor<Stop['args']> {
           { code: error.code, jobId: id, correlationId },
           'the agent could not be told to give up a job',
         );
-        if (error instanceof VmaAway) return {};
+        if (error instanceof VmaAway) throw asEffectError(error);
       }
     }
     return {};
@@ -154,7 +159,7 @@ export function agentExecutors(deps: {
   return [
     new CheckAgentExecutor(agents),
     new StartAgentExecutor(agents, credentials, nbdExports),
-    new FollowAgentExecutor(agents, progress, calls, credentials, times),
+    new FollowAgentExecutor(agents, progress, calls, credentials, logger, times),
     new StopAgentExecutor(agents, logger),
   ];
 }

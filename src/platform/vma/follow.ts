@@ -1,9 +1,10 @@
 import type { BackupEffects } from '#domain/backup/effects';
+import type { Logger } from '#platform/logging/logger.port';
 import { EffectError } from '#platform/sagas/effect.port';
 
 import { type AgentJob, agentJobs } from './agent-jobs.js';
 import { agentFailed, AWAY, failed, RESTARTED } from './agent-failures.js';
-import type { BackupProgress } from './backup-progress.js';
+import type { BackupProgress, DiskReport } from './backup-progress.js';
 import type { CompletionCalls } from './completion-calls.js';
 import { without } from './redaction.js';
 import type { VcenterCredentials } from './vcenter-credentials.port.js';
@@ -54,6 +55,7 @@ export class Follower {
   private lastAnswerAt: number;
   private lastMoveAt: number;
   private nonsense = 0;
+  private isUnrecorded = false;
   /** Jobs that the agent has told of. */
   private readonly known = new Set<string>();
   private readonly beganAt: number;
@@ -66,6 +68,7 @@ export class Follower {
     private readonly progress: BackupProgress,
     private readonly calls: CompletionCalls,
     private readonly credentials: VcenterCredentials,
+    private readonly logger: Logger,
     private readonly args: Follow['args'],
     private readonly times: FollowTimes,
   ) {
@@ -154,7 +157,23 @@ export class Follower {
       this.moved.set(deviceKey, bytesTransferred);
       this.lastMoveAt = performance.now();
     }
-    await this.progress.record(this.args.jobId, deviceKey, { bytesTransferred, bytesToCopy });
+    await this.record(deviceKey, { bytesTransferred, bytesToCopy });
+  }
+
+  /** Nothing follows from it: no copy is given up because nobody can be shown how far it is, and no agent is late for that. */
+  private async record(deviceKey: number, report: DiskReport): Promise<void> {
+    const begun = performance.now();
+    const { jobId } = this.args;
+    try {
+      await this.progress.record(jobId, deviceKey, report);
+      this.isUnrecorded = false;
+    } catch (error) {
+      if (!this.isUnrecorded) this.logger.warn({ error, jobId }, 'the progress of a backup could not be written down');
+      this.isUnrecorded = true;
+    }
+    const spentMs = performance.now() - begun;
+    this.lastAnswerAt += spentMs;
+    this.lastMoveAt += spentMs;
   }
 
   private refuseStandstill(): void {

@@ -118,7 +118,7 @@ export class HttpVmaClient extends VmaClient {
     const body = { job_id: jobId };
     const answer = await this.call({ method: 'POST', path: '/backup/stop', body, limits: STOP, signal });
     if (NO_SUCH_ROUTE.includes(answer.status)) return false;
-    if (!isSuccess(answer)) throw new VmaRefuses(answer.text);
+    if (!isSuccess(answer)) throw new VmaRefuses(inNumbers(answer));
     return true;
   }
 
@@ -176,11 +176,18 @@ async function limitedText(response: Response, maxBytes: number, signal: AbortSi
   }
 }
 
+function inNumbers({ status }: Answer): string {
+  return `it answered ${status}`;
+}
+
 function isSuccess({ status }: Answer): boolean {
   return status >= 200 && status < 300;
 }
 
-/** The answer as its schema reads it. `what` names it to the user; of a refusal the agent's words are passed on. */
+/**
+ * The answer as its schema reads it. `what` names it to the user. Of a refusal the agent's words are passed on, without the
+ * secret that it was sent with the question; where nothing was sent they aren't: they may echo what was sent before.
+ */
 function read<Schema extends z.ZodType>(
   answer: Answer,
   schema: Schema,
@@ -188,7 +195,7 @@ function read<Schema extends z.ZodType>(
   secret?: string,
 ): z.output<Schema> {
   if (!isSuccess(answer)) {
-    throw new VmaRefuses(secret === undefined ? answer.text : without(secret, answer.text));
+    throw new VmaRefuses(secret === undefined ? inNumbers(answer) : without(secret, answer.text));
   }
   let json: unknown;
   try {

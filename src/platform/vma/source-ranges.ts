@@ -1,31 +1,10 @@
+import { within } from './deadline.js';
 import { hashLine } from './vma.schemas.js';
 import { VmaAway, VmaRefuses, VmaTalksNonsense } from './vma.errors.js';
 import type { SourceRange } from './vma-client.port.js';
 
 const MAX_LINE_BYTES = 1024;
 const NOT_OFFERED = [404, 405, 501];
-
-/** Aborts when nothing comes for so long while somebody waits. */
-class Watch {
-  private readonly late = new AbortController();
-  private timer: NodeJS.Timeout | undefined;
-
-  constructor(private readonly idleMs: number) {}
-
-  get signal(): AbortSignal {
-    return this.late.signal;
-  }
-
-  arm(): void {
-    this.timer = setTimeout(() => {
-      this.late.abort();
-    }, this.idleMs);
-  }
-
-  disarm(): void {
-    clearTimeout(this.timer);
-  }
-}
 
 /**
  * What an agent read, line by line as it comes, so that nothing grows with the disk. null when it doesn't offer it. Throws
@@ -36,32 +15,24 @@ export async function sourceRanges(
   idleMs: number,
   signal: AbortSignal,
 ): Promise<AsyncIterable<SourceRange> | null> {
-  const watch = new Watch(idleMs);
-  watch.arm();
   try {
-    const response = await fetch(url, { redirect: 'error', signal: AbortSignal.any([signal, watch.signal]) });
-    if (response.status === 200 && response.body !== null) return parsed(response.body, watch, signal);
+    const response = await within(idleMs, signal, async (either) => fetch(url, { redirect: 'error', signal: either }));
+    if (response.status === 200) return parsed(response, idleMs, signal);
     await response.body?.cancel();
-    watch.disarm();
     if (NOT_OFFERED.includes(response.status)) return null;
     throw new VmaRefuses(`it answered ${response.status} to the question what it read`);
   } catch (error) {
-    watch.disarm();
     signal.throwIfAborted();
     if (error instanceof VmaRefuses) throw error;
     throw new VmaAway();
   }
 }
 
-async function* parsed(
-  body: ReadableStream<Uint8Array>,
-  watch: Watch,
-  signal: AbortSignal,
-): AsyncGenerator<SourceRange> {
+async function* parsed(response: Response, idleMs: number, signal: AbortSignal): AsyncGenerator<SourceRange> {
   let ranges = 0;
   let ended = false;
   try {
-    for await (const line of lines(body, watch)) {
+    for await (const line of lines(response, idleMs, signal)) {
       if (ended) throw new VmaTalksNonsense('there is more after the end of what it read');
       const said = understood(line);
       if (!('end' in said)) {
@@ -76,23 +47,29 @@ async function* parsed(
   } catch (error) {
     signal.throwIfAborted();
     throw error instanceof VmaTalksNonsense ? error : new VmaAway();
-  } finally {
-    watch.disarm();
   }
   if (!ended) throw new VmaTalksNonsense('what it read is cut off');
 }
 
-async function* lines(body: ReadableStream<Uint8Array>, watch: Watch): AsyncGenerator<string> {
+/** Takes the answer and not its body: the body of an answer that nobody holds any more is thrown away unread. */
+async function* lines(response: Response, idleMs: number, signal: AbortSignal): AsyncGenerator<string> {
+  const reader = response.body?.getReader();
+  if (reader === undefined) return;
   const decoder = new TextDecoder();
   let rest = '';
-  for await (const part of body as unknown as AsyncIterable<Uint8Array>) {
-    // While OMA itself is busy with what came, nobody is late.
-    watch.disarm();
-    const pieces = (rest + decoder.decode(part, { stream: true })).split('\n');
-    rest = pieces.pop() ?? '';
-    if (rest.length > MAX_LINE_BYTES) throw new VmaTalksNonsense('a line of what it read is too long');
-    yield* pieces;
-    watch.arm();
+  try {
+    for (;;) {
+      // Nobody is late while OMA itself is busy with what came.
+      const { value } = (await within(idleMs, signal, async () => reader.read())) as { readonly value?: Uint8Array };
+      if (value === undefined) break;
+      const pieces = (rest + decoder.decode(value, { stream: true })).split('\n');
+      rest = pieces.pop() ?? '';
+      if (rest.length > MAX_LINE_BYTES) throw new VmaTalksNonsense('a line of what it read is too long');
+      yield* pieces;
+    }
+  } finally {
+    // The connection may be broken already; then there is nothing to let go of.
+    reader.cancel().catch(() => undefined);
   }
   if (rest !== '') yield rest;
 }

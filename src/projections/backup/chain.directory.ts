@@ -1,4 +1,4 @@
-import { isSameEpoch } from '#domain/backup/change-id';
+import { CHANGE_TRACKING_RESET, isSameEpoch } from '#domain/backup/change-id';
 import type { ChainHead } from '#domain/backup/disk-mode';
 import { Filter, type Views } from '#platform/database/views';
 
@@ -68,22 +68,25 @@ export class Chains {
   }
 
   /**
-   * Whether an increment on this head was given up after the agent had told a change id of another epoch: the disk's tracking
-   * was reset since. It is the only sign of it where an agent can't be asked.
+   * Whether an increment on this head was given up after the agent had told a change id of another epoch, or because it could
+   * not tell what had changed: the disk's tracking was reset since. It is the only sign of it where an agent can't be asked.
    */
   async wasReset(
     { contextId, repositoryId, diskId }: RepositoryChains,
     { backupId, changeId }: ChainHead,
   ): Promise<boolean> {
-    const given = await this.views.select<Pick<BackupRow, 'disks'>>(
-      `select one.disks from backup one
+    const given = await this.views.select<Pick<BackupRow, 'disks' | 'errorCode'>>(
+      `select one.disks, one.error_code as "errorCode" from backup one
         where one.vm_context_id = $1 and one.repository_id = $2 and one.status in ('failed', 'cancelled')`,
       [contextId, repositoryId],
     );
-    return given
-      .flatMap(({ disks }) => disks)
-      .filter((disk) => disk.disk_id === diskId && disk.parent_backup_id === backupId)
-      .some(({ told_change_id: told }) => told !== null && changeId !== null && !isSameEpoch(told, changeId));
+    return given.some(({ disks, errorCode }) => {
+      const ofHead = disks.filter((disk) => disk.disk_id === diskId && disk.parent_backup_id === backupId);
+      return ofHead.some(
+        ({ told_change_id: told }) =>
+          errorCode === CHANGE_TRACKING_RESET || (told !== null && changeId !== null && !isSameEpoch(told, changeId)),
+      );
+    });
   }
 }
 

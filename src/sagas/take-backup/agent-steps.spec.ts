@@ -2,7 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 
 import type { BackupPlan } from '#domain/backup/backup-plan';
 
-import { agentCopies, copiedDisks } from './agent-steps.js';
+import { agentCheck, agentCopies, copiedDisks } from './agent-steps.js';
 
 const disk = (diskId: number) => ({
   diskId,
@@ -38,6 +38,11 @@ describe('the copies of a backup', () => {
   it('are one job after another of an agent whose jobs remove the snapshots of its others', () => {
     const first = { 'agent-check': { together: false, hashes: false } };
     expect(stepsWith(first)).toEqual([['agent'], ['copy'], ['agent:2001'], ['copy:2001']]);
+  });
+
+  it('are given up by nobody but an agent that said it is there', () => {
+    expect(agentCheck(plan, {}).undo).toBeUndefined();
+    expect(agentCheck(plan, { 'agent-check': { together: true, hashes: true } }).undo?.kind).toBe('agent.stop');
   });
 
   it('are announced as one until the agent was asked', () => {

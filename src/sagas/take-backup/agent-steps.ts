@@ -6,21 +6,24 @@ import { COPY_SECONDS, effect, exportIdOf, LOCAL, ONCE } from './step-effects.js
 
 /**
  * The undo stands here and not at `agent`, because undoing goes backwards: first the exports end, so that nobody can
- * write any more, and only then the agent is told.
+ * write any more, and only then the agent is told. One that never said that it is there has nothing to give up.
  */
-export function agentCheck(plan: BackupPlan): Step {
+export function agentCheck(plan: BackupPlan, results: Results): Step {
   const resource = `agent:${plan.jobId}`;
+  const isThere = results['agent-check'] !== undefined;
   return {
     effect: effect(
       'agent.check',
       { agent: plan.agent },
       { step: 'agent-check', title: 'Ask whether the agent answers', resource },
     ),
-    undo: effect(
-      'agent.stop',
-      { agent: plan.agent, jobId: plan.jobId, diskIds: plan.disks.map((disk) => disk.diskId) },
-      { step: 'agent-stop', title: 'Tell the agent to give up', resource, retry: LOCAL },
-    ),
+    ...(isThere && {
+      undo: effect(
+        'agent.stop',
+        { agent: plan.agent, jobId: plan.jobId, diskIds: plan.disks.map((disk) => disk.diskId) },
+        { step: 'agent-stop', title: 'Tell the agent to give up', resource, retry: LOCAL },
+      ),
+    }),
   };
 }
 

@@ -36,7 +36,7 @@ export const takeBackupSaga = sequence<BackupPlan>({
   groups: (plan, results) => [
     [{ effect: toBackup('start', 'Record the start', plan, { type: 'StartBackup', plan }) }],
     [preflight(plan)],
-    [agentCheck(plan)],
+    [agentCheck(plan, results)],
     plan.disks.map((disk) => createImage(plan, disk)),
     plan.disks.map((disk) => startExport(plan, disk, results)),
     ...agentCopies(plan, results),

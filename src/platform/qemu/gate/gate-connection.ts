@@ -64,12 +64,20 @@ export class GateConnection {
 
   private async negotiate(): Promise<Socket | null> {
     const { exportName } = this.settings;
-    const signal = AbortSignal.any([this.aborted.signal, AbortSignal.timeout(NEGOTIATION_MS)]);
+    const { signal } = this.aborted;
+    // Not AbortSignal.timeout: one that only other signals are made of is collected as garbage and never comes.
+    const late = setTimeout(() => {
+      this.aborted.abort();
+    }, NEGOTIATION_MS);
     const open = async () => {
       const facts = await this.facts(signal);
       return factsFor(facts, this.rule.hasOtherWriter());
     };
-    return (await serveNegotiation(this.client, exportName, open, signal)) ? this.upstream : null;
+    try {
+      return (await serveNegotiation(this.client, exportName, open, signal)) ? this.upstream : null;
+    } finally {
+      clearTimeout(late);
+    }
   }
 
   /** A client may ask before it chooses; the server is asked once. */

@@ -42,7 +42,7 @@ async function tell(
   say: (blockers: readonly object[]) => void,
   signal: AbortSignal,
 ): Promise<void> {
-  for (let lookMs = FIRST_LOOK_MS; !signal.aborted; lookMs = Math.min(lookMs * 2, MAX_LOOK_MS)) {
+  for (let lookMs = FIRST_LOOK_MS; ; lookMs = Math.min(lookMs * 2, MAX_LOOK_MS)) {
     await pause(lookMs, signal);
     if (signal.aborted) return;
     // Who can't look has nothing to say; the work itself shows what is wrong.

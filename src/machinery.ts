@@ -68,6 +68,7 @@ import { masterKey } from './platform/secrets/master-key.js';
 import { PostgresVault } from './platform/secrets/postgres.vault.js';
 import { keyFor } from './platform/secrets/sealing.js';
 import { Vault } from './platform/secrets/vault.port.js';
+import { inTurn } from './platform/start/in-turn.js';
 import type { Patience } from './platform/start/patience.js';
 import { agentSettings } from './platform/vma/agent-settings.js';
 import { Agents } from './platform/vma/agents.js';
@@ -115,7 +116,7 @@ export class Machinery {
     const patience = { seconds: config.startWaitSeconds, logger };
     await awaitDatabase(databaseUrl, patience);
     const database = new Database(databaseUrl);
-    await migrate(database, migrations);
+    await migrate(database, migrations, logger);
     const master = await masterKey(config.dataDir, config.masterKey);
     const vault = await PostgresVault.unlock(database, master);
     const metrics = new PrometheusMetrics().withProcess();
@@ -226,7 +227,7 @@ export class Machinery {
     await awaitEventStore(store, patience);
     await keepToOwnLog(database, store);
     await runner.start();
-    await offerReporting(database, reportingViews);
+    await offerReporting(database, reportingViews, patience.logger);
     await runner.caughtUp();
   }
 
@@ -240,15 +241,18 @@ export class Machinery {
     await this.parts.engine.start();
   }
 
+  /** Lets go of everything, also when something of it fails. */
   async stop(): Promise<void> {
     const { database, store, runner, engine, workers, nbdExports } = this.parts;
-    await engine.stop();
-    await nbdExports.close();
-    await workers.close();
-    await runner.stop();
-    await store.close();
-    await this.rows.destroy();
-    await this.instances.stop();
-    await database.close();
+    await inTurn([
+      () => engine.stop(),
+      () => nbdExports.close(),
+      () => workers.close(),
+      () => runner.stop(),
+      () => store.close(),
+      () => this.rows.destroy(),
+      () => this.instances.stop(),
+      () => database.close(),
+    ]);
   }
 }

@@ -6,8 +6,10 @@ import { Machinery } from './machinery.js';
 import { FirstAdmin } from './modules/auth/first-admin.js';
 import { GeneratedFirstPassword } from './platform/auth/generated.first-password.js';
 import type { Config } from './platform/config/config.js';
+import { isDatabaseAway } from './platform/database/database-away.js';
 import { type DatabaseServer, openDatabaseServer } from './platform/database/database-server.js';
 import type { Logger } from './platform/logging/logger.port.js';
+import { inTurn } from './platform/start/in-turn.js';
 import { sweepOrphans } from './recover.js';
 import { windDown } from './wind-down.js';
 
@@ -56,12 +58,23 @@ export class Oma {
     }
   }
 
-  /** Takes no new requests, ends what is under way, and lets go of everything. */
+  /** Takes no new requests, ends what is under way, and lets go of everything, also when something of it fails. */
   async stop(): Promise<void> {
-    await this.app.close();
-    const left = await windDown(this.machinery);
-    if (left > 0) this.logger.warn({ left }, 'some jobs could not be ended in time; the next start takes them up');
-    await this.machinery.stop();
-    await this.server.close();
+    await inTurn([
+      () => this.app.close(),
+      () => this.endJobs(),
+      () => this.machinery.stop(),
+      () => this.server.close(),
+    ]);
+  }
+
+  private async endJobs(): Promise<void> {
+    try {
+      const left = await windDown(this.machinery);
+      if (left > 0) this.logger.warn({ left }, 'some jobs could not be ended in time; the next start takes them up');
+    } catch (error) {
+      if (!isDatabaseAway(error)) throw error;
+      this.logger.warn({ error }, 'the database is away: no job could be ended; the next start takes them up');
+    }
   }
 }

@@ -31,7 +31,7 @@ export class BenchServer {
     await this.admin(`create database ${name} template template0`);
     const url = this.address(name);
     const database = new Database(url);
-    await migrate(database, migrations).finally(() => database.close());
+    await migrate(database, migrations, quietLog).finally(() => database.close());
     return url;
   }
 

@@ -17,6 +17,7 @@ interface Service {
   readonly privileged?: boolean;
   readonly restart?: string;
   readonly init?: boolean;
+  readonly stop_grace_period?: string;
 }
 
 interface Compose {
@@ -24,6 +25,8 @@ interface Compose {
   readonly volumes: Readonly<Record<string, unknown>>;
 }
 
+/** As docs/operations.md has it, with an embedded PostgreSQL. */
+const LONGEST_STOP_SECONDS = 5 + 45 + 20 + 30;
 const COMPOSE_FILES = ['docker-compose.yml', 'docker-compose.cluster.yml'];
 const read = (file: string) => parse(readFileSync(file, 'utf8'), { merge: true }) as Compose;
 /** With what a service takes over from the other file. */
@@ -84,6 +87,10 @@ describe.each(COMPOSE_FILES)('%s', (file) => {
         expect({ name, healthcheck }).toMatchObject({ healthcheck: {} });
     }
     for (const { condition } of Object.values(oma.depends_on ?? {})) expect(condition).toBe('service_healthy');
+  });
+
+  it('lets OMA end what is under way before it is killed', () => {
+    expect(Number(/^(\d+)s$/.exec(oma.stop_grace_period ?? '')?.[1])).toBeGreaterThanOrEqual(LONGEST_STOP_SECONDS);
   });
 
   it('gives OMA no more than file restore needs', () => {

@@ -4,12 +4,12 @@ import type { CommandContext } from '#domain/kernel/command-context';
 import { type ReservationEvent, reservation } from '#domain/kernel/reservation';
 import { Database } from '#platform/database/database';
 import { Aggregates } from '#platform/event-store/aggregates';
-import type { EventStore } from '#platform/event-store/event-store.port';
+import { type EventStore, EventStoreAway } from '#platform/event-store/event-store.port';
 import { PostgresEventStore } from '#platform/event-store/postgres/postgres.event-store';
 import { newId } from '#platform/ids/ids';
 
 import { freshDatabase } from '../kit/database.js';
-import { anEvent, EVENT_STORES } from '../kit/event-stores.js';
+import { all, anEvent, EVENT_STORES } from '../kit/event-stores.js';
 import { eventually } from '../kit/eventually.js';
 import { silentLog } from '../kit/silent-log.js';
 
@@ -27,6 +27,16 @@ const outcomeWithin = async (work: Promise<unknown>, ms: number): Promise<string
   return Promise.race([answer, late]).finally(() => {
     clearTimeout(timer);
   });
+};
+
+/** The name of what it is refused with. */
+const refusalWithin = (work: Promise<unknown>, ms: number): Promise<string> => {
+  let name = '';
+  const refused = work.catch((error: unknown) => {
+    name = error instanceof Error ? error.name : 'no error';
+    throw error;
+  });
+  return outcomeWithin(refused, ms).then((outcome) => (outcome === 'rejected' ? name : outcome));
 };
 
 describe.each(EVENT_STORES)('an event store $name', ({ open }) => {
@@ -143,23 +153,33 @@ describe('the log in PostgreSQL', () => {
     const begun = performance.now();
     const waits = await Promise.all(
       [1, 2, 3, 4].map(async (index) => {
-        const outcome = await outcomeWithin(other.append(`a-${index}`, 'no-stream', [anEvent()]), 40_000);
-        return `${outcome} ${performance.now() - begun < 20_000 ? 'in time' : `after ${Math.round(performance.now() - begun)} ms`}`;
+        const refusal = await refusalWithin(other.append(`a-${index}`, 'no-stream', [anEvent()]), 40_000);
+        return `${refusal} ${performance.now() - begun < 20_000 ? 'in time' : `after ${Math.round(performance.now() - begun)} ms`}`;
       }),
     );
-    expect(waits).toEqual(Array.from({ length: 4 }, () => 'rejected in time'));
+    expect(waits).toEqual(Array.from({ length: 4 }, () => 'EventStoreAway in time'));
   }, 60_000);
 
   it('tells who appends within the promised time that the database does not answer', async () => {
     const holder = await new Database(fresh.url).pool.connect();
     await holder.query('begin; select from es.head for update');
     const appending = store.append('a-1', 'no-stream', [anEvent()]);
-    const outcome = await outcomeWithin(appending, 20_000);
+    const refusal = await refusalWithin(appending, 20_000);
     await holder.query('rollback');
     holder.release(true);
     await appending.catch(() => undefined);
-    expect(outcome).toBe('rejected');
+    expect(refusal).toBe('EventStoreAway');
   }, 60_000);
+
+  it('tells who reads the same', async () => {
+    const away = new Database('postgres://nobody@127.0.0.1:1/none');
+    const other = new PostgresEventStore(away, silentLog);
+    await expect(other.head()).rejects.toThrow(EventStoreAway);
+    await expect(all(other.readAll())).rejects.toThrow(EventStoreAway);
+    await expect(all(other.readStream('a-1'))).rejects.toThrow(EventStoreAway);
+    await other.close();
+    await away.close();
+  });
 
   it('is told by the database what another process appends, long before it would have asked', async () => {
     const elsewhere = new Database(fresh.url);

@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 
+import type { Mine } from '#platform/http/idempotency.port';
 import { PostgresIdempotencyKeys } from '#platform/http/postgres.idempotency-keys';
 import { newId } from '#platform/ids/ids';
 import { Instances } from '#platform/instances/instances';
@@ -32,6 +33,11 @@ describe('idempotency keys', () => {
   };
   const age = (column: 'claimed_at' | 'created_at', interval: string) =>
     fresh.database.query(`update idempotency_key set ${column} = ${column} - $1::interval`, [interval]);
+  const mine = async (keys: PostgresIdempotencyKeys): Promise<Mine> => {
+    const claim = await keys.claim('user', 'key', 'request');
+    if (claim.is !== 'mine') throw new Error(`the key is ${claim.is}`);
+    return claim;
+  };
   const commandId = (claim: unknown) => (claim as { commandId: string }).commandId;
 
   it('belong to the first of many who come at once, on whichever instance', async () => {
@@ -75,21 +81,35 @@ describe('idempotency keys', () => {
 
   it('that were abandoned keep their command and take no other request', async () => {
     const keys = await instance();
-    const first = await keys.claim('user', 'key', 'request');
-    await keys.abandon('user', 'key');
+    const first = await mine(keys);
+    await keys.abandon('user', 'key', first);
     expect(await keys.claim('user', 'key', 'other')).toEqual({ is: 'other-request' });
     const other = await instance();
-    expect(await other.claim('user', 'key', 'request')).toEqual({ is: 'mine', commandId: commandId(first) });
+    expect(await other.claim('user', 'key', 'request')).toMatchObject({ is: 'mine', commandId: commandId(first) });
   });
 
   it('that were released are as good as new', async () => {
     const keys = await instance();
-    const first = await keys.claim('user', 'key', 'request');
-    await keys.release('user', 'key');
+    const first = await mine(keys);
+    await keys.release('user', 'key', first);
     const second = await keys.claim('user', 'key', 'other');
     expect(second.is).toBe('mine');
     expect(commandId(second)).not.toBe(commandId(first));
   });
+
+  it.each(['release', 'abandon'] as const)(
+    'stay with whoever took over, whatever the first one does: %s',
+    async (how) => {
+      const keys = await instance();
+      const slow = await mine(keys);
+      await age('claimed_at', '121 seconds');
+      const second = await mine(keys);
+      await keys[how]('user', 'key', slow);
+      expect(await keys.claim('user', 'key', 'request')).toEqual({ is: 'under-way' });
+      await keys[how]('user', 'key', second);
+      expect(await keys.claim('user', 'key', 'request')).toMatchObject({ is: 'mine' });
+    },
+  );
 
   it('are forgotten after a day, each at its time and all of them in the end', async () => {
     const keys = await instance();

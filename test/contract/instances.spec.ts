@@ -63,9 +63,14 @@ const trial = (groups: readonly (readonly Step[])[]): AnySaga =>
 /** A database that doesn't answer one kind of statement any more. */
 class MuteDatabase extends Database {
   muteAt: string | null = null;
+  /** Statements that got no answer. */
+  refused = 0;
 
   override async query<Row extends object>(sql: string, values: readonly unknown[] = []): Promise<Row[]> {
-    if (this.muteAt !== null && sql.includes(this.muteAt)) throw new Error('the database does not answer');
+    if (this.muteAt !== null && sql.includes(this.muteAt)) {
+      this.refused += 1;
+      throw new Error('the database does not answer');
+    }
     return super.query<Row>(sql, values);
   }
 }
@@ -170,7 +175,7 @@ describe('several instances on one database', () => {
   describe('who lives', () => {
     it('is said again and again, and given up by the others after a long silence', async () => {
       await silentFor(PARIS, 301);
-      await living(BERLIN);
+      await living(BERLIN, { aliveSeconds: 1 });
       await eventually(async () => {
         expect(await rows()).toMatchObject([{ instance_id: 'berlin' }]);
       });
@@ -184,6 +189,67 @@ describe('several instances on one database', () => {
       });
       expect(await rows()).toHaveLength(2);
       expect(await berlin.isAlive(PARIS.startId)).toBe(false);
+    });
+
+    describe('is not judged', () => {
+      /** Connections to the same database, whose clock can be set forward. */
+      const opened: MuteDatabase[] = [];
+      const setForward = (seconds: number) => fresh.database.query('update clock set ahead = $1', [seconds]);
+      const beating = async (identity: InstanceIdentity, beatMs: number) => {
+        const database = new MuteDatabase(fresh.url);
+        opened.push(database);
+        const instances = new Instances(database, identity, silentLog, { ...ALIVE, beatMs });
+        await instances.register();
+        ends.push(() => instances.stop());
+        return { database, isAlive: () => instances.isAlive(identity.startId) };
+      };
+      const bothGoOn = (...both: readonly { readonly isAlive: () => Promise<boolean> }[]) =>
+        eventually(async () => {
+          expect(await Promise.all(both.map(({ isAlive }) => isAlive()))).toEqual([true, true]);
+        });
+
+      beforeEach(async () => {
+        const name = new URL(fresh.url).pathname.slice(1);
+        await fresh.database.query(
+          `create table clock (ahead float8 not null);
+           insert into clock values (0);
+           create function public.now() returns timestamptz language sql stable as
+             $$ select pg_catalog.now() + make_interval(secs => ahead) from clock $$;
+           alter database ${name} set search_path = public, pg_catalog`,
+        );
+      });
+
+      afterEach(async () => {
+        for (const database of opened) database.muteAt = null;
+        await Promise.all(ends.splice(0).map((end) => end()));
+        await Promise.all(opened.splice(0).map((database) => database.close()));
+      });
+
+      it('by one that was cut off from the database as long', async () => {
+        const [berlin, paris] = [await beating(BERLIN, 20), await beating(PARIS, 20)];
+        for (const { database } of [berlin, paris]) database.muteAt = 'update instance';
+        await eventually(() => {
+          expect(Math.min(berlin.database.refused, paris.database.refused)).toBeGreaterThan(0);
+        });
+        await setForward(400);
+        expect([await berlin.isAlive(), await paris.isAlive()]).toEqual([false, false]);
+        berlin.database.muteAt = null;
+        await eventually(async () => {
+          expect(await berlin.isAlive()).toBe(true);
+        });
+        paris.database.muteAt = null;
+        await bothGoOn(berlin, paris);
+      });
+
+      it("by the database's clock, which was set forward", async () => {
+        const [berlin, paris] = [await beating(BERLIN, 20), await beating(PARIS, 500)];
+        await bothGoOn(berlin, paris);
+        await setForward(400);
+        await eventually(async () => {
+          expect(await berlin.isAlive()).toBe(true);
+        });
+        await bothGoOn(berlin, paris);
+      });
     });
 
     it('hears of it when the others gave it up', async () => {

@@ -7,6 +7,7 @@ import { migrate } from '#platform/database/migrate';
 import { migrations } from '#platform/database/migrations';
 
 import { freshDatabase } from '../kit/database.js';
+import { silentLog } from '../kit/silent-log.js';
 
 describe('the account that sets up the schema', () => {
   const account = `oma_account_${randomBytes(6).toString('hex')}`;
@@ -31,12 +32,12 @@ describe('the account that sets up the schema', () => {
 
   it('needs no other right than to own the database', async () => {
     await fresh.database.query(`alter database ${name()} owner to ${account}`);
-    await migrate(own, migrations);
+    await migrate(own, migrations, silentLog);
     expect(await own.query(`select id from migration`)).toHaveLength(migrations.length);
   });
 
   it('is told what it lacks when it owns nothing, and that another start will not help', async () => {
-    const refused = await migrate(own, migrations).catch((error: unknown) => error);
+    const refused = await migrate(own, migrations, silentLog).catch((error: unknown) => error);
     expect(refused).toMatchObject({ exitCode: 78, message: expect.stringContaining('must own its database') });
   });
 });

@@ -149,7 +149,7 @@ describe('the log that a database belongs to', () => {
       await fresh.drop();
       fresh = await freshDatabase({ migrated: false });
       const known = migrations.slice(0, migrations.findIndex(({ id }) => id === LAST_BEFORE) + 1);
-      await migrate(fresh.database, known);
+      await migrate(fresh.database, known, silentLog);
     });
 
     const checkpointAt = (position: string) =>
@@ -161,14 +161,14 @@ describe('the log that a database belongs to', () => {
     it('is the one in itself where its events are', async () => {
       await checkpointAt('0000000000000000005');
       await fresh.database.query('update es.head set position = 5');
-      await migrate(fresh.database, migrations);
+      await migrate(fresh.database, migrations, silentLog);
       await expect(keepTo(await inEventStoreDb())).rejects.toThrow('belongs to the log in PostgreSQL');
       await expect(keepTo(await inPostgres())).resolves.toBeUndefined();
     });
 
     it('is the first one in EventStoreDB that it is started with when its events are elsewhere', async () => {
       await checkpointAt('00000000000000001338/00000000000000001338');
-      await migrate(fresh.database, migrations);
+      await migrate(fresh.database, migrations, silentLog);
       await expect(keepTo(await inPostgres())).rejects.toThrow('belongs to a log in EventStoreDB');
       await keepTo(await inEventStoreDb());
       await expect(keepTo(await inEventStoreDb('paris'))).rejects.toThrow('name another one');
@@ -176,7 +176,7 @@ describe('the log that a database belongs to', () => {
 
     it('is any when it was never used', async () => {
       await checkpointAt('');
-      await migrate(fresh.database, migrations);
+      await migrate(fresh.database, migrations, silentLog);
       await expect(keepTo(await inEventStoreDb())).resolves.toBeUndefined();
     });
   });

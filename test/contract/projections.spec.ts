@@ -1,8 +1,12 @@
-import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { once } from 'node:events';
+import { type AddressInfo, createServer, type Socket } from 'node:net';
+
+import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import fc from 'fast-check';
 
 import type { StoredEvent } from '#domain/kernel/event';
 import type { Projection } from '#domain/kernel/projection';
+import { Database } from '#platform/database/database';
 import { InMemoryEventStore } from '#platform/event-store/in-memory.event-store';
 import { ProjectionRunner } from '#platform/projections/projection-runner';
 import { register } from '#platform/projections/registration';
@@ -191,6 +195,31 @@ describe('the projection runner', () => {
     expect(await runner.waitFor(['counter', 'listing'], position, 5000)).toBe(true);
     expect(await sums()).toEqual({ a: 1 });
     expect(await runner.waitFor(['counter'], '99999999999999999999', 30)).toBe(false);
+  });
+
+  it.each([
+    ['refuses connections', 'postgres://nobody@127.0.0.1:1/none'],
+    ['says nothing at all', null],
+  ])('tells in time that it can not say so while the database %s', async (_how, url) => {
+    const silent = createServer();
+    silent.listen(0, '127.0.0.1');
+    await once(silent, 'listening');
+    const { port } = silent.address() as AddressInfo;
+    const away = new Database(url ?? `postgres://nobody@127.0.0.1:${port}/none`);
+    const sockets: Socket[] = [];
+    silent.on('connection', (socket) => sockets.push(socket));
+    const clock = jest.spyOn(Date, 'now').mockReturnValue(Date.now());
+    try {
+      const begin = performance.now();
+      const runner = new ProjectionRunner(away, store, projections(), silentLog);
+      expect(await runner.waitFor(['counter'], '1', 200)).toBe(false);
+      expect(performance.now() - begin).toBeLessThan(5000);
+    } finally {
+      clock.mockRestore();
+      for (const socket of sockets) socket.destroy();
+      silent.close();
+      await away.close();
+    }
   });
 
   it('tells when some rows show what others show', async () => {

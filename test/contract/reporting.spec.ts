@@ -16,6 +16,8 @@ import { offerReporting } from '#platform/reporting/reporting';
 import { projections } from '../../src/catalogue.js';
 import { reportingViews } from '../../src/reporting.js';
 import { freshDatabase } from '../kit/database.js';
+import { eventually } from '../kit/eventually.js';
+import { heardLog } from '../kit/heard-log.js';
 import { silentLog } from '../kit/silent-log.js';
 
 const NAMES = ['audit_v1', 'backups_v1', 'jobs_v1', 'repositories_v1', 'restore_points_v1', 'vms_v1'];
@@ -31,7 +33,7 @@ describe('the views for reports', () => {
     await store.start();
     runner = new ProjectionRunner(fresh.database, store, projections, silentLog);
     await runner.start();
-    await offerReporting(fresh.database, reportingViews);
+    await offerReporting(fresh.database, reportingViews, silentLog);
   });
 
   afterEach(async () => {
@@ -157,15 +159,49 @@ describe('the views for reports', () => {
     const [jobs] = reportingViews.filter(({ name }) => name === 'jobs_v1');
     if (jobs === undefined) throw new Error('there is no view of jobs');
     const column = { name: 'priority', sql: 'j.priority', about: 'How urgent it is' };
-    await offerReporting(fresh.database, [{ ...jobs, columns: [...jobs.columns, column] }]);
+    await offerReporting(fresh.database, [{ ...jobs, columns: [...jobs.columns, column] }], silentLog);
     expect(await asReader('select * from reporting.jobs_v1')).toEqual([]);
     await expect(asReader('select priority from reporting.jobs_v1')).rejects.toMatchObject({ code: '42703' });
     await turnTo(nextVersionOf('job', (columns) => (columns['priority'] = 'integer')));
     expect(await asReader('select priority from reporting.jobs_v1')).toEqual([]);
   });
 
+  it('do not wait in silence for a report that is being read, nor keep others waiting meanwhile', async () => {
+    const [jobs] = reportingViews.filter(({ name }) => name === 'jobs_v1');
+    if (jobs === undefined) throw new Error('there is no view of jobs');
+    const report = new pg.Client({ connectionString: fresh.url, application_name: 'a long report' });
+    await report.connect();
+    await report.query('begin; select from reporting.jobs_v1');
+    const { logger, heard } = heardLog();
+    const offering = offerReporting(fresh.database, [{ ...jobs, about: 'Something else' }], logger);
+    try {
+      await eventually(() => {
+        expect(heard).toContainEqual(
+          expect.objectContaining({
+            line: 'making the views for reports waits for a lock that other connections to the database hold',
+            blockers: [expect.objectContaining({ program: 'a long report' })],
+          }),
+        );
+        expect(heard).toContainEqual(
+          expect.objectContaining({
+            line: 'the views for reports are being read and could not be made; it is tried again',
+          }),
+        );
+      });
+      // Between two tries nobody stands behind it.
+      expect(await asReader('select * from reporting.jobs_v1')).toEqual([]);
+    } finally {
+      await report.end();
+    }
+    await offering;
+    const [view] = await fresh.database.query<{ about: string }>(
+      `select obj_description('reporting.jobs_v1'::regclass) as about`,
+    );
+    expect(view?.about).toBe('Something else');
+  });
+
   it('can be offered by several instances at once', async () => {
-    await Promise.all([1, 2, 3].map(() => offerReporting(fresh.database, reportingViews)));
+    await Promise.all([1, 2, 3].map(() => offerReporting(fresh.database, reportingViews, silentLog)));
     for (const name of NAMES) expect(await asReader(`select * from reporting.${name}`)).toEqual([]);
   });
 
@@ -185,13 +221,14 @@ describe('the views for reports', () => {
       await migrate(
         own,
         migrations.map((step) => ({ ...step, sql: step.sql.replaceAll('oma_reporting', role) })),
+        silentLog,
       );
       await ownRunner.start();
-      await offerReporting(own, reportingViews);
+      await offerReporting(own, reportingViews, silentLog);
       expect(await own.query('select * from reporting.jobs_v1')).toEqual([]);
       expect(await own.query(`select from pg_roles where rolname = '${role}'`)).toEqual([]);
       await other.database.query(`create role ${role} nologin`);
-      await offerReporting(own, reportingViews);
+      await offerReporting(own, reportingViews, silentLog);
       const [may] = await own.query<{ may: boolean }>(
         `select has_table_privilege('${role}', 'reporting.jobs_v1', 'select') as may`,
       );

@@ -167,7 +167,7 @@ describe('the command line', () => {
     const dataDir = mkdtempSync(join(tmpdir(), 'oma-cli-'));
     const server = await EmbeddedPostgres.start({ dataDir, log: silentLog, settings: ['fsync=off'] });
     const database = new Database(server.url);
-    await migrate(database, migrations);
+    await migrate(database, migrations, silentLog);
     await database.close();
     expect(await omaWith({ OMA_DATA_DIR: dataDir }, 'projections', 'list')).toMatchObject({ code: 0 });
     await server.stop();

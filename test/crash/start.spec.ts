@@ -1,7 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
-import { connect, createServer, type Server, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -10,6 +9,7 @@ import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { EventStoreDbDouble } from '#lab/eventstoredb/double';
 
 import { freshDatabase } from '../kit/database.js';
+import { behindDoor, openDoor } from '../kit/door.js';
 import { eventually } from '../kit/eventually.js';
 import { ADMIN_PASSWORD } from '../kit/running-oma.js';
 
@@ -64,9 +64,7 @@ describe('starting while something is away or does not fit', () => {
   };
   /** The address of the test's database behind a port where nothing listens yet, with a password that must not be told. */
   const behind = (port: number, password?: string) => {
-    const url = new URL(fresh.url);
-    url.searchParams.delete('host');
-    url.host = `127.0.0.1:${port}`;
+    const url = new URL(behindDoor(port, fresh.url));
     if (password !== undefined) url.password = password;
     return url.href;
   };
@@ -141,35 +139,3 @@ describe('starting while something is away or does not fit', () => {
     }
   }, 90_000);
 });
-
-/** Passes everything on to the test's database server. */
-async function openDoor(port: number, url: string): Promise<{ close: () => Promise<void> }> {
-  const { hostname, port: behindPort, searchParams } = new URL(url);
-  const folder = searchParams.get('host');
-  const sockets = new Set<Socket>();
-  const server: Server = createServer((client) => {
-    const number = behindPort === '' ? 5432 : Number(behindPort);
-    const database =
-      folder === null
-        ? connect({ host: hostname, port: number })
-        : connect({ path: join(folder, `.s.PGSQL.${number}`) });
-    for (const [one, other] of [
-      [client, database],
-      [database, client],
-    ] as const) {
-      sockets.add(one);
-      one.on('error', () => other.destroy());
-      one.on('close', () => other.destroy());
-      one.pipe(other);
-    }
-  });
-  server.listen(port, '127.0.0.1');
-  await once(server, 'listening');
-  return {
-    close: async () => {
-      for (const socket of sockets) socket.destroy();
-      server.close();
-      await once(server, 'close');
-    },
-  };
-}

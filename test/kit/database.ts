@@ -7,6 +7,7 @@ import { migrate } from '#platform/database/migrate';
 import { migrations } from '#platform/database/migrations';
 
 import { testServerUrl } from './postgres.js';
+import { silentLog } from './silent-log.js';
 
 /** A database of its own, empty of rows, with all migrations unless `migrated` is false. `drop` closes and removes it. */
 export async function freshDatabase(
@@ -45,7 +46,7 @@ async function openTemplate(): Promise<string> {
     await client.query(`drop database if exists ${draft} with (force)`);
     await client.query(`create database ${draft} template template0`);
     const database = new Database(await addressOf(draft));
-    await migrate(database, migrations).finally(() => database.close());
+    await migrate(database, migrations, silentLog).finally(() => database.close());
     await client.query(`alter database ${draft} rename to ${name}`);
     // Nobody may connect: a database with a connection can't be copied.
     await client.query(`alter database ${name} allow_connections false`);

@@ -1,26 +1,28 @@
+import type { Logger } from '#platform/logging/logger.port';
 import { Misfit } from '#platform/start/cannot-start';
 
 import type { Database } from './database.js';
 import { codeOf } from './error-code.js';
+import { tellingWaits } from './lock-waits.js';
 import type { Migration } from './migration.js';
 
 const INSUFFICIENT_PRIVILEGE = '42501';
 
 /**
- * Brings the schema up to date, each step in a transaction of its own, safe with several instances starting at once.
- * Throws Misfit when the database knows a step that this program doesn't, because a newer OMA wrote it, and when the account
- * may not do what a step does.
+ * Brings the schema up to date, safe with several instances starting at once: all steps that are missing in one transaction, so
+ * that a start either does all of them or changes nothing. Throws Misfit when the database knows a step that this program doesn't,
+ * because a newer OMA wrote it, and when the account may not do what a step does.
  */
-export async function migrate(database: Database, steps: readonly Migration[]): Promise<void> {
+export async function migrate(database: Database, steps: readonly Migration[], logger: Logger): Promise<void> {
   try {
-    await bringUpToDate(database, steps);
+    await bringUpToDate(database, steps, logger);
   } catch (error) {
     throw codeOf(error) === INSUFFICIENT_PRIVILEGE ? new MissingRight(error) : error;
   }
 }
 
-async function bringUpToDate(database: Database, steps: readonly Migration[]): Promise<void> {
-  await database.transaction(async (sql) => {
+async function bringUpToDate(database: Database, steps: readonly Migration[], logger: Logger): Promise<void> {
+  await tellingWaits(database, { what: 'bringing the schema up to date', logger }, async (sql) => {
     await sql.query(`select pg_advisory_xact_lock(hashtext('oma migrations'))`);
     await sql.query(
       `create table if not exists migration (id text primary key, applied_at timestamptz not null default now())`,

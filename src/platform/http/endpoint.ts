@@ -109,6 +109,7 @@ function codesOf(
     ...(mutates ? [[409, 'request-under-way'] as const, [422, 'idempotency-key-reused'] as const] : []),
     [500, 'internal'],
     [503, 'event-store-away'],
+    [503, 'database-away'],
   ];
   const codes: Record<string, string[]> = {};
   const said = refusals

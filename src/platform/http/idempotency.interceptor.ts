@@ -11,7 +11,7 @@ import { catchError, concatMap, from, type Observable, of, throwError } from 'rx
 import { DomainError } from '#domain/kernel/domain-error';
 
 import { EdgeRefusal, IdempotencyKeyReused, RequestUnderWay } from './edge.errors.js';
-import { type FirstAnswer, IdempotencyKeys } from './idempotency.port.js';
+import { type FirstAnswer, IdempotencyKeys, type Mine } from './idempotency.port.js';
 import { idempotencyKeyOf } from './request-context.js';
 import { isSafe } from './route.js';
 
@@ -55,17 +55,24 @@ export class IdempotencyInterceptor implements NestInterceptor {
             return body;
           }),
           catchError((error: unknown) =>
-            from(this.giveBack(request, userId, key, error)).pipe(concatMap(() => throwError(() => error))),
+            // Where the key can't be given back, the caller hears of what failed first; the claim runs out.
+            from(this.giveBack(request, { userId, key, claim }, error).catch(() => undefined)).pipe(
+              concatMap(() => throwError(() => error)),
+            ),
           ),
         );
     }
   }
 
   /** Only a refusal without any decision leaves nothing behind; of a fault nobody knows. */
-  private async giveBack(request: FastifyRequest, userId: string, key: string, error: unknown): Promise<void> {
+  private async giveBack(
+    request: FastifyRequest,
+    { userId, key, claim }: { readonly userId: string; readonly key: string; readonly claim: Mine },
+    error: unknown,
+  ): Promise<void> {
     const isRefusal = error instanceof DomainError || error instanceof EdgeRefusal || error instanceof HttpException;
     const isClean = isRefusal && request.decisions?.any !== true;
-    await (isClean ? this.keys.release(userId, key) : this.keys.abandon(userId, key));
+    await (isClean ? this.keys.release(userId, key, claim) : this.keys.abandon(userId, key, claim));
   }
 }
 

@@ -5,9 +5,16 @@ export interface FirstAnswer {
   readonly headers: Readonly<Record<string, string>>;
 }
 
+/** `commandId` is the same for every try of the request, also after a crash: streams recognise a repeat by it. */
+export interface Mine {
+  readonly is: 'mine';
+  readonly commandId: string;
+  /** Tells this claim from a later one of the same key. */
+  readonly claimedAt: string;
+}
+
 export type Claim =
-  /** `commandId` is the same for every try of the request, also after a crash: streams recognise a repeat by it. */
-  | { readonly is: 'mine'; readonly commandId: string }
+  | Mine
   | { readonly is: 'answered'; readonly answer: FirstAnswer }
   | { readonly is: 'under-way' }
   | { readonly is: 'other-request' };
@@ -17,8 +24,8 @@ export abstract class IdempotencyKeys {
   /** `request` tells one request from another: a key belongs to one. It may hold secrets, and only a keyed hash is kept. */
   abstract claim(userId: string, key: string, request: string): Promise<Claim>;
   abstract answered(userId: string, key: string, answer: FirstAnswer): Promise<void>;
-  /** The request was refused and nothing was decided: the key is as good as new. */
-  abstract release(userId: string, key: string): Promise<void>;
+  /** The request was refused and nothing was decided: the key is as good as new, unless somebody took the claim over. */
+  abstract release(userId: string, key: string, claim: Mine): Promise<void>;
   /** Something may have been decided although there is no answer: the same request may be tried again, no other. */
-  abstract abandon(userId: string, key: string): Promise<void>;
+  abstract abandon(userId: string, key: string, claim: Mine): Promise<void>;
 }

@@ -3,13 +3,14 @@ import { createHmac } from 'node:crypto';
 import type { Database } from '#platform/database/database';
 import type { Instances } from '#platform/instances/instances';
 
-import { type Claim, type FirstAnswer, IdempotencyKeys } from './idempotency.port.js';
+import { type Claim, type FirstAnswer, IdempotencyKeys, type Mine } from './idempotency.port.js';
 
 interface Row {
   fingerprint: string;
   owner: string;
   answer: FirstAnswer | null;
   command_id: string;
+  claimed_at: string;
   ran_out: boolean;
 }
 
@@ -36,18 +37,18 @@ export class PostgresIdempotencyKeys extends IdempotencyKeys {
   async claim(userId: string, key: string, request: string): Promise<Claim> {
     const fingerprint = createHmac('sha256', this.hashKey).update(request).digest('hex');
     await this.purge();
-    const [inserted] = await this.database.query<{ command_id: string }>(
+    const [inserted] = await this.database.query<{ command_id: string; claimed_at: string }>(
       `insert into idempotency_key as known (user_id, key, fingerprint, owner) values ($1, $2, $3, $4)
        on conflict (user_id, key) do update
          set fingerprint = excluded.fingerprint, owner = excluded.owner, answer = null,
              command_id = excluded.command_id, claimed_at = now(), created_at = now()
          where known.created_at < now() - ${KEPT}
-       returning command_id`,
+       returning command_id, claimed_at::text`,
       [userId, key, fingerprint, this.owner],
     );
-    if (inserted !== undefined) return { is: 'mine', commandId: inserted.command_id };
+    if (inserted !== undefined) return mine(inserted);
     const [row] = await this.database.query<Row & Record<string, unknown>>(
-      `select fingerprint, owner, answer, command_id, claimed_at < now() - ${CLAIM_ENDS_AFTER} as ran_out
+      `select fingerprint, owner, answer, command_id, claimed_at::text, claimed_at < now() - ${CLAIM_ENDS_AFTER} as ran_out
          from idempotency_key where user_id = $1 and key = $2`,
       [userId, key],
     );
@@ -65,17 +66,19 @@ export class PostgresIdempotencyKeys extends IdempotencyKeys {
     );
   }
 
-  async release(userId: string, key: string): Promise<void> {
+  async release(userId: string, key: string, { claimedAt }: Mine): Promise<void> {
     await this.database.query(
-      `delete from idempotency_key where user_id = $1 and key = $2 and owner = $3 and answer is null`,
-      [userId, key, this.owner],
+      `delete from idempotency_key
+        where user_id = $1 and key = $2 and owner = $3 and claimed_at = $4::timestamptz and answer is null`,
+      [userId, key, this.owner, claimedAt],
     );
   }
 
-  async abandon(userId: string, key: string): Promise<void> {
+  async abandon(userId: string, key: string, { claimedAt }: Mine): Promise<void> {
     await this.database.query(
-      `update idempotency_key set owner = $4 where user_id = $1 and key = $2 and owner = $3 and answer is null`,
-      [userId, key, this.owner, NOBODY],
+      `update idempotency_key set owner = $5
+        where user_id = $1 and key = $2 and owner = $3 and claimed_at = $4::timestamptz and answer is null`,
+      [userId, key, this.owner, claimedAt, NOBODY],
     );
   }
 
@@ -85,14 +88,13 @@ export class PostgresIdempotencyKeys extends IdempotencyKeys {
 
   /** Of several who find a claim without an owner, one gets it. */
   private async takeOver(userId: string, key: string, row: Row): Promise<Claim> {
-    const taken = await this.database.query(
+    const [taken] = await this.database.query<{ command_id: string; claimed_at: string }>(
       `update idempotency_key set owner = $3, claimed_at = now()
-        where user_id = $1 and key = $2 and owner = $4 and answer is null
-          and (owner = $5 or owner <> $3 or claimed_at < now() - ${CLAIM_ENDS_AFTER})
-        returning key`,
-      [userId, key, this.owner, row.owner, NOBODY],
+        where user_id = $1 and key = $2 and claimed_at = $4::timestamptz and answer is null
+        returning command_id, claimed_at::text`,
+      [userId, key, this.owner, row.claimed_at],
     );
-    return taken.length > 0 ? { is: 'mine', commandId: row.command_id } : { is: 'under-way' };
+    return taken === undefined ? { is: 'under-way' } : mine(taken);
   }
 
   /** What ran out is not looked at any more; that it goes is a matter of space, so not of every request. */
@@ -102,4 +104,8 @@ export class PostgresIdempotencyKeys extends IdempotencyKeys {
     this.purgedAt = now;
     await this.database.query(`delete from idempotency_key where created_at < now() - ${KEPT}`);
   }
+}
+
+function mine(row: { readonly command_id: string; readonly claimed_at: string }): Mine {
+  return { is: 'mine', commandId: row.command_id, claimedAt: row.claimed_at };
 }

@@ -3,6 +3,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 
 import { DomainError, type RefusalKind } from '#domain/kernel/domain-error';
 import type { JsonObject } from '#domain/kernel/event';
+import { isDatabaseAway } from '#platform/database/database-away';
 import { EventStoreAway } from '#platform/event-store/event-store.port';
 import type { Logger } from '#platform/logging/logger.port';
 
@@ -111,11 +112,8 @@ function problemOf(error: unknown): Problem {
     const { status, code, message, remedy, facts, headers } = error;
     return { status, code, detail: message, remedy, facts, headers };
   }
-  if (error instanceof EventStoreAway) {
-    const remedy = 'ask again with the same Idempotency-Key: what was done is recognised';
-    const headers = { 'retry-after': '1' };
-    return { status: UNAVAILABLE, code: 'event-store-away', detail: error.message, remedy, headers };
-  }
+  if (error instanceof EventStoreAway) return awayProblem('event-store-away', error.message);
+  if (isDatabaseAway(error)) return awayProblem('database-away', 'the database does not answer just now');
   const status = error instanceof HttpException ? error.getStatus() : statusOf(error);
   if (status >= INTERNAL) {
     const remedy = 'tell the operator the correlation_id; the log says more';
@@ -127,6 +125,12 @@ function problemOf(error: unknown): Problem {
 /** Fastify's own errors have a code. */
 function codeOf(error: unknown): string {
   return String((error as { code?: unknown } | null)?.code);
+}
+
+/** What was asked for may have been done all the same. */
+function awayProblem(code: string, detail: string): Problem {
+  const remedy = 'ask again with the same Idempotency-Key: what was done is recognised';
+  return { status: UNAVAILABLE, code, detail, remedy, headers: { 'retry-after': '1' } };
 }
 
 /** Fastify's own errors (unreadable JSON, too large, wrong media type) carry their status. */

@@ -87,6 +87,7 @@ const HEADERS_OF: Readonly<Record<string, AnswerHeader | readonly AnswerHeader[]
   'too-many-attempts': 'Retry-After',
   'request-under-way': 'Retry-After',
   'event-store-away': 'Retry-After',
+  'database-away': 'Retry-After',
   'range-not-satisfiable': 'Content-Range',
 };
 

@@ -3,6 +3,7 @@ import { hostname } from 'node:os';
 import { Ticker } from '#platform/clock/ticker';
 import { until } from '#platform/clock/until';
 import type { Database } from '#platform/database/database';
+import { isDatabaseAway } from '#platform/database/database-away';
 import type { Logger } from '#platform/logging/logger.port';
 
 import type { InstanceIdentity } from './instance-id.js';
@@ -13,7 +14,7 @@ export interface InstanceTimes {
   /** An instance that was not heard of for so long is taken for dead: what is bound to no machine is done by others. */
   readonly aliveSeconds: number;
   readonly beatMs: number;
-  /** So long after that it is given up: what it had under way is ended by others. */
+  /** So long after that it is given up by others that were not silent themselves: they end what it had under way. */
   readonly goneSeconds: number;
 }
 
@@ -53,6 +54,8 @@ export class Instances {
   /** Resolves when the others have given this instance up: it must end, and may start again. */
   readonly givenUp: Promise<void>;
   private readonly beating: Ticker;
+  private lastBeatAt = -Infinity;
+  private steadySince = 0;
   private sayGivenUp: () => void = () => undefined;
 
   constructor(
@@ -92,10 +95,14 @@ export class Instances {
   /** No sign of life any more: what this instance had under way is its own for as long as it isn't given up. */
   async stop(): Promise<void> {
     await this.beating.stop();
-    await this.database.query(`update instance set alive_until = now() where instance_id = $1 and start_id = $2`, [
-      this.identity.instanceId,
-      this.identity.startId,
-    ]);
+    const { instanceId, startId } = this.identity;
+    try {
+      const sql = `update instance set alive_until = now() where instance_id = $1 and start_id = $2`;
+      await this.database.query(sql, [instanceId, startId]);
+    } catch (error) {
+      if (!isDatabaseAway(error)) throw error;
+      this.logger.warn({ error }, 'the database is away: others learn from its silence that this instance stopped');
+    }
   }
 
   /** Whether the start of some instance is alive, as far as anybody knows. */
@@ -144,19 +151,38 @@ export class Instances {
 
   private async beat(): Promise<void> {
     const { instanceId, startId } = this.identity;
-    const alive = await this.database.query(
+    const [alive] = await this.database.query<{ at: number }>(
       `update instance set alive_until = now() + make_interval(secs => $3)
-        where instance_id = $1 and start_id = $2 returning instance_id`,
+        where instance_id = $1 and start_id = $2 returning extract(epoch from now())::float8 as at`,
       [instanceId, startId, this.times.aliveSeconds],
     );
-    if (alive.length === 0) {
+    if (alive === undefined) {
       this.logger.error({ instanceId }, 'the other instances have given this one up; it ends, and may start again');
       this.sayGivenUp();
       return;
     }
+    if (this.mayJudge(alive.at)) await this.giveUpSilent();
+  }
+
+  /**
+   * Who was cut off itself can't tell whether the others were silent: they get the time of a lease to be heard of again. A beat is
+   * timed by the database, whose clock may jump: to it all others look silent then.
+   */
+  private mayJudge(beatAt: number): boolean {
+    const isSteady = beatAt - this.lastBeatAt < this.times.aliveSeconds / 2;
+    this.lastBeatAt = beatAt;
+    if (!isSteady) this.steadySince = performance.now();
+    return performance.now() - this.steadySince >= this.times.aliveSeconds * 1000;
+  }
+
+  /** Silence is measured against the last beat of this instance, which is the time that `mayJudge` looked at. */
+  private async giveUpSilent(): Promise<void> {
+    const { aliveSeconds, goneSeconds } = this.times;
     const gone = await this.database.query<{ instance_id: string; host: string }>(
-      `delete from instance where alive_until < now() - make_interval(secs => $1) returning instance_id, host`,
-      [this.times.goneSeconds],
+      `delete from instance i using instance own
+        where own.instance_id = $1 and i.alive_until < own.alive_until - make_interval(secs => $2)
+        returning i.instance_id, i.host`,
+      [this.identity.instanceId, aliveSeconds + goneSeconds],
     );
     for (const { instance_id: id, host } of gone) {
       this.logger.warn(

@@ -1,5 +1,6 @@
 import type { Position } from '#domain/kernel/event';
 import type { Database } from '#platform/database/database';
+import { isTransient } from '#platform/database/transient';
 import type { EventStore } from '#platform/event-store/event-store.port';
 import type { Logger } from '#platform/logging/logger.port';
 
@@ -22,6 +23,7 @@ export class ProjectionRunner extends ProjectionProgress {
   private readonly positions = new Map<string, Position>();
   private readonly listeners = new Set<(name: string, events: number) => void>();
   private readonly upkeep: Upkeep;
+  private looking: Promise<void> | undefined;
   private stopped = false;
 
   constructor(
@@ -86,12 +88,13 @@ export class ProjectionRunner extends ProjectionProgress {
   }
 
   async waitFor(names: readonly string[], position: Position, timeoutMs: number): Promise<boolean> {
-    const deadline = Date.now() + timeoutMs;
+    const deadline = performance.now() + timeoutMs;
     while (!names.every((name) => (this.positions.get(name) ?? '') >= position)) {
-      const leftMs = deadline - Date.now();
+      const leftMs = deadline - performance.now();
       if (leftMs <= 0 || this.stopped) return false;
       await this.change(Math.min(FOREIGN_POLL_MS, leftMs));
-      await this.look();
+      // While the database is away nobody can tell how far the rows are; that is no reason to wait longer than was said.
+      await Promise.race([this.lookTogether(), this.change(leftMs)]);
     }
     return true;
   }
@@ -124,6 +127,16 @@ export class ProjectionRunner extends ProjectionProgress {
     this.upkeep.wake();
   }
 
+  /** One look for all who wait. */
+  private lookTogether(): Promise<void> {
+    this.looking ??= this.look()
+      .catch(unlessTransient)
+      .finally(() => {
+        this.looking = undefined;
+      });
+    return this.looking;
+  }
+
   /** What the registry says, for rows that another instance moves. */
   private async look(): Promise<void> {
     // How far rows are that nobody reads says nothing about those that are read.
@@ -146,4 +159,8 @@ export class ProjectionRunner extends ProjectionProgress {
       this.listeners.add(done);
     });
   }
+}
+
+function unlessTransient(error: unknown): void {
+  if (!isTransient(error)) throw error;
 }

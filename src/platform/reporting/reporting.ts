@@ -1,4 +1,14 @@
+import { setTimeout as pause } from 'node:timers/promises';
+
 import type { Database } from '#platform/database/database';
+import { codeOf } from '#platform/database/error-code';
+import { tellingWaits } from '#platform/database/lock-waits';
+import type { Logger } from '#platform/logging/logger.port';
+
+/** So long a reader's transaction may keep a view waiting, and the view those who read or swap behind it. */
+const LOCK_TIMEOUT = '2s';
+const LOCK_NOT_AVAILABLE = '55P03';
+const RETRY_MS = 1000;
 
 /** A view for reports. Its name holds its version: columns are only ever added, at the end, and keep their meaning. */
 export interface ReportingView {
@@ -12,15 +22,39 @@ export interface ReportingView {
   readonly with?: string;
 }
 
-/** Offers these views in the schema `reporting`, and no others. Repeatable, and safe with several instances starting at once. */
-export async function offerReporting(database: Database, views: readonly ReportingView[]): Promise<void> {
+/**
+ * Offers these views in the schema `reporting`. Repeatable, and safe with several instances starting at once. A view that changed
+ * can't be made while a transaction is open that read it: it is tried again until there is none, and the log says who that is.
+ */
+export async function offerReporting(
+  database: Database,
+  views: readonly ReportingView[],
+  logger: Logger,
+): Promise<void> {
+  for (;;) {
+    try {
+      await offerNow(database, views, logger);
+      return;
+    } catch (error) {
+      if (codeOf(error) !== LOCK_NOT_AVAILABLE) throw error;
+      logger.warn(
+        { retryMs: RETRY_MS },
+        'the views for reports are being read and could not be made; it is tried again',
+      );
+      await pause(RETRY_MS);
+    }
+  }
+}
+
+async function offerNow(database: Database, views: readonly ReportingView[], logger: Logger): Promise<void> {
   const rows = views.map((view) => ({
     name: view.name,
     definition: definitionOf(view),
     about: view.about,
     columns: view.columns.map(({ name, about }) => ({ name, about })),
   }));
-  await database.transaction(async (sql) => {
+  await tellingWaits(database, { what: 'making the views for reports', logger }, async (sql) => {
+    await sql.query(`set local lock_timeout = '${LOCK_TIMEOUT}'`);
     await sql.query(`select pg_advisory_xact_lock(hashtext('oma reporting'))`);
     await sql.query(
       `insert into reporting_view as r (name, definition, about, columns)

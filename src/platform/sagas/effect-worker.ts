@@ -1,6 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 
 import { Ticker } from '#platform/clock/ticker';
+import { isDatabaseAway } from '#platform/database/database-away';
 import { idFor } from '#platform/ids/ids';
 import type { Logger } from '#platform/logging/logger.port';
 
@@ -100,7 +101,16 @@ export class EffectWorker {
       this.logger.error({ step: effect.step, stream: effect.stream }, 'a step did not end when it was told to');
     }
     await Promise.all([this.beating.stop(), this.fencing.stop()]);
-    await this.leases.release([...this.running.keys()]);
+    await this.release();
+  }
+
+  private async release(): Promise<void> {
+    try {
+      await this.leases.release([...this.running.keys()]);
+    } catch (error) {
+      if (!isDatabaseAway(error)) throw error;
+      this.logger.warn({ error }, 'the database is away: leases were not given back and run out');
+    }
   }
 
   private async takeDue(): Promise<void> {

@@ -50,7 +50,7 @@ export class AppendWorld {
   static async open(): Promise<AppendWorld> {
     const dir = mkdtempSync(join(tmpdir(), 'oma-appends-'));
     const world = new AppendWorld(dir, await startIn(dir));
-    await world.withDatabase((database) => migrate(database, migrations));
+    await world.withDatabase((database) => migrate(database, migrations, silentLog));
     return world;
   }
 

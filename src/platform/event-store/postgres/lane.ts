@@ -7,6 +7,7 @@ import type { SerialisedEvent } from '../append-rules.js';
 import type { Appended, Expected } from '../event-store.port.js';
 import { Announcements } from './announcements.js';
 import { AppendCall, type Request } from './append-call.js';
+import { refusalOf } from './away.js';
 
 const MAX_REQUESTS = 256;
 const MAX_BYTES = 1024 * 1024;
@@ -62,7 +63,7 @@ export class Lane {
       try {
         await this.sendUntilAnswered(batch);
       } catch (error) {
-        if (isTransient(error)) for (const request of batch) request.reject(error);
+        if (isTransient(error)) for (const request of batch) request.reject(refusalOf(error));
         else await this.sendOneByOne(batch, error);
       }
     }
@@ -97,7 +98,7 @@ export class Lane {
     }
     for (const request of batch) {
       await this.sendUntilAnswered([request]).catch((own: unknown) => {
-        request.reject(own);
+        request.reject(refusalOf(own));
       });
     }
   }

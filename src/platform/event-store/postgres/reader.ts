@@ -1,9 +1,12 @@
+import type pg from 'pg';
+
 import type { Position, StoredEvent } from '#domain/kernel/event';
 import type { Database } from '#platform/database/database';
 import { preparedName } from '#platform/database/prepared';
 
 import { selects } from '../append-rules.js';
 import type { Selection } from '../event-store.port.js';
+import { refusalOf } from './away.js';
 import {
   type EventRow,
   numberOf,
@@ -37,11 +40,7 @@ export class Reader {
   constructor(private readonly database: Database) {}
 
   async head(): Promise<Position> {
-    const { rows } = await this.database.pool.query<{ position: string }>({
-      name: 'es head',
-      text: 'select position from es.head',
-    });
-    const [row] = rows;
+    const [row] = await this.ask<{ position: string }>({ name: 'es head', text: 'select position from es.head' });
     return row === undefined || row.position === '0' ? '' : positionOf(row.position);
   }
 
@@ -54,7 +53,7 @@ export class Reader {
     let left = options.limit ?? Infinity;
     while (left > 0) {
       const wanted = Math.min(PAGE, left);
-      const { rows } = await this.database.pool.query<EventRow & Record<string, unknown>>({
+      const rows = await this.ask<EventRow & Record<string, unknown>>({
         name: `es stream ${forward ? 'forward' : 'backward'}`,
         text: `select ${COLUMNS} from es.event
           where stream = $1 and ($2::bigint is null or revision ${forward ? '>=' : '<='} $2)
@@ -154,13 +153,20 @@ export class Reader {
     const columns = unparsed ? `${COLUMNS_BUT_TIME}, ${UNPARSED.recordedAt}` : COLUMNS;
     const text = `select ${columns} from es.event where ${conditions.join(' and ')}
         order by position ${range.forward ? 'asc' : 'desc'} limit $3`;
-    const { rows } = await this.database.pool.query<EventRow & Record<string, unknown>>({
+    return this.ask<EventRow & Record<string, unknown>>({
       name: preparedName(text),
       text,
       values,
       ...(unparsed && { types: UNPARSED.types }),
     });
-    return rows;
+  }
+
+  private async ask<Row extends pg.QueryResultRow>(query: pg.QueryConfig): Promise<Row[]> {
+    try {
+      return (await this.database.pool.query<Row>(query)).rows;
+    } catch (error) {
+      throw refusalOf(error);
+    }
   }
 }
 

@@ -1,0 +1,48 @@
+import { once } from 'node:events';
+import { connect, createServer, type Server, type Socket } from 'node:net';
+import { join } from 'node:path';
+
+export interface Door {
+  /** Cuts all connections, and takes no more. */
+  close(): Promise<void>;
+}
+
+/** The address of a database behind the door at this port. */
+export function behindDoor(port: number, url: string): string {
+  const behind = new URL(url);
+  behind.searchParams.delete('host');
+  behind.host = `127.0.0.1:${port}`;
+  return behind.href;
+}
+
+/** Passes everything on to the test's database server, until it is closed. */
+export async function openDoor(port: number, url: string): Promise<Door> {
+  const { hostname, port: behindPort, searchParams } = new URL(url);
+  const folder = searchParams.get('host');
+  const sockets = new Set<Socket>();
+  const server: Server = createServer((client) => {
+    const number = behindPort === '' ? 5432 : Number(behindPort);
+    const database =
+      folder === null
+        ? connect({ host: hostname, port: number })
+        : connect({ path: join(folder, `.s.PGSQL.${number}`) });
+    for (const [one, other] of [
+      [client, database],
+      [database, client],
+    ] as const) {
+      sockets.add(one);
+      one.on('error', () => other.destroy());
+      one.on('close', () => other.destroy());
+      one.pipe(other);
+    }
+  });
+  server.listen(port, '127.0.0.1');
+  await once(server, 'listening');
+  return {
+    close: async () => {
+      for (const socket of sockets) socket.destroy();
+      server.close();
+      await once(server, 'close');
+    },
+  };
+}

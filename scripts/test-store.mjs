@@ -36,7 +36,8 @@ function run({ project, files }, folder, env) {
     process.execPath,
     [
       ...['--experimental-vm-modules', '--disable-warning=ExperimentalWarning', 'node_modules/jest/bin/jest.js'],
-      ...['--selectProjects', project, '--testPathPatterns', files, '--maxWorkers=1'],
+      // The tests of sagas leave the loops of those that they "killed" behind, and without workers Jest would wait for them for ever.
+      ...['--selectProjects', project, '--testPathPatterns', files, '--maxWorkers=1', '--forceExit'],
       ...['--json', `--outputFile=${outputFile}`, ...process.argv.slice(2)],
     ],
     { stdio: ['ignore', 'ignore', 'inherit'], env },

@@ -4,8 +4,12 @@ import type { DynamicModule } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
 import { DocumentBuilder, type OpenAPIObject, SwaggerModule } from '@nestjs/swagger';
+import type { FastifyReply, FastifyRequest } from 'fastify';
 
+import { EventStreams } from './platform/event-stream/event-streams.js';
+import { measureStreams } from './platform/event-stream/measured-streams.js';
 import { withAnswers } from './platform/http/api-document.js';
+import { refuseDeepBody } from './platform/http/body-depth.js';
 import { isUnmodified } from './platform/http/etag.js';
 import { measureRequests } from './platform/http/measured-requests.js';
 import { ProblemFilter } from './platform/http/problem.filter.js';
@@ -20,6 +24,7 @@ const NOT_MODIFIED = 304;
 
 /** The HTTP edge: the same for the program and for its tests. */
 export async function createApp(module: DynamicModule, logger: Logger): Promise<NestFastifyApplication> {
+  const problems = new ProblemFilter(logger);
   const adapter = new FastifyAdapter({
     bodyLimit: BODY_LIMIT_BYTES,
     rewriteUrl: (request: IncomingMessage) => oneAddress(request.url ?? '/'),
@@ -27,14 +32,19 @@ export async function createApp(module: DynamicModule, logger: Logger): Promise<
     forceCloseConnections: true,
     // Names of guests and of VMs are percent-encoded in paths and may be long.
     routerOptions: { maxParamLength: 4096 },
+    // What the router can't read meets neither hooks nor filters.
+    frameworkErrors: (error: Error, request: FastifyRequest, reply: FastifyReply) => {
+      problems.answer(error, request, reply.headers(headersOf(request)));
+    },
   });
   const fastify = adapter.getInstance();
+  fastify.removeContentTypeParser('text/plain');
   fastify.addHook('onRequest', (request, reply, done) => {
-    void reply.headers({
-      'x-correlation-id': request.id,
-      'x-content-type-options': 'nosniff',
-      'cache-control': 'no-store',
-    });
+    void reply.headers(headersOf(request));
+    done();
+  });
+  fastify.addHook('preValidation', (request, _reply, done) => {
+    refuseDeepBody(request.body);
     done();
   });
   fastify.addHook('onSend', (request, reply, payload, done) => {
@@ -57,12 +67,23 @@ export async function createApp(module: DynamicModule, logger: Logger): Promise<
     logger.info(fields, 'answered');
     done();
   });
-  const app = await NestFactory.create<NestFastifyApplication>(module, adapter, { logger: false, abortOnError: false });
+  const app = await NestFactory.create<NestFastifyApplication>(module, adapter, {
+    logger: false,
+    abortOnError: false,
+    // Fastify reads JSON by itself; Nest's parsers would take forms as well.
+    bodyParser: false,
+  });
   measureRequests(fastify, app.get(Metrics));
+  measureStreams(app.get(EventStreams), app.get(Metrics));
   app.setGlobalPrefix(BASE);
   app.useGlobalPipes(new RequestPipe());
-  app.useGlobalFilters(new ProblemFilter(logger));
+  app.useGlobalFilters(problems);
   return app;
+}
+
+/** What every answer says. */
+function headersOf(request: FastifyRequest): Readonly<Record<string, string>> {
+  return { 'x-correlation-id': request.id, 'x-content-type-options': 'nosniff', 'cache-control': 'no-store' };
 }
 
 /** The API document of all routes. */
@@ -87,6 +108,7 @@ const AT_THE_ROOT = ['/health', '/ready', '/health/ready', '/metrics'];
 
 /** These and Swagger stand both at the root and below the base: probes and people know nothing of versions. */
 function oneAddress(url: string): string {
-  if (AT_THE_ROOT.includes(url)) return `/${BASE}${url}`;
+  const [path = ''] = url.split('?');
+  if (AT_THE_ROOT.includes(path)) return `/${BASE}${url}`;
   return url.startsWith(`/${BASE}/swagger`) ? url.slice(BASE.length + 1) : url;
 }

@@ -24,6 +24,7 @@ import { Aggregates } from './platform/event-store/aggregates.js';
 import { awaitEventStore } from './platform/event-store/await-event-store.js';
 import { chosenEventStore } from './platform/event-store/chosen-event-store.js';
 import { EventStore, type OpenEventStore } from './platform/event-store/event-store.port.js';
+import { keepToOwnLog } from './platform/event-store/own-log.js';
 import { GuestFiles } from './platform/filesystems/guest-files.port.js';
 import { ProcessGuestFiles } from './platform/filesystems/process.guest-files.js';
 import { RestoreAccess } from './platform/filesystems/restore-access.js';
@@ -133,7 +134,7 @@ export class Machinery {
     const rows = await openReadModels(databaseUrl, entities);
     const clock = new SystemClock();
     const processes = new ExecaProcessRunner();
-    const storage = new PosixLocalRepositoryStorage();
+    const storage = new PosixLocalRepositoryStorage([config.runDir, `${config.dataDir}/postgres`]);
     const ports = new NbdPorts(database, config.nbdPorts, identity.instanceId);
     const nbdExports = new NbdExports(processes, ports, config.runDir);
     const access = new RestoreAccess(database);
@@ -219,10 +220,11 @@ export class Machinery {
     });
   }
 
-  /** Waits for the log, and brings all rows up to date with it. Throws CannotStart when the log stays away. */
+  /** Waits for the log, and brings all rows up to date with it. Throws CannotStart when it stays away, or isn't this database's. */
   async catchUp(): Promise<void> {
     const { database, store, runner, patience } = this.parts;
     await awaitEventStore(store, patience);
+    await keepToOwnLog(database, store);
     await runner.start();
     await offerReporting(database, reportingViews);
     await runner.caughtUp();

@@ -23,6 +23,8 @@ export function projectionThreads(databaseUrl: string, logLevel: string, setting
   const { eventStoreUrl, eventStoreNamespace } = settings;
   const log = { eventStoreUrl, eventStoreNamespace };
   const inThread = async (name: string, checkId: string | null, signal: AbortSignal) => {
+    // A thread that is told before it begins is never told.
+    if (signal.aborted) return;
     const workerData: ProjectionWork = { name, checkId, databaseUrl, logLevel, log };
     const worker = new Worker(builtProgram('../projection-work.main.js'), {
       workerData,

@@ -8,6 +8,7 @@ import { requireSchema } from '../platform/database/migrate.js';
 import { migrations } from '../platform/database/migrations.js';
 import { Aggregates } from '../platform/event-store/aggregates.js';
 import type { OpenEventStore } from '../platform/event-store/event-store.port.js';
+import { requireOwnLog } from '../platform/event-store/own-log.js';
 import { pinoLogger } from '../platform/logging/pino.logger.js';
 import { RegistryProjectionUpkeep } from '../platform/projections/registry.projection-upkeep.js';
 import { projectionStatuses } from '../platform/projections/statuses.js';
@@ -39,6 +40,7 @@ export class Workplace {
     try {
       await requireSchema(database, migrations);
       await store.start();
+      await requireOwnLog(database, store);
     } catch (error) {
       await store.close();
       await database.close();

@@ -70,6 +70,41 @@ describe('readers of the stream of events', () => {
     expect(seen.slow).toEqual(positions);
   }, 60_000);
 
+  it('miss nothing when they come, go and come again while the log is slow to say where it ends', async () => {
+    tail.leave();
+    const answers: (() => void)[] = [];
+    const head = store.head.bind(store);
+    const slow = Object.assign(Object.create(store) as InMemoryEventStore, {
+      head: async () => {
+        const known = await head();
+        await new Promise<void>((resolve) => answers.push(resolve));
+        return known;
+      },
+    });
+    tail = new EventTail(slow, silentLog);
+    const first = tail.join();
+    await eventually(() => {
+      expect(answers).toHaveLength(1);
+    });
+    tail.leave();
+    await write(3);
+    const begin = await head();
+    const second = tail.join();
+    await eventually(() => {
+      expect(answers).toHaveLength(2);
+    });
+    answers[1]?.();
+    await second;
+    answers[0]?.();
+    await first;
+    await write(2);
+    await eventually(() => {
+      expect(tail.after(begin)?.events).toHaveLength(2);
+    });
+    // What came before it joined is not kept, and nobody is told that it is.
+    expect(tail.after('')).toBeNull();
+  });
+
   it('hear how far they are though nothing is for them, and begin there the next time', async () => {
     const text = reader({ types: ['NothingEver'] });
     await text.next();

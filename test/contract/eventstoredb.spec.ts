@@ -1,3 +1,5 @@
+import { setTimeout as pause } from 'node:timers/promises';
+
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 
 import type { NewEvent } from '#domain/kernel/event';
@@ -355,6 +357,22 @@ describe('the log in EventStoreDB', () => {
     });
   });
 
+  it('closes at once though something was read in part whose answer had come as a whole', async () => {
+    const other = await opened(double.url);
+    // More than the client hands on by itself, and no more than it takes from the wire.
+    await other.append(
+      'a-1',
+      'no-stream',
+      Array.from({ length: 40 }, () => anEvent()),
+    );
+    const inPart = other.readStream('a-1')[Symbol.asyncIterator]();
+    await inPart.next();
+    // On the same connection, so everything before it has come by then.
+    expect(await all(other.readStream('a-1'))).toHaveLength(40);
+    await inPart.return?.();
+    await expect(promptly(other.close())).resolves.toBe('closed');
+  });
+
   it('finds the leader of a cluster by asking', async () => {
     const other = await opened(double.discoverUrl);
     await other.append('a-1', 'no-stream', [anEvent()]);
@@ -378,6 +396,11 @@ describe('the log in EventStoreDB', () => {
     await other.close();
   });
 });
+
+/** What became of a close within five seconds. */
+function promptly(closing: Promise<void>): Promise<'closed' | 'hangs'> {
+  return Promise.race([closing.then(() => 'closed' as const), pause(5000, 'hangs' as const, { ref: false })]);
+}
 
 function bytes(json: object): Uint8Array {
   return new TextEncoder().encode(JSON.stringify(json));

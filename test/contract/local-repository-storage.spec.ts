@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 
@@ -36,6 +36,17 @@ describe('the storage of local repositories', () => {
     symlinkSync('/etc', world.path('link'));
     await expect(storage.prepare(world.path('link', 'oma-test'))).rejects.toMatchObject({ fault: 'system-directory' });
     expect(existsSync('/etc/oma-test')).toBe(false);
+  });
+
+  it('refuses a folder in which OMA itself works, also through a link', async () => {
+    const careful = new PosixLocalRepositoryStorage([world.path('inner')]);
+    mkdirSync(world.path('inner'));
+    symlinkSync(world.path('inner'), world.path('link'));
+    for (const path of [world.path('inner'), world.path('inner', 'mounts', 'mine'), world.path('link', 'mine')]) {
+      await expect(careful.prepare(path)).rejects.toMatchObject({ fault: 'own-directory' });
+    }
+    expect(readdirSync(world.path('inner'))).toEqual([]);
+    expect(await careful.prepare(world.path('inner-not'))).toBe(world.path('inner-not'));
   });
 
   it('refuses a relative path, a file, and a place beneath a file', async () => {

@@ -133,6 +133,50 @@ describe('the log in PostgreSQL', () => {
     expect(await store.head()).toBe(log.at(-1)?.position);
   });
 
+  it('lets one of two processes win that append at the same revision at the same time, and leaves no hole', async () => {
+    await store.append('a-1', 'no-stream', [anEvent()]);
+    const database = new Database(fresh.url);
+    const other = new PostgresEventStore(database, silentLog);
+    await other.start();
+    const hand = new pg.Client({ connectionString: fresh.url });
+    await hand.connect();
+    try {
+      await hand.query('begin');
+      await hand.query('select from es.head for update');
+      // Both have looked at the stream, and found that nothing stands in the way, before either comes to its turn.
+      const appending = Promise.allSettled([store, other].map((one) => one.append('a-1', 0n, [anEvent()])));
+      await eventually(async () => {
+        const { rows } = await hand.query(
+          `select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`,
+        );
+        expect(rows).toHaveLength(2);
+      });
+      await hand.query('commit');
+      const outcomes = (await appending).map((one) =>
+        one.status === 'fulfilled' ? 'stored' : (one.reason as Error).name,
+      );
+      expect(outcomes.toSorted()).toEqual(['WrongExpectedRevision', 'stored']);
+      await store.append('a-2', 'no-stream', [anEvent()]);
+      const log = await all(store.readAll());
+      expect(log.map(({ position }) => Number(position))).toEqual([1, 2, 3]);
+    } finally {
+      await hand.end();
+      await other.close();
+      await database.close();
+    }
+  });
+
+  it('keeps its connection to the database when an append is refused, or was stored before', async () => {
+    const event = anEvent();
+    await store.append('a-1', 'no-stream', [event]);
+    let lost = 0;
+    fresh.database.pool.on('remove', () => (lost += 1));
+    await expect(store.append('a-1', 'no-stream', [anEvent()])).rejects.toThrow('is at revision 0');
+    await expect(store.append('a-1', 3n, [anEvent()])).rejects.toThrow('is at revision 0');
+    expect(await store.append('a-1', 'no-stream', [event])).toMatchObject({ revision: 0n, duplicate: true });
+    expect(lost).toBe(0);
+  });
+
   it('tells those who listen after the last of many appends, however soon it came after another', async () => {
     const heard: number[] = [];
     const listener = new pg.Client({ connectionString: fresh.url });

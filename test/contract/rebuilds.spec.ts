@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import pg from 'pg';
 
 import type { StoredEvent } from '#domain/kernel/event';
+import { type EventStore, EventStoreAway } from '#platform/event-store/event-store.port';
 import { newId } from '#platform/ids/ids';
 import { PostgresEventStore } from '#platform/event-store/postgres/postgres.event-store';
 import { Build } from '#platform/projections/build';
@@ -20,6 +21,11 @@ import { freshDatabase } from '../kit/database.js';
 import { anEvent } from '../kit/event-stores.js';
 import { eventually } from '../kit/eventually.js';
 import { silentLog } from '../kit/silent-log.js';
+
+/** The log, but for what is given here. */
+function behaving(store: PostgresEventStore, otherwise: Partial<Pick<EventStore, 'head' | 'subscribe'>>): EventStore {
+  return Object.assign(Object.create(store) as EventStore, otherwise);
+}
 
 describe('a rebuild', () => {
   let fresh: Awaited<ReturnType<typeof freshDatabase>>;
@@ -66,8 +72,8 @@ describe('a rebuild', () => {
   const rows = (view = 'counter', order = 'name') => fresh.database.query(`select * from ${view} order by ${order}`);
   const statusOf = async (runner: ProjectionRunner, name = 'counter') =>
     (await runner.status()).find((one) => one.name === name);
-  const build = (projection: AnyProjection, logger = silentLog) =>
-    new Build({ database: fresh.database, store, logger }, projection).run(new AbortController().signal);
+  const build = (projection: AnyProjection, logger = silentLog, from: EventStore = store) =>
+    new Build({ database: fresh.database, store: from, logger }, projection).run(new AbortController().signal);
   /** Whoever of those that run takes it up; over when it is swapped or stopped. */
   const rebuilt = async (projection: AnyProjection) => {
     const generation = await requestRebuild(fresh.database, projection);
@@ -115,6 +121,40 @@ describe('a rebuild', () => {
       { tablename: 'rm_listing_v1_g2', indexdef: ' btree ("position")' },
       { tablename: 'rm_listing_v1_g2', indexdef: ' btree (id)' },
     ]);
+  });
+
+  it('misses nothing where its reader takes itself for live before it has heard of everything', async () => {
+    const runner = await start(counter, listing);
+    await addMany(40, 20);
+    await runner.caughtUp();
+    const before = [await rows(), await rows('listing', 'position')];
+    const late = behaving(store, {
+      async *subscribe(options) {
+        yield { events: [], upTo: options.after, live: true };
+        yield* store.subscribe(options);
+      },
+    });
+    for (const projection of [counter, listing]) {
+      await requestRebuild(fresh.database, projection);
+      expect(await build(projection, silentLog, late)).toBe('swapped');
+    }
+    expect([await rows(), await rows('listing', 'position')]).toEqual(before);
+  });
+
+  it('goes on when the log was away for a while', async () => {
+    const runner = await start(counter);
+    await addMany(40, 20);
+    await runner.caughtUp();
+    let isAway = true;
+    const away = behaving(store, {
+      head: () => {
+        if (!isAway) return store.head();
+        isAway = false;
+        return Promise.reject(new EventStoreAway(new Error('nobody answers')));
+      },
+    });
+    await requestRebuild(fresh.database, counter);
+    expect(await build(counter, silentLog, away)).toBe('swapped');
   });
 
   it('is known to the planner when it goes live, and looked after like any other table', async () => {

@@ -6,10 +6,12 @@ import { join } from 'node:path';
 
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 
+import { EventStoreDbDouble } from '#lab/eventstoredb/double';
 import { Database } from '#platform/database/database';
 import { EmbeddedPostgres } from '#platform/database/embedded-postgres';
 import { migrate } from '#platform/database/migrate';
 import { migrations } from '#platform/database/migrations';
+import { keepToOwnLog } from '#platform/event-store/own-log';
 import { PostgresEventStore } from '#platform/event-store/postgres/postgres.event-store';
 import { ProjectionRunner } from '#platform/projections/projection-runner';
 
@@ -150,6 +152,15 @@ describe('the command line', () => {
     const newer = await oma('projections', 'list');
     await fresh.database.query(`delete from migration where id = '9999-newer'`);
     expect(newer).toMatchObject({ code: 3, err: expect.stringContaining('written by a newer OMA') });
+  });
+
+  it('ends with 3 when the rows were made from another log', async () => {
+    await keepToOwnLog(fresh.database, store);
+    const double = await EventStoreDbDouble.start();
+    const settings = { DATABASE_URL: fresh.url, EVENTSTORE_URL: double.url };
+    const refused = await omaWith(settings, 'projections', 'rebuild', 'app_user', '--reason', 'a trial');
+    double.stop();
+    expect(refused).toMatchObject({ code: 3, err: expect.stringContaining('belongs to the log in PostgreSQL') });
   });
 
   it('works with the embedded database, whether an OMA has it open or not', async () => {

@@ -7,6 +7,8 @@ import { join } from 'node:path';
 
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 
+import { EventStoreDbDouble } from '#lab/eventstoredb/double';
+
 import { freshDatabase } from '../kit/database.js';
 import { eventually } from '../kit/eventually.js';
 import { ADMIN_PASSWORD } from '../kit/running-oma.js';
@@ -116,6 +118,28 @@ describe('starting while something is away or does not fit', () => {
     expect(oma.said()).not.toContain(new URL(fresh.url).password);
     expect(await fresh.database.query(`select from pg_tables where tablename like 'rm_%'`)).toEqual([]);
   }, 60_000);
+
+  it('ends with 78 when the database belongs to another log, says what to do, and moves no checkpoint', async () => {
+    const first = start({ DATABASE_URL: fresh.url });
+    await eventually(() => {
+      expect(first.said()).toContain('"ready":true');
+    }, 30);
+    first.child.kill('SIGTERM');
+    expect(await first.exitCode).toBe(0);
+    const checkpoints = () => fresh.database.query('select name, position from projection order by name');
+    const before = await checkpoints();
+    const double = await EventStoreDbDouble.start();
+    try {
+      const other = start({ DATABASE_URL: fresh.url, EVENTSTORE_URL: double.url });
+      expect(await other.exitCode).toBe(78);
+      expect(other.said()).toContain(
+        'the database belongs to the log in PostgreSQL, and the settings name a log in EventStoreDB; unset EVENTSTORE_URL',
+      );
+      expect(await checkpoints()).toEqual(before);
+    } finally {
+      double.stop();
+    }
+  }, 90_000);
 });
 
 /** Passes everything on to the test's database server. */

@@ -86,11 +86,30 @@ describe('access', () => {
     expect(fields.sort()).toEqual(['password', 'role', 'shoe', 'username']);
   });
 
+  it('tells a field that is missing from one that is wrong', async () => {
+    const { body } = await oma.api.post('/users', { username: 5, role: 'viewer' });
+    expect(body['errors']).toEqual(
+      expect.arrayContaining([
+        { field: 'username', message: 'must be a string' },
+        { field: 'password', message: 'is missing: must be a string' },
+      ]),
+    );
+  });
+
   it.each(['{', '[]', '"text"', 'null'])('refuses the body %s', async (body) => {
     const answer = await oma.api.post('/users', body);
     expect(answer.status).toBe(400);
     expect(answer.body['code']).toBe('malformed-request');
   });
+
+  it.each([{}, { 'idempotency-key': 'deep' }])(
+    'refuses a body that is nested without end, with the headers %j',
+    async (headers) => {
+      const depth = 100_000;
+      const answer = await oma.api.post('/users', `${'{"a":'.repeat(depth)}1${'}'.repeat(depth)}`, headers);
+      expect({ status: answer.status, code: answer.body['code'] }).toEqual({ status: 400, code: 'malformed-request' });
+    },
+  );
 
   it.each([
     '/jobs/%00',
@@ -101,6 +120,7 @@ describe('access', () => {
     `/jobs?cursor=${Buffer.from('["yesterday","x"]').toString('base64url')}`,
     `/backup/list?cursor=${Buffer.from('["2026-13-41T00:00:00.000Z","x"]').toString('base64url')}`,
     `/audit?cursor=${Buffer.from('[7]').toString('base64url')}`,
+    `/audit?cursor=${Buffer.from('["a"]').toString('base64url')}`,
     '/audit?from=2026-13-41T00:00:00Z',
     '/jobs?limit=1&limit=2',
     '/jobs?limit=1e3',
@@ -123,11 +143,37 @@ describe('access', () => {
   it('answers what has no route with a problem document', async () => {
     const { status, body } = await oma.api.get('/nowhere');
     expect(status).toBe(404);
-    expect(body['code']).toBe('unknown-route');
+    expect(body).toMatchObject({ code: 'unknown-route', remedy: expect.any(String) });
+  });
+
+  it.each(['/jobs/%ff', '/jobs/%E0%A4%A', `/jobs/${'x'.repeat(5000)}`])(
+    'answers a path that can not be read with a problem document: %s',
+    async (path) => {
+      const { status, headers, body } = await oma.api.get(path);
+      expect(status).toBe(400);
+      expect(headers.get('content-type')).toContain('application/problem+json');
+      expect(body).toMatchObject({
+        code: 'malformed-request',
+        detail: expect.stringContaining('path'),
+        correlation_id: headers.get('x-correlation-id'),
+        remedy: expect.any(String),
+      });
+    },
+  );
+
+  it.each([
+    ['text/xml', '<user/>', 415],
+    ['text/plain', '{}', 415],
+    ['application/x-www-form-urlencoded', 'username=form&password=a-long-password&role=viewer', 415],
+    ['application/json', ' '.repeat(1024 * 1024 + 1), 413],
+    ['application/json', '{"a":', 400],
+  ])('says what to send instead of %s', async (type, sent, expected) => {
+    const { status, body } = await oma.api.post('/users', sent, { 'content-type': type });
+    expect({ status, remedy: body['remedy'] }).toEqual({ status: expected, remedy: expect.any(String) });
   });
 
   it('tells everybody its health, at the root too, and nothing else', async () => {
-    for (const path of ['/health', '/api/v1/health']) {
+    for (const path of ['/health', '/health?from=balancer', '/api/v1/health']) {
       const response = await fetch(`${oma.api.url}${path}`);
       expect(response.status).toBe(200);
       expect(await response.json()).toEqual({ status: 'healthy' });

@@ -9,6 +9,7 @@ import { EventListener } from '../kit/event-listener.js';
 import { eventually } from '../kit/eventually.js';
 import { OutsideWriter } from '../kit/outside-writer.js';
 import { ADMIN_PASSWORD, runningOma, type RunningOma } from '../kit/running-oma.js';
+import { POSITION_AHEAD } from '../kit/store-settings.js';
 
 const MAX_PER_USER = 16;
 
@@ -28,7 +29,7 @@ describe('the stream of events', () => {
 
   beforeAll(async () => {
     oma = await runningOma({}, logger);
-    writer = new OutsideWriter(oma.databaseUrl);
+    writer = await OutsideWriter.beside(oma);
   }, 60_000);
 
   afterAll(async () => {
@@ -137,7 +138,7 @@ describe('the stream of events', () => {
     ['9'.repeat(20), 'unknown-position'],
     ['x'.repeat(10_000), 'unknown-position'],
     ['0000000000000000000é', 'unknown-position'],
-    ['00000900000000000000', 'position-ahead-of-log'],
+    [POSITION_AHEAD, 'position-ahead-of-log'],
   ])('refuses the position %.30s and names the newest one', async (position, code) => {
     const after = await writer.write();
     for (const answer of [
@@ -186,7 +187,28 @@ describe('the stream of events', () => {
     expect(staying.isOver).toBe(false);
   });
 
-  it('closes who does not read, says so, and lets the others go on', async () => {
+  /** The number of a series in the metrics; 0 before there is one. */
+  const measured = async (series: string) => {
+    const text = await (await oma.api.open('/metrics')).text();
+    return Number(new RegExp(`^${series} (\\d+)$`, 'm').exec(text)?.[1] ?? 0);
+  };
+
+  it('shows in the metrics how many read', async () => {
+    const before = await measured('oma_event_streams_open');
+    const left = await measured('oma_event_streams_closed_total\\{outcome="left"\\}');
+    await listen();
+    const second = await listen();
+    expect(await measured('oma_event_streams_open')).toBe(before + 2);
+    await second.cut();
+    await eventually(async () => {
+      expect(await measured('oma_event_streams_open')).toBe(before + 1);
+      expect(await measured('oma_event_streams_closed_total\\{outcome="left"\\}')).toBe(left + 1);
+    });
+  });
+
+  it('closes who does not read, says and counts so, and lets the others go on', async () => {
+    const tooSlow = 'oma_event_streams_closed_total\\{outcome="too-slow"\\}';
+    expect(await measured(tooSlow)).toBe(0);
     const slow = deafReader(oma.api.url, oma.api.token);
     const quick = await listen('types=Filled');
     const filling = { text: 'x'.repeat(200_000) };
@@ -200,6 +222,7 @@ describe('the stream of events', () => {
       expect(slow.destroyed).toBe(true);
     });
     expect(quick.isOver).toBe(false);
+    expect(await measured(tooSlow)).toBe(1);
   }, 60_000);
 
   it('does not keep a clean stop waiting', async () => {

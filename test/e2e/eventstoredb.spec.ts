@@ -32,7 +32,7 @@ describe('OMA with its log in EventStoreDB', () => {
     double.stop();
   });
 
-  const stored = () => double.log.records.filter(({ stream }) => stream.startsWith('berlin.'));
+  const stored = () => double.log.records.filter(({ stream }) => /^berlin\.[a-z]+-/.test(stream));
 
   /** The types of a job's events, once its saga has nothing left to do. */
   const typesAtTheEnd = (jobId: string) =>
@@ -73,6 +73,45 @@ describe('OMA with its log in EventStoreDB', () => {
       .map(({ data }) => (JSON.parse(Buffer.from(data).toString()) as { effectId: string }).effectId);
     expect(outcomes).toEqual([...new Set(outcomes)]);
   }, 60_000);
+
+  it('refuses to append while the event store is away, tells nothing of it, and takes the same again when it is back', async () => {
+    const username = 'sara';
+    const create = () =>
+      oma.api.post(
+        '/users',
+        { username, password: 'a-long-password', role: 'viewer' },
+        { 'idempotency-key': 'one-and-the-same', 'x-reason': 'a trial' },
+      );
+    double.goAway();
+    const refused = await create();
+    expect(refused).toMatchObject({
+      status: 503,
+      body: {
+        title: 'Not available',
+        code: 'event-store-away',
+        detail: 'the event store does not answer just now',
+        remedy: 'ask again with the same Idempotency-Key: what was done is recognised',
+      },
+    });
+    expect(refused.headers.get('retry-after')).toBe('1');
+    expect(refused.headers.get('content-type')).toMatch(/^application\/problem\+json/);
+    expect(Object.keys(refused.body).sort()).toEqual(
+      ['code', 'correlation_id', 'detail', 'error', 'remedy', 'status', 'title', 'type'].sort(),
+    );
+    expect(JSON.stringify(refused.body)).not.toMatch(/esdb|127\.0\.0\.1|ECONN|UNAVAILABLE|grpc|\bat \//i);
+    await double.comeBack();
+    const accepted = await eventually(async () => {
+      const answer = await create();
+      expect(answer.status).toBe(201);
+      return answer;
+    }, 30);
+    expect(accepted.headers.get('x-event-position')).not.toBeNull();
+    expect(await create()).toMatchObject({ status: 201, body: accepted.body });
+    const created = stored().filter(
+      ({ type, data }) => type === 'UserCreated' && Buffer.from(data).toString().includes(`"${username}"`),
+    );
+    expect(created).toHaveLength(1);
+  }, 90_000);
 
   it('shows the same after it was stopped and started again', async () => {
     const trail = async () => (await oma.api.get('/audit?limit=1000')).body['events'];

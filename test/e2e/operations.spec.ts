@@ -3,29 +3,36 @@ import pg from 'pg';
 
 import { Database } from '#platform/database/database';
 
+import { all } from '../kit/events.js';
 import { eventually } from '../kit/eventually.js';
 import { startTestLab } from '../kit/lab.js';
+import { OutsideWriter } from '../kit/outside-writer.js';
 import { testServerUrl } from '../kit/postgres.js';
 import { endOf, protect, type ProtectedVm, startBackup } from '../kit/protected-vm.js';
 import { ADMIN_PASSWORD, runningOma, type RunningOma } from '../kit/running-oma.js';
+import { givenEventStore } from '../kit/store-settings.js';
 
 const VM = 'db-01';
+const logInDatabase = givenEventStore === undefined ? ['log'] : [];
 
 describe('watching OMA', () => {
   let oma: RunningOma;
   let lab: Awaited<ReturnType<typeof startTestLab>>;
   let vm: ProtectedVm;
   let database: Database;
+  let log: OutsideWriter;
 
   beforeAll(async () => {
     lab = await startTestLab();
     oma = await runningOma({ OMA_VMA_URL: lab.url, OMA_NBD_PORTS: '21500-21529' });
     database = new Database(oma.databaseUrl);
+    log = await OutsideWriter.beside(oma);
     vm = await protect(oma.api, lab, VM, oma.dataDir);
     await endOf(oma.api, await startBackup(oma.api, vm));
   }, 120_000);
 
   afterAll(async () => {
+    await log.close();
     await database.close();
     await oma.clear();
     await lab.clear();
@@ -69,12 +76,30 @@ describe('watching OMA', () => {
       });
     });
 
+    it('counts sagas by kind and by how they ended, those that are open too', async () => {
+      const sagas = async (saga: string) => {
+        const { text } = await scrape();
+        const series = text.matchAll(new RegExp(`^oma_sagas\\{saga="${saga}",state="(\\w+)"\\} (\\d+)$`, 'gm'));
+        return Object.fromEntries([...series].map(([, state = '', value]) => [state, Number(value)]));
+      };
+      expect(await sagas('takebackup')).toEqual({ open: 0, completed: 1 });
+      const jobId = await startBackup(oma.api, vm, { bandwidth_limit_bytes_per_second: 100_000 });
+      await eventually(async () => {
+        expect(await sagas('takebackup')).toEqual({ open: 1, completed: 1 });
+      });
+      await oma.api.post(`/jobs/${jobId}/cancel`, {}, { 'x-reason': 'a trial' });
+      expect(await endOf(oma.api, jobId)).toMatchObject({ status: 'cancelled' });
+      await eventually(async () => {
+        expect(await sagas('takebackup')).toEqual({ open: 0, completed: 1, cancelled: 1 });
+      });
+    }, 60_000);
+
     it('counts the events of the log, all of them stored by this process', async () => {
       await eventually(async () => {
-        const [log] = await database.query<{ count: string }>('select count(*) from es.event');
+        const stored = await all(log.store.readAll());
         const { text } = await scrape();
-        expect(valueOf(text, 'oma_store_events_appended_total')).toBe(Number(log?.count));
-        expect(valueOf(text, 'oma_store_head_position')).toBe(Number(log?.count));
+        expect(valueOf(text, 'oma_store_events_appended_total')).toBe(stored.length);
+        expect(valueOf(text, 'oma_store_head_position')).toBe(Number.parseInt(stored.at(-1)?.position ?? '', 10));
         expect(valueOf(text, 'oma_store_append_duration_seconds_count')).toBeGreaterThan(0);
       });
     });
@@ -136,6 +161,41 @@ describe('watching OMA', () => {
       });
     });
 
+    it('is red while a projection lags beyond the limit, which is named elsewhere, and green again when it follows', async () => {
+      const limited = await runningOma({ OMA_READY_LAG_SECONDS: '1', OMA_NBD_PORTS: '24100-24109' });
+      const holder = new pg.Client({ connectionString: limited.databaseUrl });
+      await holder.connect();
+      const readiness = async () => {
+        const answer = await fetch(`${limited.api.url}/ready`);
+        return { status: answer.status, body: await answer.json() };
+      };
+      try {
+        expect(await readiness()).toEqual({ status: 200, body: { status: 'ready' } });
+        await holder.query('begin');
+        await holder.query(`select from projection where name = 'app_user' for update`);
+        const user = { username: 'late', password: 'a-long-password', role: 'viewer' };
+        expect((await limited.api.post('/users', user)).headers.get('x-consistency')).toBe('pending');
+        await eventually(async () => {
+          expect(await readiness()).toMatchObject({
+            status: 503,
+            body: { code: 'not-ready', not_ready: ['projections'] },
+          });
+        });
+        const { body } = await limited.api.get<{
+          projections: { name: string; status: string; lag_seconds: number }[];
+        }>('/projections');
+        const behind = body.projections.filter(({ lag_seconds: lag }) => lag > 1);
+        expect(behind).toMatchObject([{ name: 'app_user', status: 'running' }]);
+        await holder.query('rollback');
+        await eventually(async () => {
+          expect(await readiness()).toEqual({ status: 200, body: { status: 'ready' } });
+        });
+      } finally {
+        await holder.end();
+        await limited.clear();
+      }
+    }, 60_000);
+
     it('is red while the database is away, although it lives, and green again by itself', async () => {
       const server = new pg.Client({ connectionString: await testServerUrl() });
       await server.connect();
@@ -146,7 +206,7 @@ describe('watching OMA', () => {
         await eventually(async () => {
           const { status, body } = await ready();
           expect(status).toBe(503);
-          expect(body['not_ready']).toEqual(['database', 'log', 'projections']);
+          expect(body['not_ready']).toEqual(['database', ...logInDatabase, 'projections']);
         });
         await server.query(`alter database ${name} allow_connections true`);
         await eventually(async () => {

@@ -5,8 +5,7 @@ import { eventually } from '../kit/eventually.js';
 import { startTestLab } from '../kit/lab.js';
 import { endOf, protect, type ProtectedVm, startBackup } from '../kit/protected-vm.js';
 import { runningOma, type RunningOma } from '../kit/running-oma.js';
-
-const AHEAD = '00000900000000000000';
+import { POSITION_AHEAD } from '../kit/store-settings.js';
 
 describe('reading what was written, and changing only what was seen', () => {
   let oma: RunningOma;
@@ -81,7 +80,7 @@ describe('reading what was written, and changing only what was seen', () => {
   it.each([
     ['nonsense', 'unknown-position'],
     ['00000000000000000001/00000000000000000001', 'unknown-position'],
-    [AHEAD, 'position-ahead-of-log'],
+    [POSITION_AHEAD, 'position-ahead-of-log'],
   ])('X-Min-Position %s is refused with the newest one', async (position, code) => {
     const { status, body } = await oma.api.get('/jobs', { 'x-min-position': position });
     expect({ status, code: body['code'] }).toEqual({ status: 400, code });

@@ -2,8 +2,10 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import pg from 'pg';
 
 import type { Json } from '../kit/api-client.js';
+import { all as everything } from '../kit/events.js';
 import { eventually } from '../kit/eventually.js';
 import { startTestLab } from '../kit/lab.js';
+import { OutsideWriter } from '../kit/outside-writer.js';
 import { endOf, protect, startBackup } from '../kit/protected-vm.js';
 import { runningOma, type RunningOma } from '../kit/running-oma.js';
 
@@ -18,6 +20,7 @@ describe('projections, for admins', () => {
   let oma: RunningOma;
   let lab: Awaited<ReturnType<typeof startTestLab>>;
   let database: pg.Client;
+  let log: OutsideWriter;
   let names: readonly string[];
 
   beforeAll(async () => {
@@ -31,15 +34,18 @@ describe('projections, for admins', () => {
     await oma.api.delete(`/restore/${String(body['mount_id'])}`);
     database = new pg.Client({ connectionString: oma.databaseUrl });
     await database.connect();
+    log = await OutsideWriter.beside(oma);
     names = (await all()).map(({ name }) => name);
   }, 180_000);
 
   afterAll(async () => {
     await database.end();
+    await log.close();
     await oma.clear();
     await lab.clear();
   });
 
+  const logged = () => everything(log.store.readAll());
   const all = async () => (await oma.api.get<{ projections: Projection[] }>('/projections')).body.projections;
   const rebuilt = async (name: string) => {
     const { status, headers, body } = await oma.api.post<Projection>(`/projections/${name}/rebuild`);
@@ -67,12 +73,7 @@ describe('projections, for admins', () => {
     for (const name of names) expect({ name, ...(await verified(name)) }).toMatchObject(untouched);
     const leases = async () => (await database.query<Json>('select * from effect_lease')).rows;
     const before = await leases();
-    const done = async () => {
-      const { rows } = await database.query<{ count: string }>(
-        `select count(*) from es.event where stream not like 'projection-%'`,
-      );
-      return rows[0]?.count;
-    };
+    const done = async () => (await logged()).filter(({ stream }) => !stream.startsWith('projection-')).length;
     const events = await done();
     for (const name of names) await rebuilt(name);
     for (const name of names) expect({ name, ...(await verified(name)) }).toMatchObject(untouched);
@@ -144,14 +145,13 @@ describe('projections, for admins', () => {
 
   it('go on without an event that can not be handled, when an admin says why', async () => {
     await database.query(`insert into projection_dead_letter values ('app_user', 1, 'somebody-elses', 'e', 'a', 'r')`);
-    const { rows } = await database.query<{ id: string; position: string }>(
-      `select id, lpad((position - 1)::text, 20, '0') as position from es.event where type = 'UserCreated' limit 1`,
-    );
-    const [event] = rows;
+    const events = await logged();
+    const place = events.findIndex(({ type }) => type === 'UserCreated');
+    const event = events[place];
     await database.query(
       `update projection set status = 'stopped', error = 'trial', stopped_event_id = $1, position = $2
         where name = 'app_user' and live`,
-      [event?.id, event?.position],
+      [event?.id, events[place - 1]?.position ?? ''],
     );
     const skipped = await oma.api.post(`/projections/app_user/skip/${event?.id ?? ''}`, {}, { 'x-reason': 'a trial' });
     expect(skipped).toMatchObject({ status: 202, body: { status: 'running', error: null } });

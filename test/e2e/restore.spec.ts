@@ -143,6 +143,14 @@ describe('file restore', () => {
     },
   );
 
+  it('says how a folder is downloaded, and where paths come from', async () => {
+    const folder = await download('/documents');
+    expect(JSON.parse(folder.bytes.toString())).toMatchObject({
+      remedy: expect.stringContaining('/download-directory'),
+    });
+    expect((await list('/../etc')).body).toMatchObject({ remedy: expect.stringContaining('path_encoded') });
+  });
+
   it('says 404 for what is not there', async () => {
     expect(await info('/nothing')).toMatchObject({ status: 404, body: { code: 'path-not-found' } });
     expect(await list('/nothing/below')).toMatchObject({ status: 404 });

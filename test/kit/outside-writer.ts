@@ -1,18 +1,24 @@
-import { newId } from '#platform/ids/ids';
 import { Database } from '#platform/database/database';
-import { PostgresEventStore } from '#platform/event-store/postgres/postgres.event-store';
+import { chosenEventStore } from '#platform/event-store/chosen-event-store';
+import type { OpenEventStore } from '#platform/event-store/event-store.port';
+import { newId } from '#platform/ids/ids';
 
 import { anEvent } from './event-stores.js';
+import type { RunningOma } from './running-oma.js';
 import { silentLog } from './silent-log.js';
 
-/** Appends to the log of a running OMA as another instance would. */
+/** Appends to the log of a running OMA as another instance would, and reads it, wherever it is. */
 export class OutsideWriter {
-  private readonly database: Database;
-  readonly store: PostgresEventStore;
+  private constructor(
+    private readonly database: Database,
+    readonly store: OpenEventStore,
+  ) {}
 
-  constructor(databaseUrl: string) {
-    this.database = new Database(databaseUrl);
-    this.store = new PostgresEventStore(this.database, silentLog);
+  static async beside(oma: RunningOma): Promise<OutsideWriter> {
+    const database = new Database(oma.databaseUrl);
+    const store = chosenEventStore(oma.logSettings, database, silentLog);
+    await store.start();
+    return new OutsideWriter(database, store);
   }
 
   /** One event in a stream of its own; answers its position. */

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 import { Config } from '#platform/config/config';
+import type { LogSettings } from '#platform/event-store/chosen-event-store';
 import type { Logger } from '#platform/logging/logger.port';
 
 import { Oma } from '../../src/oma.js';
@@ -18,6 +19,8 @@ export interface RunningOma {
   readonly api: ApiClient;
   readonly dataDir: string;
   readonly databaseUrl: string;
+  /** Which log it has. */
+  readonly logSettings: LogSettings;
   /** Stops it cleanly and starts it again on the same data. */
   restart(): Promise<void>;
   /** Stops it and removes everything. */
@@ -46,6 +49,7 @@ export async function runningOma(
     api,
     dataDir,
     databaseUrl: fresh.url,
+    logSettings: config,
     restart: async () => {
       await oma.stop();
       oma = await start();

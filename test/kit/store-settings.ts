@@ -13,3 +13,8 @@ export function ownLogSettings(): Readonly<Record<string, string>> {
   if (givenEventStore === undefined) return {};
   return { EVENTSTORE_URL: givenEventStore, EVENTSTORE_NAMESPACE: freshNamespace() };
 }
+
+const FAR = '00000900000000000000';
+
+/** A position in the form of the log that tests use by default, far behind everything that was ever written. */
+export const POSITION_AHEAD = givenEventStore === undefined ? FAR : `${FAR}/${FAR}`;

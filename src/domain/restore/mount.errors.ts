@@ -95,8 +95,8 @@ export class PathNotFoundInGuest extends DomainError {
 export class PathRefused extends DomainError {
   readonly kind = 'rule-broken';
   readonly code = 'path-refused';
-  constructor(why: string) {
-    super(why, 'links, devices and pipes of a guest are shown and never followed or opened');
+  constructor(why: string, remedy = 'links, devices and pipes of a guest are shown and never followed or opened') {
+    super(why, remedy);
   }
 }
 

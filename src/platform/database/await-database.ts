@@ -6,8 +6,6 @@ import { type Patience, patiently } from '#platform/start/patience';
 import { codeOf } from './error-code.js';
 import { isTransient } from './transient.js';
 
-/** A name or a network that isn't there yet, as while containers start in any order. */
-const NOT_THERE_YET = ['ENOTFOUND', 'EAI_AGAIN', 'EHOSTUNREACH', 'ENETUNREACH'];
 /** Class 28 is a wrong account or password, 3D000 a database that doesn't exist. */
 const REFUSED = /^(28...|3D000)$/;
 
@@ -41,7 +39,7 @@ async function connect(url: string, where: string): Promise<void> {
 
 function isAway(error: unknown): boolean {
   if (error instanceof Misfit) return false;
-  return isTransient(error) || NOT_THERE_YET.includes(String(codeOf(error)));
+  return isTransient(error);
 }
 
 /** Never more of the address than host and port: it holds a password. */

@@ -1,5 +1,10 @@
 import pg from 'pg';
 
+/** Who waits longer for a connection, or for a free one, is told that it can't be had. */
+const CONNECT_WITHIN_MS = 15_000;
+/** A peer that is gone without a word is noticed by asking it. */
+const KEEP_ALIVE_AFTER_MS = 10_000;
+
 export type Sql = Pick<pg.ClientBase, 'query'>;
 
 /** The PostgreSQL behind the write path and the machinery. bigint columns arrive as strings, as `pg` gives them. */
@@ -7,9 +12,14 @@ export class Database {
   readonly pool: pg.Pool;
 
   constructor(readonly url: string) {
-    this.pool = new pg.Pool({ connectionString: url, max: 10, application_name: 'oma' });
+    this.pool = new pg.Pool({
+      ...{ connectionString: url, max: 10, application_name: 'oma', connectionTimeoutMillis: CONNECT_WITHIN_MS },
+      ...{ keepAlive: true, keepAliveInitialDelayMillis: KEEP_ALIVE_AFTER_MS },
+    });
     // A connection lost while idle is replaced at the next use; without a listener it would end the process.
     this.pool.on('error', () => undefined);
+    // So would one lost while it is in use, beside the rejection of what it was asked.
+    this.pool.on('connect', (client) => client.on('error', () => undefined));
   }
 
   async query<Row extends pg.QueryResultRow>(sql: string, values: readonly unknown[] = []): Promise<Row[]> {

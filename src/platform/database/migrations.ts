@@ -13,6 +13,7 @@ import { reporting } from './migrations/0011-reporting.js';
 import { appendNew } from './migrations/0013-append-new.js';
 import { instances } from './migrations/0014-instances.js';
 import { freeResources } from './migrations/0015-free-resources.js';
+import { oneLog } from './migrations/0017-one-log.js';
 
 /** All steps in order. Tables of projections aren't here: the runner makes them from their shapes. */
 export const migrations: readonly Migration[] = [
@@ -30,4 +31,5 @@ export const migrations: readonly Migration[] = [
   appendNew,
   instances,
   freeResources,
+  oneLog,
 ];

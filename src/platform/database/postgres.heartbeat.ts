@@ -1,5 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 
+import type pg from 'pg';
+
 import type { Database } from './database.js';
 import { Heartbeat } from './heartbeat.port.js';
 
@@ -11,7 +13,12 @@ export class PostgresHeartbeat extends Heartbeat {
   }
 
   async beats(): Promise<boolean> {
-    const asked = this.database.query('select 1').then(
+    const look: pg.QueryConfig & { readonly query_timeout: number } = {
+      text: 'select 1',
+      query_timeout: ANSWER_WITHIN_MS,
+    };
+    // One that hangs must not hold its place in the pool.
+    const asked = this.database.pool.query(look).then(
       () => true,
       () => false,
     );

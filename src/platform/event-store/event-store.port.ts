@@ -76,6 +76,13 @@ export abstract class EventStore {
   abstract head(): Promise<Position>;
 }
 
+/** What tells a log from all others. */
+export interface LogIdentity {
+  readonly kind: 'postgresql' | 'eventstoredb';
+  /** null where the kind says it all, and for a log that nobody has named yet. */
+  readonly id: string | null;
+}
+
 /** A log with connections of its own. */
 export abstract class OpenEventStore extends EventStore {
   /** Opens what it needs; call it before anything else. Throws when this log can't be used as it is set up. */
@@ -86,6 +93,12 @@ export abstract class OpenEventStore extends EventStore {
 
   /** Whether the log answers just now, within two seconds. Never throws. */
   abstract answers(): Promise<boolean>;
+
+  /** Which log this is. Changes nothing. */
+  abstract identity(): Promise<LogIdentity>;
+
+  /** The same for one that is used from now on: where it had no id it has one then. */
+  abstract named(): Promise<LogIdentity>;
 }
 
 /** Somebody else was faster, or the stream isn't what the caller thought. */

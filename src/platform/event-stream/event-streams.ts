@@ -28,7 +28,7 @@ export class EventStreams implements OnModuleDestroy {
   private readonly tail: EventTail;
   private readonly stopping = new AbortController();
   private readonly openOf = new Map<string, number>();
-  private readonly closed = new Map<Closing, number>();
+  private readonly listeners: ((why: Closing) => void)[] = [];
 
   constructor(
     private readonly store: EventStore,
@@ -44,9 +44,14 @@ export class EventStreams implements OnModuleDestroy {
     await until(() => Promise.resolve(this.openOf.size === 0 ? true : null), TOLD_WITHIN_MS);
   }
 
-  /** How many are open now, and how many ended for which reason. */
-  counts(): { readonly open: number; readonly closed: ReadonlyMap<Closing, number> } {
-    return { open: [...this.openOf.values()].reduce((sum, open) => sum + open, 0), closed: this.closed };
+  /** How many are open now. */
+  get readers(): number {
+    return [...this.openOf.values()].reduce((sum, open) => sum + open, 0);
+  }
+
+  /** Hears of each that ended, and why. */
+  onClosed(listener: (why: Closing) => void): void {
+    this.listeners.push(listener);
   }
 
   /** Text for one reader, who is signed in with this token. Throws TooManyStreams. */
@@ -125,7 +130,7 @@ export class EventStreams implements OnModuleDestroy {
   }
 
   private tell(why: Closing, userId: string, correlationId: string, failure: Error | null): void {
-    this.closed.set(why, (this.closed.get(why) ?? 0) + 1);
+    for (const listener of this.listeners) listener(why);
     const fields = { why, user: userId, correlationId };
     if (why === 'failed') this.logger.error({ ...fields, error: failure }, 'a stream of events failed');
     else if (why === 'too-slow') this.logger.warn(fields, 'a stream of events was closed: its reader is too slow');

@@ -39,6 +39,8 @@ export class EventTail {
   private upTo: Position = '';
   private readers = 0;
   private following: Promise<AbortController> | null = null;
+  /** Of the newest beginning: an older one may hear of its head later. */
+  private current: AbortController | null = null;
 
   constructor(
     private readonly store: EventStore,
@@ -89,12 +91,14 @@ export class EventTail {
   }
 
   private async begun(): Promise<AbortController> {
+    const controller = new AbortController();
+    this.current = controller;
     const head = await this.store.head();
+    if (this.current !== controller) return controller;
     this.kept = [];
     this.characters = 0;
     this.begin = head;
     this.upTo = head;
-    const controller = new AbortController();
     void this.follow(controller.signal);
     return controller;
   }

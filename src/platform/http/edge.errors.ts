@@ -83,9 +83,11 @@ export class MalformedRequest extends DomainError {
   readonly kind = 'malformed';
   readonly code = 'malformed-request';
   constructor(errors: readonly FieldError[]) {
-    super(errors.map(({ field, message }) => `${field}: ${message}`).join('; '), 'send what the API document says', {
-      errors: [...errors],
-    });
+    super(
+      errors.map(({ field, message }) => `${field}: ${message}`).join('; '),
+      'send what the API document says; GET /swagger shows it',
+      { errors: [...errors] },
+    );
   }
 }
 

@@ -155,10 +155,15 @@ export function NestedList(
 ): PropertyDecorator {
   const each = { each: true };
   const rules = [IsArray(), ArrayMaxSize(options.max), IsObject(each), ValidateNested(each), Type(type)];
-  return field(options, { type, isArray: true, maxItems: options.max }, ...rules);
+  return field(options, { ...laterDocumented(type), isArray: true, maxItems: options.max }, ...rules);
 }
 
 /** An object with fields of its own. */
 export function Nested(type: () => new () => object, options: Common): PropertyDecorator {
-  return field(options, { type }, IsObject(), ValidateNested(), Type(type));
+  return field(options, laterDocumented(type), IsObject(), ValidateNested(), Type(type));
+}
+
+/** Swagger tells a function that gives the class from the class itself by its name, which must be `type`. */
+function laterDocumented(given: () => new () => object): { readonly type: () => new () => object } {
+  return { type: () => given() };
 }

@@ -27,8 +27,8 @@ export function cursorOf(...values: readonly string[]): string {
   return Buffer.from(JSON.stringify(values)).toString('base64url');
 }
 
-/** What a part of a cursor is: a moment as `toISOString` writes it, a whole number, or any text. */
-export type CursorPart = 'moment' | 'number' | 'text';
+/** What a part of a cursor is: a moment as `toISOString` writes it, a whole number, a position of the log, or any text. */
+export type CursorPart = 'moment' | 'number' | 'position' | 'text';
 
 /** What `cursorOf` was given, or null without a cursor. Throws UnknownCursor when it isn't one of this list. */
 export function readCursor(cursor: string | undefined, ...parts: readonly CursorPart[]): readonly string[] | null {
@@ -50,12 +50,16 @@ export function readCursor(cursor: string | undefined, ...parts: readonly Cursor
 
 const MOMENT = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/;
 const NUMBER = /^\d{1,9}$/;
+/** Of whichever log. */
+const POSITION = /^\d{20}(\/\d{20})?$/;
 
 function isPart(part: CursorPart, value: unknown): boolean {
   if (typeof value !== 'string') return false;
   switch (part) {
     case 'text':
       return isStorable(value);
+    case 'position':
+      return POSITION.test(value);
     case 'number':
       return NUMBER.test(value);
     case 'moment':

@@ -48,6 +48,22 @@ interface Problem {
   readonly headers?: Readonly<Record<string, string>>;
 }
 
+/** What the router answers before there is a route. */
+const UNREADABLE_PATHS: Readonly<Record<string, Problem>> = {
+  FST_ERR_BAD_URL: {
+    status: 400,
+    code: 'malformed-request',
+    detail: 'the path is not percent-encoded UTF-8',
+    remedy: 'encode each part of the path by itself, as encodeURIComponent does',
+  },
+  FST_ERR_MAX_PARAM_LENGTH: {
+    status: 400,
+    code: 'malformed-request',
+    detail: 'a part of the path is longer than any id or name',
+    remedy: 'send an id that an answer named',
+  },
+};
+
 /** Answers every error as `application/problem+json` (RFC 9457). What isn't a refusal is logged and told nothing of. */
 @Catch()
 export class ProblemFilter implements ExceptionFilter {
@@ -55,7 +71,10 @@ export class ProblemFilter implements ExceptionFilter {
 
   catch(error: unknown, host: ArgumentsHost): void {
     const request = host.switchToHttp().getRequest<FastifyRequest>();
-    const reply = host.switchToHttp().getResponse<FastifyReply>();
+    this.answer(error, request, host.switchToHttp().getResponse<FastifyReply>());
+  }
+
+  answer(error: unknown, request: FastifyRequest, reply: FastifyReply): void {
     const problem = problemOf(error);
     if (problem.status >= INTERNAL && !(error instanceof DomainError)) {
       this.logger.error({ error, correlationId: request.id }, 'a request failed for a reason of our own');
@@ -102,7 +121,12 @@ function problemOf(error: unknown): Problem {
     const remedy = 'tell the operator the correlation_id; the log says more';
     return { status: INTERNAL, code: 'internal', detail: 'something went wrong on our side', remedy };
   }
-  return { status, ...wordsFor(status) };
+  return UNREADABLE_PATHS[codeOf(error)] ?? { status, ...wordsFor(status) };
+}
+
+/** Fastify's own errors have a code. */
+function codeOf(error: unknown): string {
+  return String((error as { code?: unknown } | null)?.code);
 }
 
 /** Fastify's own errors (unreadable JSON, too large, wrong media type) carry their status. */
@@ -111,15 +135,27 @@ function statusOf(error: unknown): number {
   return typeof status === 'number' ? status : INTERNAL;
 }
 
-function wordsFor(status: number): { code: string; detail: string } {
+function wordsFor(status: number): { code: string; detail: string; remedy: string } {
   switch (status) {
     case 404:
-      return { code: 'unknown-route', detail: 'there is no such route' };
+      return {
+        code: 'unknown-route',
+        detail: 'there is no such route',
+        remedy: 'GET /swagger shows the routes there are',
+      };
     case 413:
-      return { code: 'request-too-large', detail: 'the request is too large' };
+      return { code: 'request-too-large', detail: 'the request is too large', remedy: 'send at most 1 MiB' };
     case 415:
-      return { code: 'unsupported-media-type', detail: 'the body must be application/json' };
+      return {
+        code: 'unsupported-media-type',
+        detail: 'the body must be application/json',
+        remedy: 'send JSON, and say so with Content-Type: application/json',
+      };
     default:
-      return { code: 'malformed-request', detail: 'the request could not be read; is its body JSON?' };
+      return {
+        code: 'malformed-request',
+        detail: 'the request could not be read; is its body JSON?',
+        remedy: 'send one JSON object in UTF-8',
+      };
   }
 }

@@ -29,6 +29,7 @@ export class RequestPipe extends ValidationPipe {
   override async transform(value: unknown, metadata: ArgumentMetadata): Promise<unknown> {
     const { type, metatype } = metadata;
     if (type === 'body') requireObject(value);
+    if (type === 'body' || type === 'query') refuseSilentNames(value);
     if (type === 'param') requireStorable(value, metadata.data ?? '(path)');
     return type === 'query' && metatype !== undefined
       ? this.query(value, metadata, metatype)
@@ -64,6 +65,12 @@ function requireObject(body: unknown): void {
   throw new MalformedRequest([{ field: '(body)', message: 'must be a JSON object' }]);
 }
 
+/** The transformer leaves these out without a word, before anybody could say that they aren't known. */
+function refuseSilentNames(value: unknown): void {
+  const found = ['__proto__', 'constructor'].filter((name) => Object.hasOwn(Object(value) as object, name));
+  if (found.length > 0) throw new MalformedRequest(found.map((field) => ({ field, message: 'is not known here' })));
+}
+
 function requireStorable(value: unknown, field: string): void {
   if (typeof value !== 'string' || isStorable(value)) return;
   throw new MalformedRequest([{ field, message: 'must not contain NUL' }]);
@@ -73,7 +80,12 @@ function fieldErrors(error: ValidationError, above: string): FieldError[] {
   const field = above === '' ? error.property : `${above}.${error.property}`;
   const own = Object.entries(error.constraints ?? {}).map(([rule, message]) => ({
     field,
-    message: rule === 'whitelistValidation' ? 'is not known here' : message.replace(`${error.property} `, ''),
+    message: rule === 'whitelistValidation' ? 'is not known here' : wordsOf(error, message),
   }));
   return [...own, ...(error.children ?? []).flatMap((child) => fieldErrors(child, field))];
+}
+
+function wordsOf({ property, value }: ValidationError, message: string): string {
+  const words = message.replace(`${property} `, '');
+  return value === undefined ? `is missing: ${words}` : words;
 }

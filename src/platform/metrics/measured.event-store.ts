@@ -5,6 +5,7 @@ import {
   EventIdReused,
   type Expected,
   InvalidAppend,
+  type LogIdentity,
   OpenEventStore,
   type Selection,
   WrongExpectedRevision,
@@ -105,6 +106,14 @@ export class MeasuredEventStore extends OpenEventStore {
 
   answers(): Promise<boolean> {
     return this.store.answers();
+  }
+
+  identity(): Promise<LogIdentity> {
+    return this.store.identity();
+  }
+
+  named(): Promise<LogIdentity> {
+    return this.store.named();
   }
 }
 

@@ -2,7 +2,7 @@ import type { Position, StoredEvent } from '#domain/kernel/event';
 import { pause } from '#platform/clock/pause';
 import type { Database } from '#platform/database/database';
 import { isTransient } from '#platform/database/transient';
-import type { EventStore } from '#platform/event-store/event-store.port';
+import { type EventStore, EventStoreAway } from '#platform/event-store/event-store.port';
 import type { Logger } from '#platform/logging/logger.port';
 
 import { BuildConnection, buildLock } from './build-connection.js';
@@ -138,7 +138,8 @@ export class Build {
 
   private async isFinal(error: unknown, signal: AbortSignal): Promise<boolean> {
     if (signal.aborted) return false;
-    if (!isTransient(error) && (await this.halt(error))) return true;
+    const isAway = isTransient(error) || error instanceof EventStoreAway;
+    if (!isAway && (await this.halt(error))) return true;
     this.parts.logger.warn({ error, projection: this.projection.name }, 'a rebuild could not go on; it tries again');
     return false;
   }

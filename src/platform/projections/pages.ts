@@ -16,7 +16,10 @@ export function selectionOf({ handles }: AnyProjection): { readonly types?: read
   return handles === 'all' ? {} : { types: handles };
 }
 
-/** A stretch of the log for a projection, page by page; while one page is being worked on, the next one is read. */
+/**
+ * A stretch of the log for a projection, page by page; while one page is being worked on, the next one is read. A reader may
+ * take itself for live although others know of more by now: then the log itself is asked whether something is still to come.
+ */
 export async function* pages(
   store: EventStore,
   projection: AnyProjection,
@@ -39,7 +42,7 @@ export async function* pages(
       const result = await reading;
       if (result.done === true) return;
       const { value } = result;
-      const isLast = value.live || value.upTo >= upTo;
+      const isLast = value.upTo >= upTo || (value.live && (await store.head()) <= value.upTo);
       if (!isLast) reading = read();
       yield isLast ? cutOff(value, upTo) : value;
       if (isLast) return;

@@ -64,7 +64,8 @@ export class ProjectionRunner extends ProjectionProgress {
 
   /**
    * Resolves when the rows of the named projections, or of all, are live in the version of this code and have passed what is
-   * the head of the log now. Those that stopped are not waited for.
+   * the head of the log now. Those whose live rows stopped are not waited for; a build that stopped is: its code can't do with
+   * the rows of an older version, and `oma projections` puts it right meanwhile.
    */
   async caughtUp(names: readonly string[] = this.projections.map(({ name }) => name)): Promise<void> {
     const head = await this.store.head();
@@ -75,7 +76,9 @@ export class ProjectionRunner extends ProjectionProgress {
         rows.some(
           (row) =>
             row.name === name &&
-            (row.status === 'stopped' || (row.live && row.version === version && row.position >= head)),
+            row.live &&
+            row.version === version &&
+            (row.status === 'stopped' || row.position >= head),
         );
       if (awaited.every(isThere)) return;
       await this.change(FOREIGN_POLL_MS);

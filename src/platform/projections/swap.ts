@@ -11,10 +11,12 @@ import { writeBesides } from './writer.js';
 
 /** So long a reader's lock may keep a swap waiting, and the swap those behind it. */
 const LOCK_TIMEOUT = '2s';
+/** So long the rest may take to come: the log may be slow, or away. */
+const READ_WITHIN_MS = 2000;
 /** What is left to apply while everybody waits. */
 const MOST_LEFT = 2000;
 
-/** There is more left than may be applied while everybody waits. */
+/** There is more left than may be applied, or than can be read, while everybody waits. */
 export class FarBehind extends Error {}
 
 /**
@@ -84,7 +86,22 @@ async function besidesBetween(
   for await (const page of stretch(store, projection, live, next)) await writeBesides(sql, projection, page.events);
 }
 
-function stretch(store: EventStore, projection: AnyProjection, from: Registered, to: Registered) {
-  const { signal } = new AbortController();
-  return pages(store, projection, { after: from.position, upTo: to.position, maxBatch: MOST_LEFT + 1, signal });
+/** Everything between two checkpoints. Throws FarBehind when it doesn't come in time. */
+async function* stretch(store: EventStore, projection: AnyProjection, from: Registered, to: Registered) {
+  const late = new AbortController();
+  // A signal of AbortSignal.timeout may be collected before its time when others are made of it.
+  const timer = setTimeout(() => {
+    late.abort();
+  }, READ_WITHIN_MS);
+  let reached = from.position;
+  const range = { after: from.position, upTo: to.position, maxBatch: MOST_LEFT + 1, signal: late.signal };
+  try {
+    for await (const page of pages(store, projection, range)) {
+      yield page;
+      reached = page.upTo;
+    }
+  } finally {
+    clearTimeout(timer);
+  }
+  if (reached < to.position) throw new FarBehind();
 }

@@ -21,7 +21,14 @@ export abstract class LocalRepositoryStorage {
 }
 
 export type RepositoryPathFault =
-  'not-absolute' | 'system-directory' | 'not-a-directory' | 'not-creatable' | 'not-writable' | 'missing' | 'not-marked';
+  | 'not-absolute'
+  | 'system-directory'
+  | 'own-directory'
+  | 'not-a-directory'
+  | 'not-creatable'
+  | 'not-writable'
+  | 'missing'
+  | 'not-marked';
 
 /** The directory can't be a backup target. The message is for the user; it doesn't repeat the path. */
 export class RepositoryPathRefused extends Error {

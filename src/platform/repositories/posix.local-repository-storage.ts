@@ -37,11 +37,18 @@ const SYSTEM_DIRECTORIES = [
 
 /** Repositories on filesystems that this machine has mounted. */
 export class PosixLocalRepositoryStorage extends LocalRepositoryStorage {
+  /** `own`: trees in which OMA keeps what it works with, and from which it removes what it doesn't know. */
+  constructor(private readonly own: readonly string[] = []) {
+    super();
+  }
+
   async prepare(path: string): Promise<string> {
     const wanted = plainAbsolute(path);
     refuseSystemDirectory(wanted);
     // A link on the way must not lead where the plain path may not go; so the real place is looked at before making it.
-    refuseSystemDirectory(await realPlaceOf(wanted));
+    const place = await realPlaceOf(wanted);
+    refuseSystemDirectory(place);
+    await this.refuseOwnDirectory(place);
     try {
       await mkdir(wanted, { recursive: true, mode: 0o700 });
     } catch (error) {
@@ -87,6 +94,12 @@ export class PosixLocalRepositoryStorage extends LocalRepositoryStorage {
     return capacity;
   }
 
+  private async refuseOwnDirectory(path: string): Promise<void> {
+    const own = await Promise.all(this.own.map(realPlaceOf));
+    if (!own.some((tree) => isWithin(path, tree))) return;
+    throw new RepositoryPathRefused('own-directory', 'the directory is for the inner works of OMA; choose another one');
+  }
+
   private async mark(path: string): Promise<void> {
     const mark = join(path, MARK);
     if ((await lstat(mark).catch(() => null)) !== null) return;
@@ -106,13 +119,17 @@ function plainAbsolute(path: string): string {
 }
 
 function refuseSystemDirectory(path: string): void {
-  const inTree = SYSTEM_TREES.some((tree) => path === tree || path.startsWith(`${tree}/`));
+  const inTree = SYSTEM_TREES.some((tree) => isWithin(path, tree));
   if (inTree || SYSTEM_DIRECTORIES.includes(path)) {
     throw new RepositoryPathRefused(
       'system-directory',
       'the directory belongs to the system; choose a folder of its own',
     );
   }
+}
+
+function isWithin(path: string, tree: string): boolean {
+  return path === tree || path.startsWith(`${tree}/`);
 }
 
 /** Where the path really leads: the deepest part that exists, resolved, and the rest as it is. */

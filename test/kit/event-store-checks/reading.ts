@@ -90,7 +90,7 @@ export const reading: readonly Check[] = [
       flag: false,
       nested: { empty: {}, list: [] },
     };
-    const metadata = { ...anEvent().metadata, commandId: 'command', reason: 'weil – ß' };
+    const metadata = { ...anEvent().metadata, commandId: 'command', reason: 'weil – ß', instance: 'here' };
     const event = { ...anEvent('Kept', data), metadata };
     await store.append('k-1', 'no-stream', [event]);
     for (const [stored] of [await all(store.readStream('k-1')), await all(store.readAll())]) {

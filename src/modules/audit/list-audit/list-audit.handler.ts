@@ -49,7 +49,7 @@ export class ListAuditHandler implements IQueryHandler<ListAudit> {
   private page(request: ListAuditRequest, filter: Filter): string {
     const { actor, from, to, cursor, limit } = request;
     const columns = this.views.columns(AuditRow);
-    const after = readCursor(cursor, 'text');
+    const after = readCursor(cursor, 'position');
     const named = actor === undefined ? null : filter.parameter(actor);
     const [lead, ...others] = LEADS.filter((column) => request[GIVEN_AS[column]] !== undefined);
     const valueOf = (column: Lead) =>

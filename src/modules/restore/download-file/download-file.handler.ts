@@ -38,6 +38,12 @@ export class DownloadFileHandler implements IQueryHandler<DownloadFile> {
   async execute({ mountId, path, partition, range: wanted }: DownloadFile): Promise<Download> {
     const place = await this.partitions.of(mountId, partition);
     const { type, size } = await this.guest.info(place, path);
+    if (type === 'directory') {
+      throw new PathRefused(
+        'this is a directory',
+        'ask for it as an archive: /download-directory in the place of /download',
+      );
+    }
     if (type !== 'file') throw new PathRefused(`only files can be downloaded, and this is a ${type}`);
     const range = byteRange(wanted, size);
     const stream = await this.guest.open(place, path, range ?? undefined);

@@ -1,5 +1,6 @@
-import type { EventMetadata, NewEvent } from '#domain/kernel/event';
+import type { NewEvent } from '#domain/kernel/event';
 import { pause } from '#platform/clock/pause';
+import { newId } from '#platform/ids/ids';
 
 import { serialise } from '../append-rules.js';
 import {
@@ -11,7 +12,7 @@ import {
   WrongExpectedRevision,
 } from '../event-store.port.js';
 import type { EventStoreDbClient, WireNewEvent } from './client.js';
-import { positionOf, type StreamNames, wireMetadata, wireRevision } from './codec.js';
+import { NAME_OF_LOG, positionOf, type StreamNames, wireMetadata, wireRevision } from './codec.js';
 import { actualRevision, isTooLarge, isTransient } from './failures.js';
 import type { Reader } from './reader.js';
 
@@ -35,22 +36,39 @@ export class Appender {
   ) {}
 
   async append(stream: string, expected: Expected, events: readonly NewEvent[]): Promise<Appended> {
-    const wire = serialise(stream, expected, events).map(({ metadata, ...event }) => ({
-      ...event,
-      metadata: wireMetadata(JSON.parse(metadata) as EventMetadata),
+    const checked = serialise(stream, expected, events);
+    const wire = events.map(({ id, type, metadata }, index) => ({
+      id,
+      type,
+      // Parsed from the text that was checked: what the caller does to its object meanwhile reaches nobody.
+      data: JSON.parse(checked[index]?.data ?? '') as Record<string, unknown>,
+      metadata: wireMetadata(metadata),
     }));
-    const work = this.untilAnswered(stream, expected, wire);
-    this.underWay.add(work);
+    return this.counted(this.untilAnswered(stream, expected, wire));
+  }
+
+  /** Gives the log an id, unless somebody else was faster. */
+  async nameLog(): Promise<void> {
+    const record = { id: newId(), type: 'LogNamed', data: {}, metadata: new TextEncoder().encode('{}') };
     try {
-      return await work;
-    } finally {
-      this.underWay.delete(work);
+      await this.counted(this.untilAnswered(NAME_OF_LOG, 'no-stream', [record]));
+    } catch (error) {
+      if (!(error instanceof WrongExpectedRevision)) throw error;
     }
   }
 
   /** Resolves when no append is under way any more. */
   async idle(): Promise<void> {
     await Promise.allSettled(this.underWay);
+  }
+
+  private async counted(work: Promise<Appended>): Promise<Appended> {
+    this.underWay.add(work);
+    try {
+      return await work;
+    } finally {
+      this.underWay.delete(work);
+    }
   }
 
   private async untilAnswered(stream: string, expected: Expected, events: readonly WireNewEvent[]): Promise<Appended> {

@@ -2,7 +2,6 @@ import type { Readable } from 'node:stream';
 
 import { EventStoreDBClient, jsonEvent, streamNameFilter } from '@eventstore/db-client';
 
-import type { SerialisedEvent } from '../append-rules.js';
 import { guardAgainstEndingTheProcess } from './client-guards.js';
 import type { WireEvent, WirePosition } from './codec.js';
 import { CutOff, isTransient, mayBeStuck, NoAnswer } from './failures.js';
@@ -26,9 +25,13 @@ interface Dialled {
 
 export type WireRevision = bigint | 'no_stream' | 'stream_exists' | 'any';
 
-/** An event to be stored; metadata is text only. */
-export interface WireNewEvent extends Pick<SerialisedEvent, 'id' | 'type' | 'data'> {
-  readonly metadata: Readonly<Record<string, string>>;
+/** An event to be stored, known to be good. */
+export interface WireNewEvent {
+  readonly id: string;
+  readonly type: string;
+  readonly data: Record<string, unknown>;
+  /** JSON in bytes, which the client sends as they are. */
+  readonly metadata: Uint8Array;
 }
 
 /** What a subscription brings: an event, or how far it has looked. */
@@ -64,10 +67,7 @@ export class EventStoreDbClient {
     expectedRevision: WireRevision,
     events: readonly WireNewEvent[],
   ): Promise<{ readonly revision: bigint; readonly position: WirePosition }> {
-    const wire = events.map(({ id, type, data, metadata }) =>
-      // Parsed from the text that was checked: what the caller does to its object meanwhile reaches nobody.
-      jsonEvent({ id, type, data: JSON.parse(data) as Record<string, unknown>, metadata }),
-    );
+    const wire = events.map((event) => jsonEvent(event));
     const { dialled } = this;
     try {
       const appending = dialled.client.appendToStream(stream, wire, { expectedRevision, deadline: APPEND_MS });
@@ -185,14 +185,20 @@ function asReadable(call: unknown): Readable {
 }
 
 /** The result, or NoAnswer after so long. */
-async function within<Result>(work: Promise<Result>, ms: number): Promise<Result> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<never>((_resolve, reject) => {
-    timer = setTimeout(() => {
+function within<Result>(work: Promise<Result>, ms: number): Promise<Result> {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(() => {
       reject(new NoAnswer(ms));
     }, ms);
-  });
-  return Promise.race([work, late]).finally(() => {
-    clearTimeout(timer);
+    work.then(
+      (result) => {
+        clearTimeout(timer);
+        resolve(result);
+      },
+      (error: unknown) => {
+        clearTimeout(timer);
+        reject(error instanceof Error ? error : new Error(String(error)));
+      },
+    );
   });
 }

@@ -51,19 +51,35 @@ export function wireRevision(expected: Expected): bigint | 'no_stream' | 'stream
   }
 }
 
+type WireMetadata = Readonly<
+  Record<
+    Exclude<keyof EventMetadata, 'actor'> | 'actorKind' | 'actorId' | '$correlationId' | '$causationId',
+    string | undefined
+  >
+>;
+
 /**
  * Metadata as the server gets it: text only, as its later calls want it, and the two names that its own tools know for
- * correlation and causation.
+ * correlation and causation. In bytes, because the client would turn an object into base64 and back, twice; name by name,
+ * because that takes a third of the time of a copy.
  */
-export function wireMetadata({ actor, schemaVersion, ...rest }: EventMetadata): Readonly<Record<string, string>> {
-  return {
-    ...rest,
+export function wireMetadata(metadata: EventMetadata): Uint8Array {
+  const { actor, correlationId, causationId, commandId, reason, instance, schemaVersion } = metadata;
+  const wire: WireMetadata = {
+    correlationId,
+    causationId,
+    commandId,
+    reason,
+    instance,
+    schemaVersion: String(schemaVersion),
     actorKind: actor.kind,
     actorId: actor.id,
-    schemaVersion: String(schemaVersion),
-    $correlationId: rest.correlationId,
-    $causationId: rest.causationId,
+    $correlationId: correlationId,
+    $causationId: causationId,
   };
+  const { buffer, byteOffset, length } = Buffer.from(JSON.stringify(wire));
+  // The client wants the plain class.
+  return new Uint8Array(buffer, byteOffset, length);
 }
 
 /** What `wireMetadata` was given; null when something else wrote the event. */
@@ -76,6 +92,9 @@ function metadataOf(wire: unknown): EventMetadata | null {
   const actor = { kind: actorKind, id: actorId } as Actor;
   return { ...rest, actor, schemaVersion: Number(schemaVersion) } as unknown as EventMetadata;
 }
+
+/** Holds one record, whose id is that of the log. No event can be in it: streams of events have a hyphen in their names. */
+export const NAME_OF_LOG = 'omalog';
 
 /** The names that the streams of one OMA have on the server, which others may write to as well. */
 export class StreamNames {

@@ -9,6 +9,7 @@ import {
   type Batch,
   type Expected,
   InvalidPosition,
+  type LogIdentity,
   OpenEventStore,
   type Selection,
 } from '../event-store.port.js';
@@ -127,6 +128,15 @@ export class EventStoreDbEventStore extends OpenEventStore {
 
   answers(): Promise<boolean> {
     return this.reader.answers(ANSWERS_WITHIN_MS);
+  }
+
+  async identity(): Promise<LogIdentity> {
+    return { kind: 'eventstoredb', id: await this.reader.logId() };
+  }
+
+  async named(): Promise<LogIdentity> {
+    if ((await this.reader.logId()) === null) await this.appender.nameLog();
+    return this.identity();
   }
 
   /** Tries for as long as it takes: a server that is away comes back, and the reader goes on where it was. */

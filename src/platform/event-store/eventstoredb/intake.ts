@@ -63,7 +63,11 @@ export class Intake<Item> {
     } finally {
       this.signal.removeEventListener('abort', stop);
       this.leave().catch(() => undefined);
-      this.call.destroy();
+      // Thrown away to the end, also what comes yet: a call that ended well with something unread is held by the client for ever.
+      this.wake = () => {
+        while (this.read() !== null);
+      };
+      this.wake();
     }
   }
 

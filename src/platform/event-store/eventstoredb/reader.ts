@@ -4,7 +4,7 @@ import { pause } from '#platform/clock/pause';
 import { selects } from '../append-rules.js';
 import { EventStoreAway, InvalidPosition, type Selection } from '../event-store.port.js';
 import type { EventStoreDbClient } from './client.js';
-import { positionOf, type StreamNames, type WireEvent, wirePosition } from './codec.js';
+import { NAME_OF_LOG, positionOf, type StreamNames, type WireEvent, wirePosition } from './codec.js';
 import { isMissingStream, isOffRecord, isTransient } from './failures.js';
 
 /** So long the server may be away before those who read are told. */
@@ -82,6 +82,15 @@ export class Reader {
     } catch {
       return false;
     }
+  }
+
+  /** The id that this log was given under this namespace; null when nobody has used it yet. */
+  async logId(): Promise<string | null> {
+    const name = this.names.onServer(NAME_OF_LOG);
+    const read = () =>
+      this.client.readStream(name, { from: null, direction: 'forward', limit: 1, signal: this.closing });
+    for await (const { id } of this.untilRead(read)) return id;
+    return null;
   }
 
   async *stream(

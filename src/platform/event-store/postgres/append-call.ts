@@ -23,12 +23,35 @@ interface Outcome {
   readonly pos: string | null;
 }
 
+/** What stands before the first event that was stored; no row, or null, when something stands in the way. */
+interface Base {
+  readonly base: string | null;
+}
+
+interface PlacedEvent extends SerialisedEvent {
+  readonly stream: string;
+  readonly revision: bigint;
+}
+
 /** A request that says which revision its first event gets. */
 interface Placed {
   readonly request: Request;
   readonly first: bigint;
 }
 
+const UNIQUE_VIOLATION = '23505';
+
+/**
+ * One event whose revision follows its stream's last one. The update is the lane, as in the functions: whoever else appends waits
+ * here until the end of this statement. No row: the stream is elsewhere, and nothing was stored.
+ */
+const APPEND_ONE = `with lane as (
+    update es.head h set position = h.position + 1
+     where coalesce((select max(e.revision) from es.event e where e.stream = $1), -1) = $2::bigint - 1
+    returning h.position)
+  insert into es.event select lane.position, $1, $2, $3, $4, $5, $6, clock_timestamp() from lane
+  returning position - 1 base`;
+const APPEND_ONE_AND_TELL = `${APPEND_ONE}, pg_notify('es', '')`;
 const APPEND_NEW = `select es.append_new($1::text[], $2::bigint[], $3::text[], $4::bigint[], $5::uuid[], $6::text[],
   $7::jsonb[], $8::jsonb[], $9::boolean) base`;
 const APPEND = `select req, status, revision, pos
@@ -51,11 +74,26 @@ export class AppendCall {
   /** The usual case, that nothing stands in the way: everything or nothing is stored. */
   private async store(batch: readonly Placed[], deadline: number): Promise<boolean> {
     const tells = this.announcements.isTime();
-    const after = batch.filter(({ first }) => first > 0n);
+    const [answer] = await this.insert(batch, tells, deadline);
+    if (answer === undefined || answer.base === null) return false;
+    this.announcements.stored(tells);
+    let position = BigInt(answer.base);
+    for (const { request, first } of batch) {
+      const count = BigInt(request.events.length);
+      position += count;
+      request.resolve({ revision: first + count - 1n, position: positionOf(position), duplicate: false });
+    }
+    return true;
+  }
+
+  private insert(batch: readonly Placed[], tells: boolean, deadline: number): Promise<readonly Base[]> {
     const flat = batch.flatMap(({ request: { stream, events }, first }) =>
       events.map((event, index) => ({ ...event, stream, revision: first + BigInt(index) })),
     );
-    const [answer] = await this.query<{ base: string | null }>(deadline, 'es append new', APPEND_NEW, [
+    const [one] = flat;
+    if (one !== undefined && flat.length === 1) return this.insertOne(one, tells, deadline);
+    const after = batch.filter(({ first }) => first > 0n);
+    return this.query<Base>(deadline, 'es append new', APPEND_NEW, [
       after.map(({ request }) => request.stream),
       after.map(({ first }) => first - 1n),
       flat.map(({ stream }) => stream),
@@ -66,15 +104,18 @@ export class AppendCall {
       flat.map(({ metadata }) => metadata),
       tells,
     ]);
-    if (answer === undefined || answer.base === null) return false;
-    this.announcements.stored(tells);
-    let position = BigInt(answer.base);
-    for (const { request, first } of batch) {
-      const count = BigInt(request.events.length);
-      position += count;
-      request.resolve({ revision: first + count - 1n, position: positionOf(position), duplicate: false });
+  }
+
+  private async insertOne(event: PlacedEvent, tells: boolean, deadline: number): Promise<readonly Base[]> {
+    const { stream, revision, id, type, data, metadata } = event;
+    const [name, text] = tells ? ['es append one and tell', APPEND_ONE_AND_TELL] : ['es append one', APPEND_ONE];
+    try {
+      return await this.query<Base>(deadline, name, text, [stream, revision, id, type, data, metadata]);
+    } catch (error) {
+      // An id that is in use, or somebody was faster since the statement began.
+      if ((error as { code?: unknown }).code === UNIQUE_VIOLATION) return [];
+      throw error;
     }
-    return true;
   }
 
   /** Each request by itself: stored, recognised, or refused with the reason. */

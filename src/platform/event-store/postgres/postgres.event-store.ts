@@ -10,6 +10,7 @@ import {
   type Batch,
   type Expected,
   InvalidPosition,
+  type LogIdentity,
   OpenEventStore,
   type Selection,
 } from '../event-store.port.js';
@@ -115,6 +116,15 @@ export class PostgresEventStore extends OpenEventStore {
 
   answers(): Promise<boolean> {
     return new PostgresHeartbeat(this.database).beats();
+  }
+
+  /** It is in the very database that is asked whose it is. */
+  identity(): Promise<LogIdentity> {
+    return Promise.resolve({ kind: 'postgresql', id: null });
+  }
+
+  named(): Promise<LogIdentity> {
+    return this.identity();
   }
 
   /** Tries for as long as it takes: a database that is away comes back, and the reader goes on where it was. */

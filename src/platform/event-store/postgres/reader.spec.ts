@@ -1,0 +1,137 @@
+import { describe, expect, it } from '@jest/globals';
+
+import type { Database } from '#platform/database/database';
+
+import { positionOf } from './codec.js';
+import { Reader } from './reader.js';
+
+interface Asked {
+  readonly text: string;
+  readonly values: readonly unknown[];
+  readonly answer: (rows: readonly object[]) => void;
+  readonly fail: (error: Error) => void;
+}
+
+/** A database whose answers come when the test wants it. */
+function answeredByHand() {
+  const asked: Asked[] = [];
+  const query = ({ text, values = [] }: { text: string; values?: readonly unknown[] }) =>
+    new Promise((resolve, reject) => {
+      asked.push({
+        text,
+        values,
+        answer: (rows) => {
+          resolve({ rows });
+        },
+        fail: reject,
+      });
+    });
+  return { asked, reader: new Reader({ pool: { query } } as unknown as Database) };
+}
+
+const row = (position: number, type = 'Noted') => ({
+  position: String(position),
+  stream: 'note-1',
+  revision: String(position - 1),
+  id: `id-${position}`,
+  type,
+  data: {},
+  metadata: {},
+  recorded_at: new Date(0),
+});
+const head = (position: number) => [{ position: String(position) }];
+/** Until everything that can go on without an answer has done so. */
+const settled = () => new Promise((resolve) => setImmediate(resolve));
+
+describe('readers that look together', () => {
+  it('ask for the head once when they are woken together', async () => {
+    const { asked, reader } = answeredByHand();
+    const pages = [1, 2, 3].map(() => reader.page(positionOf(5n), {}, 500));
+    await settled();
+    expect(asked).toHaveLength(1);
+    asked[0]?.answer(head(5));
+    for (const page of await Promise.all(pages))
+      expect(page).toEqual({ events: [], upTo: positionOf(5n), head: positionOf(5n) });
+  });
+
+  it('never share an answer to a question that was sent before they came: what was acknowledged meanwhile would be missing', async () => {
+    const { asked, reader } = answeredByHand();
+    const early = reader.page(positionOf(1n), {}, 500);
+    await settled();
+    // The first question is on its way, and answered by the head of that moment; then an append is acknowledged.
+    const late = reader.page(positionOf(1n), {}, 500);
+    await settled();
+    expect(asked).toHaveLength(2);
+    asked[1]?.answer(head(2));
+    await settled();
+    asked[2]?.answer([row(2)]);
+    expect((await late).events.map(({ id }) => id)).toEqual(['id-2']);
+    asked[0]?.answer(head(1));
+    expect((await early).head).toBe(positionOf(1n));
+    const next = reader.page(positionOf(1n), {}, 500);
+    await settled();
+    expect(asked).toHaveLength(4);
+    asked[3]?.answer(head(1));
+    await next;
+  });
+
+  it('read the newest events once, and each gets what it selects', async () => {
+    const { asked, reader } = answeredByHand();
+    const painted = reader.page(positionOf(1n), { types: ['Painted'] }, 500);
+    const ofNotes = reader.page(positionOf(1n), { streamPrefixes: ['note-'] }, 500);
+    const others = reader.page(positionOf(1n), { streamPrefixes: ['backup-'] }, 500);
+    await settled();
+    asked[0]?.answer(head(3));
+    await settled();
+    expect(asked).toHaveLength(2);
+    asked[1]?.answer([row(2), row(3, 'Painted')]);
+    expect((await painted).events.map(({ id }) => id)).toEqual(['id-3']);
+    expect((await ofNotes).events.map(({ id }) => id)).toEqual(['id-2', 'id-3']);
+    expect(await others).toEqual({ events: [], upTo: positionOf(3n), head: positionOf(3n) });
+  });
+
+  it('do not share with those who are at another place', async () => {
+    const { asked, reader } = answeredByHand();
+    const near = reader.page(positionOf(2n), {}, 500);
+    const far = reader.page(positionOf(1n), {}, 500);
+    await settled();
+    asked[0]?.answer(head(3));
+    await settled();
+    expect(asked).toHaveLength(3);
+    asked[1]?.answer([row(3)]);
+    asked[2]?.answer([row(2), row(3)]);
+    expect((await near).events.map(({ id }) => id)).toEqual(['id-3']);
+    expect((await far).events.map(({ id }) => id)).toEqual(['id-2', 'id-3']);
+  });
+
+  it.each([
+    ['the head', 0],
+    ['the events', 1],
+  ])('all hear that %s could not be read, and the next look asks anew', async (_what, place) => {
+    const { asked, reader } = answeredByHand();
+    const pages = [1, 2].map(() => reader.page(positionOf(1n), {}, 500));
+    const outcomes = Promise.allSettled(pages);
+    await settled();
+    if (place === 1) asked[0]?.answer(head(2));
+    await settled();
+    asked[place]?.fail(new Error('connection lost'));
+    expect((await outcomes).map(({ status }) => status)).toEqual(['rejected', 'rejected']);
+    const again = reader.page(positionOf(1n), {}, 500);
+    await settled();
+    asked.at(-1)?.answer(head(2));
+    await settled();
+    asked.at(-1)?.answer([row(2)]);
+    expect((await again).events).toHaveLength(1);
+  });
+
+  it('all refuse to go on when an event is missing that must be there', async () => {
+    const { asked, reader } = answeredByHand();
+    const pages = [1, 2].map(() => reader.page(positionOf(1n), {}, 500));
+    const outcomes = Promise.allSettled(pages);
+    await settled();
+    asked[0]?.answer(head(3));
+    await settled();
+    asked[1]?.answer([row(3)]);
+    expect((await outcomes).map(({ status }) => status)).toEqual(['rejected', 'rejected']);
+  });
+});

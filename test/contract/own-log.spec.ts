@@ -1,0 +1,183 @@
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+
+import { EventStoreDbDouble } from '#lab/eventstoredb/double';
+import { migrate } from '#platform/database/migrate';
+import { migrations } from '#platform/database/migrations';
+import type { OpenEventStore } from '#platform/event-store/event-store.port';
+import { EventStoreDbEventStore } from '#platform/event-store/eventstoredb/eventstoredb.event-store';
+import { keepToOwnLog, requireOwnLog } from '#platform/event-store/own-log';
+import { PostgresEventStore } from '#platform/event-store/postgres/postgres.event-store';
+
+import { freshDatabase } from '../kit/database.js';
+import { all } from '../kit/event-stores.js';
+import { silentLog } from '../kit/silent-log.js';
+
+const LAST_BEFORE = '0015-free-resources';
+
+describe('the log that a database belongs to', () => {
+  let fresh: Awaited<ReturnType<typeof freshDatabase>>;
+  let double: EventStoreDbDouble;
+  let opened: OpenEventStore[];
+  let others: EventStoreDbDouble[];
+
+  beforeEach(async () => {
+    fresh = await freshDatabase();
+    double = await EventStoreDbDouble.start();
+    opened = [];
+    others = [];
+  });
+
+  afterEach(async () => {
+    for (const store of opened) await store.close();
+    for (const one of [double, ...others]) one.stop();
+    await fresh.drop();
+  });
+
+  const inPostgres = async () => {
+    const store = new PostgresEventStore(fresh.database, silentLog);
+    opened.push(store);
+    await store.start();
+    return store;
+  };
+  const inEventStoreDb = async (namespace = 'berlin', server = double) => {
+    const store = new EventStoreDbEventStore({ url: server.url, namespace }, silentLog);
+    opened.push(store);
+    await store.start();
+    return store;
+  };
+  const anotherServer = async () => {
+    const other = await EventStoreDbDouble.start();
+    others.push(other);
+    return other;
+  };
+  const keepTo = async (store: OpenEventStore) => keepToOwnLog(fresh.database, store);
+
+  it('is the one that it was first used with, also when it is opened anew', async () => {
+    await keepTo(await inEventStoreDb());
+    await expect(keepTo(await inEventStoreDb())).resolves.toBeUndefined();
+  });
+
+  it('may be the one in itself', async () => {
+    await keepTo(await inPostgres());
+    await expect(keepTo(await inPostgres())).resolves.toBeUndefined();
+  });
+
+  it('is not one in EventStoreDB when it was the one in itself, which is said with a remedy', async () => {
+    await keepTo(await inPostgres());
+    await expect(keepTo(await inEventStoreDb())).rejects.toMatchObject({
+      exitCode: 78,
+      message:
+        'the database belongs to the log in PostgreSQL, and the settings name a log in EventStoreDB; ' +
+        'unset EVENTSTORE_URL, or give OMA an empty database',
+    });
+  });
+
+  it('is not the one in itself when it was one in EventStoreDB', async () => {
+    await keepTo(await inEventStoreDb());
+    await expect(keepTo(await inPostgres())).rejects.toMatchObject({
+      exitCode: 78,
+      message:
+        'the database belongs to a log in EventStoreDB, and the settings name the log in PostgreSQL; ' +
+        'set EVENTSTORE_URL and EVENTSTORE_NAMESPACE as they were, or give OMA an empty database',
+    });
+  });
+
+  it.each([
+    ['on another server', async () => inEventStoreDb('berlin', await anotherServer())],
+    ['under another namespace', () => inEventStoreDb('paris')],
+    ['under no namespace', () => inEventStoreDb('')],
+    [
+      'that others use already',
+      async () => {
+        const store = await inEventStoreDb('paris');
+        await store.named();
+        return store;
+      },
+    ],
+  ])('is not another one %s', async (_where, other) => {
+    await keepTo(await inEventStoreDb());
+    await expect(keepTo(await other())).rejects.toMatchObject({
+      exitCode: 78,
+      message: expect.stringContaining('a log in EventStoreDB, and the settings name another one; set'),
+    });
+  });
+
+  it('is left alone, and so is the other one, when they do not fit', async () => {
+    await keepTo(await inEventStoreDb());
+    const other = await inEventStoreDb('paris');
+    await expect(keepTo(other)).rejects.toThrow('belongs to');
+    expect(await other.identity()).toEqual({ kind: 'eventstoredb', id: null });
+    await expect(keepTo(await inEventStoreDb())).resolves.toBeUndefined();
+  });
+
+  it('is one alone when two start at once with different ones', async () => {
+    const slower = await inEventStoreDb();
+    const named = slower.named.bind(slower);
+    slower.named = async () => {
+      await keepTo(await inPostgres());
+      return named();
+    };
+    await expect(keepTo(slower)).rejects.toThrow('belongs to the log in PostgreSQL');
+    await expect(keepTo(await inPostgres())).resolves.toBeUndefined();
+  });
+
+  it('has one name when two start at once with the same', async () => {
+    const stores = [await inEventStoreDb(), await inEventStoreDb()];
+    await Promise.all(stores.map(keepTo));
+    const [one, other] = await Promise.all(stores.map((store) => store.identity()));
+    expect(one?.id).not.toBeNull();
+    expect(one).toEqual(other);
+  });
+
+  it('has a name that is no event', async () => {
+    const store = await inEventStoreDb('');
+    await store.named();
+    expect(await store.head()).toBe('');
+    expect(await all(store.readAll())).toEqual([]);
+  });
+
+  it('is compared without being named by those who only look', async () => {
+    const store = await inEventStoreDb();
+    await requireOwnLog(fresh.database, store);
+    expect(await store.identity()).toEqual({ kind: 'eventstoredb', id: null });
+    await keepTo(await inPostgres());
+    await expect(requireOwnLog(fresh.database, store)).rejects.toMatchObject({ exitCode: 78 });
+  });
+
+  describe('of a database that an older OMA used', () => {
+    beforeEach(async () => {
+      await fresh.drop();
+      fresh = await freshDatabase({ migrated: false });
+      const known = migrations.slice(0, migrations.findIndex(({ id }) => id === LAST_BEFORE) + 1);
+      await migrate(fresh.database, known);
+    });
+
+    const checkpointAt = (position: string) =>
+      fresh.database.query(
+        `insert into projection (name, version, position, status) values ('job', 1, $1, 'running')`,
+        [position],
+      );
+
+    it('is the one in itself where its events are', async () => {
+      await checkpointAt('0000000000000000005');
+      await fresh.database.query('update es.head set position = 5');
+      await migrate(fresh.database, migrations);
+      await expect(keepTo(await inEventStoreDb())).rejects.toThrow('belongs to the log in PostgreSQL');
+      await expect(keepTo(await inPostgres())).resolves.toBeUndefined();
+    });
+
+    it('is the first one in EventStoreDB that it is started with when its events are elsewhere', async () => {
+      await checkpointAt('00000000000000001338/00000000000000001338');
+      await migrate(fresh.database, migrations);
+      await expect(keepTo(await inPostgres())).rejects.toThrow('belongs to a log in EventStoreDB');
+      await keepTo(await inEventStoreDb());
+      await expect(keepTo(await inEventStoreDb('paris'))).rejects.toThrow('name another one');
+    });
+
+    it('is any when it was never used', async () => {
+      await checkpointAt('');
+      await migrate(fresh.database, migrations);
+      await expect(keepTo(await inEventStoreDb())).resolves.toBeUndefined();
+    });
+  });
+});

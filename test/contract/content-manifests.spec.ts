@@ -111,11 +111,11 @@ describe('content manifests', () => {
   });
 
   describe('of an image whose map qemu-img can not read', () => {
-    const verifyAfter = async (words: string) => {
+    const verifyAfter = async (words: string, place: string) => {
       const { manifestSha256 } = await prove(base);
       const failing = new (class extends ExecaProcessRunner {
         override pipe() {
-          const ended = Promise.resolve({ exitCode: 1, stderr: `qemu-img: Could not open '/srv/block/a': ${words}\n` });
+          const ended = Promise.resolve({ exitCode: 1, stderr: `qemu-img: Could not open '${place}': ${words}\n` });
           return { stdout: Readable.from([]), ended, kill: () => undefined };
         }
       })();
@@ -124,7 +124,7 @@ describe('content manifests', () => {
     };
 
     it.each([
-      'Failed to get shared "write" lock\nIs another process using the image [/srv/block/a]?',
+      'Failed to get shared "write" lock\nIs another process using the image [/srv/a]?',
       'Failed to lock byte 100: Input/output error',
       'No locks available',
       'Too many open files',
@@ -138,13 +138,15 @@ describe('content manifests', () => {
       'Host is down',
       'Remote I/O error',
     ])('say nothing of it when that passes: %s', async (words) => {
-      await expect(verifyAfter(words)).rejects.toThrow('qemu-img could not read the map');
+      await expect(verifyAfter(words, '/srv/a')).rejects.toThrow('qemu-img could not read the map');
     });
 
     it.each(['Image is corrupt; cannot be opened read/write', 'Input/output error'])(
-      'call it damaged when that stays: %s',
+      'call it damaged when that stays, wherever it lies: %s',
       async (words) => {
-        expect(await verifyAfter(words)).toMatchObject({ reason: "the image's own tables can't be read" });
+        expect(await verifyAfter(words, '/srv/block/busy/a')).toMatchObject({
+          reason: "the image's own tables can't be read",
+        });
       },
     );
   });

@@ -157,7 +157,7 @@ describe('the process runner', () => {
     await eventually(() => {
       expect(existsSync(`/proc/${pid}`)).toBe(false);
     });
-    const sent = jest.spyOn(process, 'kill');
+    const sent = jest.spyOn(process, 'kill').mockReturnValue(true);
     program.kill();
     expect(sent).not.toHaveBeenCalled();
     sent.mockRestore();

@@ -48,12 +48,15 @@ export class Agent {
 
   discover(body: unknown): object {
     const { vcenter: host, username, password, datacenter, filter } = understood(discovery, body);
+    this.refuseQuestions();
     this.vcenter.signIn({ host, username, password });
-    return { vcenter: { host, datacenter }, vms: this.vcenter.describe(datacenter, filter ?? '', this.hidden) };
+    const hidden = { disks: this.hidden, vms: this.misbehaviour.settings.hide_vms ?? [] };
+    return { vcenter: { host, datacenter }, vms: this.vcenter.describe(datacenter, filter ?? '', hidden) };
   }
 
   preflight(body: unknown): object {
     const question = understood(preflightQuestion, body);
+    this.refuseQuestions();
     this.signIn(question);
     const vm = this.vcenter.find(question.vm_path);
     // All that the VM has, also those that were not asked about: who asks may not know of them.
@@ -129,6 +132,11 @@ export class Agent {
     const over = this.contacts.follow(run);
     await run.run();
     over();
+  }
+
+  private refuseQuestions(): void {
+    const { refuse_questions } = this.misbehaviour.settings;
+    if (refuse_questions !== undefined) throw new Refusal(500, refuse_questions);
   }
 
   private get hidden(): readonly number[] {

@@ -18,10 +18,16 @@ export const misbehaviourSettings = z.strictObject({
   nonsense: z.enum(['not-json', 'wrong-types', 'html']).optional(),
   /** Device keys that the vCenter doesn't show: of disks that are attached later. */
   hide_disks: z.array(z.number().int()).optional(),
+  /** Paths of VMs that the vCenter doesn't show, when it is asked which there are. */
+  hide_vms: z.array(z.string()).optional(),
+  /** Nothing is told of VMs and their disks; the text is the answer. */
+  refuse_questions: z.string().optional(),
   /** Backups aren't started; the text is the answer. */
   refuse_start: z.string().optional(),
   /** Jobs start, but fail with this text before they connect to any export. */
   refuse_nbd: z.string().optional(),
+  /** Connects to no export, has no hashes, and reports success. */
+  never_connect: z.boolean().optional(),
   /** Writes a wrong byte there and reports success. */
   flip_byte_at: position.optional(),
   /** Reports the job as completed when only half of its bytes are written. */

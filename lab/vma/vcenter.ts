@@ -10,6 +10,12 @@ export interface VcenterLogin {
   readonly password: string;
 }
 
+/** What the vCenter doesn't show: VMs by their paths, disks by their keys. */
+interface Hidden {
+  readonly vms: readonly string[];
+  readonly disks: readonly number[];
+}
+
 /** The lab's vCenter: one account, one datacenter, the VMs of the fleet. */
 export class Vcenter {
   readonly datacenter = DATACENTER;
@@ -33,10 +39,10 @@ export class Vcenter {
   }
 
   /**
-   * The VMs whose names hold one of the comma-separated parts of `filter`, whatever the case of the letters, without their
-   * hidden disks.
+   * The VMs whose names hold one of the comma-separated parts of `filter`, whatever the case of the letters, without what is
+   * hidden. Of a VM whose name is the filter the path ends with that name, also where its own ends differently.
    */
-  describe(datacenter: string, filter: string, hidden: readonly number[]): readonly object[] {
+  describe(datacenter: string, filter: string, hidden: Hidden): readonly object[] {
     if (datacenter !== this.datacenter)
       throw new Refusal(500, `failed to find datacenter: datacenter '${datacenter}' not found`);
     const parts = filter
@@ -45,8 +51,9 @@ export class Vcenter {
       .map((part) => part.trim())
       .filter((part) => part !== '');
     return this.vms
+      .filter(({ path }) => !hidden.vms.includes(path))
       .filter(({ name }) => parts.length === 0 || parts.some((part) => name.toLowerCase().includes(part)))
-      .map((vm) => vmaVm(vm, hidden));
+      .map((vm) => vmaVm(vm, vm.name === filter ? endingWith(vm.path, filter) : vm.path, hidden.disks));
   }
 
   find(path: string): BuiltVm {
@@ -56,13 +63,17 @@ export class Vcenter {
   }
 }
 
+function endingWith(path: string, name: string): string {
+  return `${path.slice(0, path.lastIndexOf('/') + 1)}${name}`;
+}
+
 /** A VM in the agent's words, with the fields that the agent always leaves empty. */
-function vmaVm(vm: BuiltVm, hidden: readonly number[]): object {
+function vmaVm(vm: BuiltVm, path: string, hidden: readonly number[]): object {
   const shown = vm.disks.filter(({ deviceKey }) => !hidden.includes(deviceKey));
   return {
     id: vm.id,
     name: vm.name,
-    path: vm.path,
+    path,
     datacenter: DATACENTER,
     power_state: vm.powerState,
     guest_os: vm.guestOs,
@@ -77,12 +88,12 @@ function vmaVm(vm: BuiltVm, hidden: readonly number[]): object {
     vmware_tools_status: '',
     vmware_tools_version: '',
     disks: shown.map(({ deviceKey, sizeBytes }, index) => {
-      const path = `[lab-datastore] ${vm.name}/${vm.name}${index === 0 ? '' : `_${index}`}.vmdk`;
+      const vmdk = `[lab-datastore] ${vm.name}/${vm.name}${index === 0 ? '' : `_${index}`}.vmdk`;
       return {
         id: `disk-${deviceKey}`,
         label: diskLabel(index),
-        path,
-        vmdk_path: path,
+        path: vmdk,
+        vmdk_path: vmdk,
         size_gb: Math.ceil(sizeBytes / GIB),
         capacity_bytes: sizeBytes,
         datastore: 'lab-datastore',

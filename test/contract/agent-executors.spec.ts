@@ -213,6 +213,33 @@ describe('effects on an agent', () => {
       await expect(observe()).resolves.toEqual({ state: 'absent' });
     });
 
+    describe('of a job of an agent of the first generation', () => {
+      const OF_DISK = 'GET /progress/backup-job-1-disk0';
+      const observeAgain = (attempt: number) =>
+        executor('agent.start', { awaySeconds: 0.2 }).observe(args({ together: false }), {
+          ...effectContext(),
+          attempt,
+        });
+
+      it('was done, though the answer was lost and the agent does not know the job in its first seconds', async () => {
+        agent.on(OF_DISK, says(404, 'unknown'), says(404, 'unknown'), json({ status: 'Queued' }));
+        await expect(observeAgain(2)).resolves.toEqual({ state: 'done', result: {} });
+        expect(agent.times(OF_DISK)).toBe(3);
+      });
+
+      it('was not done when the agent does not know it after these seconds either', async () => {
+        agent.on(OF_DISK, says(404, 'unknown'));
+        await expect(observeAgain(2)).resolves.toEqual({ state: 'absent' });
+        expect(agent.times(OF_DISK)).toBeGreaterThan(2);
+      });
+
+      it('is asked after once where nobody can have told it yet', async () => {
+        agent.on(OF_DISK, says(404, 'unknown'));
+        await expect(observeAgain(1)).resolves.toEqual({ state: 'absent' });
+        expect(agent.times(OF_DISK)).toBe(1);
+      });
+    });
+
     it('cannot be looked at while the agent is away', async () => {
       agent.on(PROGRESS, dropsConnection);
       expect(await failureOf(observe())).toMatchObject({ certainty: 'transient', failure: { code: 'vma-away' } });
@@ -226,7 +253,8 @@ describe('effects on an agent', () => {
     });
 
     it('fails for good, and tells nobody a password, when an export is not open', async () => {
-      expect(await failureOf(start())).toMatchObject({ certainty: 'permanent', failure: { code: 'export-gone' } });
+      const failure = { code: 'export-gone', remedy: expect.stringContaining('again') };
+      expect(await failureOf(start())).toMatchObject({ certainty: 'permanent', failure });
       expect(agent.asked).toEqual([]);
     });
 

@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import {
   chmodSync,
@@ -8,6 +8,7 @@ import {
   readFileSync,
   readdirSync,
   renameSync,
+  rmSync,
   statSync,
   symlinkSync,
   writeFileSync,
@@ -15,6 +16,7 @@ import {
 import { readdir, readFile, readlink } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 
@@ -37,6 +39,8 @@ const MIB = 1024 * 1024;
 const SIZE = 64 * MIB;
 /** Outside of the product's range and of the system's own, and another one for each process that runs tests. */
 const FIRST_PORT = 12_000 + 10 * (process.pid % 2000);
+/** Every failure says what to do. */
+const REMEDY = expect.stringMatching(/\S{3}/);
 
 describe('images and exports', () => {
   let world: DiskWorld;
@@ -126,7 +130,7 @@ describe('images and exports', () => {
       await create();
       await expect(observe('image.create', { ...image(), sizeBytes: SIZE * 2 })).rejects.toMatchObject({
         certainty: 'permanent',
-        failure: { code: 'image-in-the-way' },
+        failure: { code: 'image-in-the-way', remedy: REMEDY },
       });
     });
 
@@ -135,7 +139,9 @@ describe('images and exports', () => {
       async (name) => {
         symlinkSync(world.folder, join(world.root, 'link'));
         const args = { ...image(name), sizeBytes: SIZE };
-        await expect(execute('image.create', args)).rejects.toMatchObject({ failure: { code: 'image-place-refused' } });
+        await expect(execute('image.create', args)).rejects.toMatchObject({
+          failure: { code: 'image-place-refused', remedy: REMEDY },
+        });
         expect(existsSync(world.path('out.qcow2'))).toBe(false);
       },
     );
@@ -281,10 +287,12 @@ describe('images and exports', () => {
       run('qemu-img', 'create', '-q', '-f', 'qcow2', ...given, join(world.root, 'hostile.qcow2'), '1M');
       await expect(execute('export.start', opened('e1', 'hostile.qcow2'))).rejects.toMatchObject({
         certainty: 'permanent',
-        failure: { code: 'image-refused' },
+        failure: { code: 'image-refused', remedy: REMEDY },
       });
       const args = { ...image('hostile.qcow2'), sizeBytes: MIB };
-      await expect(execute('image.check', args)).rejects.toMatchObject({ failure: { code: 'image-refused' } });
+      await expect(execute('image.check', args)).rejects.toMatchObject({
+        failure: { code: 'image-refused', remedy: REMEDY },
+      });
       expect(await world.processes()).toEqual([]);
     });
 
@@ -376,6 +384,66 @@ describe('images and exports', () => {
     });
   });
 
+  describe.each([false, true])('finishing an export, behind a gate: %j,', (severalConnections) => {
+    const start = (exportId: string, place: object) =>
+      execute('export.start', { exportId, ...place, ...FOR_ONE_AGENT, severalConnections });
+    const finish = (exportId: string, place: object) => execute('export.finish', { exportId, ...place });
+    /** Not at a stroke: the gate is in this process. */
+    const written = async (exportId: string) =>
+      promisify(execFile)('qemu-io', ['-f', 'raw', '-c', 'write -P 7 0 1M', await uri(exportId)]);
+    afterEach(() => nbdExports.close());
+
+    const listening = async (exportId: string, name?: string) => {
+      const { pid } = await daemonOf(exportId);
+      // What it is asked between its first listening and its first turn is forgotten.
+      await eventually(async () => {
+        expect((await openFlags(pid, file(name))).length).toBeGreaterThan(0);
+      });
+    };
+
+    it('fails when nobody came to a disk that was to be copied whole', async () => {
+      await create();
+      await start('e1', image());
+      await listening('e1');
+      await expect(finish('e1', image())).rejects.toMatchObject({
+        certainty: 'permanent',
+        failure: { code: 'export-unused' },
+      });
+    });
+
+    it('minds nobody staying away from an increment', async () => {
+      await create('base.qcow2');
+      await start('e1', image('base.qcow2'));
+      await written('e1');
+      await finish('e1', image('base.qcow2'));
+      const increment = { ...image('child.qcow2'), layers: ['base.qcow2'] };
+      await execute('image.create', { ...increment, sizeBytes: SIZE });
+      await start('e2', increment);
+      await listening('e2', 'child.qcow2');
+      expect(await finish('e2', increment)).toEqual({ exitCode: 0 });
+    });
+
+    it('fails when it can not be told any more who came', async () => {
+      await create();
+      await start('e1', image());
+      await written('e1');
+      const folder = join(world.runDir, 'exports/e1');
+      for (const name of readdirSync(folder)) if (name.endsWith('.log')) rmSync(join(folder, name));
+      await expect(finish('e1', image())).rejects.toMatchObject({ failure: { code: 'export-not-clean' } });
+    });
+
+    it('removes what is left of it when it went down between writing the end down and removing', async () => {
+      await create();
+      await start('e1', image());
+      await written('e1');
+      await finish('e1', image());
+      mkdirSync(join(world.runDir, 'exports/e1'));
+      expect(await observe('export.finish', opened('e1'))).toEqual({ state: 'partial' });
+      expect(await finish('e1', image())).toEqual({ exitCode: 0 });
+      expect(await observe('export.finish', opened('e1'))).toEqual({ state: 'done', result: { exitCode: 0 } });
+    });
+  });
+
   describe('checking an image', () => {
     it('sees damage', async () => {
       await create();
@@ -394,7 +462,7 @@ describe('images and exports', () => {
     it('says that an image is missing', async () => {
       chmodSync(world.root, 0o700);
       await expect(execute('image.check', { ...image(), sizeBytes: SIZE })).rejects.toMatchObject({
-        failure: { code: 'image-missing' },
+        failure: { code: 'image-missing', remedy: REMEDY },
       });
     });
   });

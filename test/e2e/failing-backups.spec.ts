@@ -97,7 +97,6 @@ describe('a backup that can not be', () => {
 
   describe('fails truthfully and leaves nothing, when the agent', () => {
     it.each<[string, MisbehaviourSettings, string, string]>([
-      ['is away', { vanish_at_byte: 0 }, 'vma-away', 'agent-check'],
       ['will not start', { refuse_start: 'busy with something else' }, 'vma-refuses', 'agent'],
       ['can not reach the export', { refuse_nbd: 'connection refused' }, 'agent-failed', 'copy'],
       ['fails in the middle', { fail_at_byte: 5 * MIB }, 'agent-failed', 'copy'],

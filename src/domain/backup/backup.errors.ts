@@ -53,6 +53,19 @@ export class VmDisksChanged extends DomainError {
   }
 }
 
+/** The vCenter has no VM that is the one under OMA's care. */
+export class VmNotInVcenter extends DomainError {
+  readonly kind = 'rule-broken';
+  readonly code = 'vm-not-in-vcenter';
+  constructor(contextId: string) {
+    super(
+      `the vCenter does not show VM ${contextId} any more`,
+      'look whether it was moved, renamed or deleted there; if it was moved or renamed, add it again (POST /api/v1/discovery/add-vms)',
+      { vm_context_id: contextId },
+    );
+  }
+}
+
 export class UnknownBackup extends DomainError {
   readonly kind = 'not-found';
   readonly code = 'unknown-backup';

@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 
-import { VmDisksChanged } from '#domain/backup/backup.errors';
+import { VmDisksChanged, VmNotInVcenter } from '#domain/backup/backup.errors';
 import type { BackupPlan, PlannedDisk } from '#domain/backup/backup-plan';
 import {
   type AskedType,
@@ -15,8 +15,7 @@ import { Views } from '#platform/database/views';
 import { ImageConditions, ImagesOutOfReach } from '#platform/qemu/image-conditions.port';
 import { Agents } from '#platform/vma/agents';
 import { VcenterCredentials } from '#platform/vma/vcenter-credentials.port';
-import { VmaAway, VmaRefuses, VmaTalksNonsense } from '#platform/vma/vma.errors';
-import type { DiskNow, FoundVm } from '#platform/vma/vma-client.port';
+import type { DiskNow, FoundVm, VcenterAccount, VmaClient } from '#platform/vma/vma-client.port';
 import { Chains, type RepositoryChains } from '#projections/backup/chain.directory';
 import type { VmContextRow } from '#projections/inventory/vm-context.entity';
 import type { RepositoryRow } from '#projections/repository/repository.entity';
@@ -42,7 +41,7 @@ export class BackupPlanner {
     this.chains = new Chains(views);
   }
 
-  /** Throws the refusals of disks (VmDisksChanged among them), repository, agent and space, and IncrementalNotPossible. */
+  /** Throws the refusals of disks (VmDisksChanged and VmNotInVcenter among them), repository, agent and space, and IncrementalNotPossible. */
   async plan(jobId: string, vm: VmContextRow, request: StartBackupRequest): Promise<BackupPlan> {
     const { disks: chosen, credentialId } = chosenDisks(vm, request.disk_id);
     const repository = await this.target.open(request.repository_id);
@@ -83,22 +82,24 @@ export class BackupPlanner {
   ): Promise<readonly PlannedDisk[]> {
     const { contextId } = vm;
     const { repositoryId } = repository;
-    const heads: Heads = await Promise.all(
+    const found = await Promise.all(
       chosen.map(async ({ diskId }) =>
         asked === 'full' ? null : this.chains.head({ contextId, repositoryId, diskId }),
       ),
     );
-    const now = await this.now(vm, asked, credentialId, chosen, heads);
-    if (now !== null) refuseOtherDisks(vm, chosen, now);
+    const heads: Heads = found.map((head) => (head === 'damaged' ? null : head));
+    const now = await this.now(vm, credentialId, chosen, heads);
+    refuseOtherDisks(vm, chosen, now);
     const facts = await Promise.all(
       chosen.map(async ({ diskId, deviceKey, sizeBytes }, index): Promise<DiskFacts> => {
         const head = heads[index] ?? null;
-        const seen = now?.get(deviceKey);
+        const seen = now.get(deviceKey);
         const condition = head === null ? 'intact' : await this.condition(repository, head);
         return {
           diskId,
           sizeBytes: seen?.sizeBytes ?? sizeBytes,
           head,
+          pointsDamaged: found[index] === 'damaged',
           tracking: await this.tracking({ contextId, repositoryId, diskId }, head, seen?.changeTracking ?? 'unknown'),
           condition,
         };
@@ -134,41 +135,39 @@ export class BackupPlanner {
   }
 
   /**
-   * All disks of the VM as their vCenter knows them now; null when the agent can't be asked. A full backup needs no answer:
-   * what is wrong with the agent shows in its job.
+   * All disks of the VM as their vCenter knows them now. A full backup can't do without the answer either: it would lack
+   * the disks that were attached since, and have the old sizes of those that grew.
    */
   private async now(
     vm: VmContextRow,
-    asked: AskedType,
     credentialId: number,
     chosen: readonly ChosenDisk[],
     heads: Heads,
-  ): Promise<ReadonlyMap<number, DiskNow> | null> {
-    try {
-      const account = await this.credentials.open(credentialId);
-      const asking = chosen.map(({ deviceKey }, index) => ({
-        deviceKey,
-        baseChangeId: heads[index]?.changeId ?? null,
-      }));
-      const { client } = this.agents.beside(vm.vcenterHost);
-      return (
-        (await client.preflight(vm.vmPath, account, asking)) ??
-        discovered(vm, await client.discover(account, vm.vmName))
-      );
-    } catch (error) {
-      const isAgents = error instanceof VmaAway || error instanceof VmaRefuses || error instanceof VmaTalksNonsense;
-      if (asked === 'full' && isAgents) return null;
-      throw error;
-    }
+  ): Promise<ReadonlyMap<number, DiskNow>> {
+    const account = await this.credentials.open(credentialId);
+    const asking = chosen.map(({ deviceKey }, index) => ({ deviceKey, baseChangeId: heads[index]?.changeId ?? null }));
+    const { client } = this.agents.beside(vm.vcenterHost);
+    return (await client.preflight(vm.vmPath, account, asking)) ?? discovered(vm, client, account);
   }
 }
 
-/** What an agent of the first generation can tell: which disks there are, and nothing of their tracking. */
-function discovered(vm: VmContextRow, found: readonly FoundVm[]): ReadonlyMap<number, DiskNow> | null {
-  const disks = found.find(({ path }) => path === vm.vmPath)?.disks;
-  if (disks === undefined) return null;
+/**
+ * What an agent of the first generation can tell: which disks there are, and nothing of their tracking. Of a VM that it finds
+ * by its name it may tell a path that is a guess (contract-a 17.2); of all VMs at once it tells the paths that they have.
+ */
+async function discovered(
+  { contextId, vmName, vmPath }: VmContextRow,
+  client: VmaClient,
+  account: VcenterAccount,
+): Promise<ReadonlyMap<number, DiskNow>> {
+  const among = (found: readonly FoundVm[]) => found.find(({ path }) => path === vmPath);
+  const vm = among(await client.discover(account, vmName)) ?? among(await client.discover(account, null));
+  if (vm === undefined) throw new VmNotInVcenter(contextId);
   return new Map(
-    disks.map(({ deviceKey, capacityBytes }) => [deviceKey, { sizeBytes: capacityBytes, changeTracking: 'unknown' }]),
+    vm.disks.map(({ deviceKey, capacityBytes }) => [
+      deviceKey,
+      { sizeBytes: capacityBytes, changeTracking: 'unknown' },
+    ]),
   );
 }
 

@@ -40,7 +40,7 @@ export class BackupsController {
       400: 'malformed-request',
       404: 'unknown-vm, unknown-repository, unknown-disk, unknown-credential',
       409: 'vm-is-held, ambiguous-vm-name, turn-has-passed',
-      422: 'incremental-not-possible, not-enough-space, repository-disabled, vm-has-no-disks, vm-has-no-credential, credential-inactive, vm-disks-changed',
+      422: 'incremental-not-possible, not-enough-space, repository-disabled, vm-has-no-disks, vm-has-no-credential, credential-inactive, vm-disks-changed, vm-not-in-vcenter',
       503: 'repository-away, vma-away, vma-refuses, vma-talks-nonsense, no-agent, restore-points-behind, not-visible-yet',
     },
     mutates: true,

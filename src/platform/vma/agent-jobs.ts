@@ -7,6 +7,9 @@ import type { AgentProgress } from './vma-client.port.js';
 
 type CopiedDisk = BackupEffects['agent.follow']['result']['disks'][number];
 
+/** Agents of the first generation don't know a job in its first seconds (contract-a 17.5). */
+export const KNOWS_JOB_WITHIN_SECONDS = 10;
+
 /** How far a disk is, by the agent's account. */
 export interface DiskAccount {
   readonly deviceKey: number;

@@ -1,24 +1,29 @@
+import { setTimeout as pause } from 'node:timers/promises';
+
 import { oneDiskJobId } from '#domain/backup/agent-job';
 import type { BackupEffects, FollowedDisk } from '#domain/backup/effects';
 import { DomainError } from '#domain/kernel/domain-error';
 import type { Logger } from '#platform/logging/logger.port';
 import type { NbdExports } from '#platform/qemu/nbd-exports';
-import { EffectError, type EffectContext, type EffectExecutor, type Observation } from '#platform/sagas/effect.port';
+import type { EffectContext, EffectExecutor, Observation } from '#platform/sagas/effect.port';
 
-import { asEffectError, inUserWords } from './agent-failures.js';
-import { agentJobs } from './agent-jobs.js';
+import { asEffectError, failed, inUserWords } from './agent-failures.js';
+import { agentJobs, KNOWS_JOB_WITHIN_SECONDS } from './agent-jobs.js';
 import type { Agents } from './agents.js';
 import type { BackupProgress } from './backup-progress.js';
 import type { CompletionCalls } from './completion-calls.js';
 import { Follower, type FollowTimes } from './follow.js';
 import type { VcenterCredentials } from './vcenter-credentials.port.js';
 import { VmaAway } from './vma.errors.js';
+import type { VmaClient } from './vma-client.port.js';
 
 type Check = BackupEffects['agent.check'];
 type Start = BackupEffects['agent.start'];
 type Follow = BackupEffects['agent.follow'];
 type Stop = BackupEffects['agent.stop'];
 type Nothing = Record<string, never>;
+
+const MS = 1000;
 
 /** Nothing of a mere question stays behind. */
 const ABSENT: Observation = { state: 'absent' };
@@ -46,17 +51,33 @@ class StartAgentExecutor implements EffectExecutor<Start['args']> {
     private readonly agents: Agents,
     private readonly credentials: VcenterCredentials,
     private readonly nbdExports: NbdExports,
+    private readonly times: FollowTimes,
   ) {}
 
-  /** An agent that knows all its jobs was told: its answer may have been lost. */
-  observe(args: Start['args'], { signal }: EffectContext): Promise<Observation> {
+  /**
+   * An agent that knows all its jobs was told: its answer may have been lost. One of the first generation doesn't know a job
+   * in its first seconds, and told twice it copies twice, one job taking the snapshot of the other away (contract-c 6.2): so
+   * after an earlier attempt it gets these seconds.
+   */
+  observe(args: Start['args'], { signal, attempt }: EffectContext): Promise<Observation> {
+    const { awaySeconds } = this.times;
+    const patienceMs = args.together || attempt === 1 ? 0 : Math.min(KNOWS_JOB_WITHIN_SECONDS, awaySeconds) * MS;
     return inUserWords(async () => {
       const { client } = this.agents.named(args.agent);
       for (const job of agentJobs(args)) {
-        if ((await client.progress(job.id, signal)) === null) return ABSENT;
+        if (!(await this.knows(client, job.id, patienceMs, signal))) return ABSENT;
       }
       return { state: 'done', result: {} };
     });
+  }
+
+  private async knows(client: VmaClient, jobId: string, withinMs: number, signal: AbortSignal): Promise<boolean> {
+    const deadline = performance.now() + withinMs;
+    for (;;) {
+      if ((await client.progress(jobId, signal)) !== null) return true;
+      if (performance.now() >= deadline) return false;
+      await pause(this.times.pollMs, undefined, { signal });
+    }
   }
 
   /** Jobs that the agent knows already stay as they are. */
@@ -81,7 +102,7 @@ class StartAgentExecutor implements EffectExecutor<Start['args']> {
   private async urlOf(exportId: string): Promise<string> {
     const address = await this.nbdExports.address(exportId);
     if (address === null) {
-      throw new EffectError('permanent', { code: 'export-gone', message: 'the export of a disk is not open any more' });
+      throw failed('export-gone', 'the export of a disk is not open any more', 'start the backup again');
     }
     return `nbd://127.0.0.1:${address.port}/${address.exportName}`;
   }
@@ -158,7 +179,7 @@ export function agentExecutors(deps: {
   const { agents, credentials, nbdExports, progress, calls, logger, times } = deps;
   return [
     new CheckAgentExecutor(agents),
-    new StartAgentExecutor(agents, credentials, nbdExports),
+    new StartAgentExecutor(agents, credentials, nbdExports, times),
     new FollowAgentExecutor(agents, progress, calls, credentials, logger, times),
     new StopAgentExecutor(agents, logger),
   ];

@@ -2,7 +2,7 @@ import type { z } from 'zod';
 
 import type { AgentWays } from '#domain/backup/effects';
 
-import { within } from './deadline.js';
+import { within } from '#platform/clock/within';
 import { without } from './redaction.js';
 import { printable, VmaAway, VmaRefuses, VmaTalksNonsense } from './vma.errors.js';
 import { sourceRanges } from './source-ranges.js';

@@ -1,4 +1,4 @@
-import { within } from './deadline.js';
+import { within } from '#platform/clock/within';
 import { hashLine } from './vma.schemas.js';
 import { VmaAway, VmaRefuses, VmaTalksNonsense } from './vma.errors.js';
 import type { SourceRange } from './vma-client.port.js';

@@ -1,5 +1,6 @@
 import type { Position, StoredEvent } from '#domain/kernel/event';
 import { pause } from '#platform/clock/pause';
+import { within } from '#platform/clock/within';
 
 import { selects } from '../append-rules.js';
 import { EventStoreAway, InvalidPosition, type Selection } from '../event-store.port.js';
@@ -73,12 +74,13 @@ export class Reader {
   }
 
   async answers(withinMs: number): Promise<boolean> {
-    const signal = AbortSignal.any([AbortSignal.timeout(withinMs), this.closing]);
     try {
-      const reading = this.client.readAll({ from: null, direction: 'backward', limit: 1, signal, withinMs });
-      await reading.next();
-      await reading.return(undefined);
-      return !signal.aborted;
+      await within(withinMs, this.closing, async (signal) => {
+        const reading = this.client.readAll({ from: null, direction: 'backward', limit: 1, signal, withinMs });
+        await reading.next();
+        await reading.return(undefined);
+      });
+      return true;
     } catch {
       return false;
     }

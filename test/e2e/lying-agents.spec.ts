@@ -105,6 +105,16 @@ describe('an agent that lies', () => {
     }).toThrow();
   });
 
+  it('costs one backup when it says beforehand that tracking is valid, and then that it was reset', async () => {
+    const failed = await lying('auto', { refuse_nbd: 'change tracking was reset: disk 2000' });
+    expect(failed.job).toMatchObject({ status: 'failed', error: { code: 'change-tracking-reset' }, leftovers: [] });
+    lab.misbehave({});
+    const point = await take({ backup_type: 'auto' });
+    expect(point.job).toMatchObject({ status: 'completed' });
+    expect(point.backup.disks[0]).toMatchObject({ mode: 'full', reason: 'change-tracking-reset' });
+    expectIdentical(vm, point);
+  });
+
   it('is believed again once it tells the truth', async () => {
     await changed();
     const point = await take({ backup_type: 'full' });

@@ -115,13 +115,16 @@ export class BackupPlanner {
     }));
   }
 
-  /** An agent that can't be asked shows a reset only by the increment that came to nothing. */
+  /**
+   * An agent that can't be asked shows a reset only by the increment that came to nothing; and one that can be may say that all is
+   * well and fail all the same.
+   */
   private async tracking(
     place: RepositoryChains,
     head: ChainHead | null,
     said: ChangeTracking,
   ): Promise<ChangeTracking> {
-    if (said !== 'unknown' || head === null) return said;
+    if (said === 'off' || head === null) return said;
     return (await this.chains.wasReset(place, head)) ? 'reset' : said;
   }
 

@@ -26,6 +26,8 @@ export const misbehaviourSettings = z.strictObject({
   refuse_start: z.string().optional(),
   /** Jobs start, but fail with this text before they connect to any export. */
   refuse_nbd: z.string().optional(),
+  /** Connects to no export, has no hashes, and reports success. */
+  never_connect: z.boolean().optional(),
   /** Writes a wrong byte there and reports success. */
   flip_byte_at: position.optional(),
   /** Reports the job as completed when only half of its bytes are written. */

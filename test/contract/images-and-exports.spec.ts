@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import {
   chmodSync,
@@ -8,13 +8,15 @@ import {
   readFileSync,
   readdirSync,
   renameSync,
+  rmSync,
   statSync,
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
 import { readdir, readFile, readlink } from 'node:fs/promises';
-import { createServer } from 'node:net';
+import { connect, createServer } from 'node:net';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 
@@ -373,6 +375,67 @@ describe('images and exports', () => {
       await expect(execute('export.finish', opened('e1'))).rejects.toMatchObject({
         failure: { code: 'export-not-clean' },
       });
+    });
+  });
+
+  describe.each([false, true])('finishing an export, behind a gate: %j,', (severalConnections) => {
+    const start = (exportId: string, place: object) =>
+      execute('export.start', { exportId, ...place, ...FOR_ONE_AGENT, severalConnections });
+    const finish = (exportId: string, place: object) => execute('export.finish', { exportId, ...place });
+    /** Not at a stroke: the gate is in this process. */
+    const written = async (exportId: string) =>
+      promisify(execFile)('qemu-io', ['-f', 'raw', '-c', 'write -P 7 0 1M', await uri(exportId)]);
+    afterEach(() => nbdExports.close());
+
+    /** Until it greets somebody it forgets what it is asked. Who was greeted and leaves is no client of the export. */
+    const greets = async (exportId: string) => {
+      const port = (await nbdExports.address(exportId))?.port ?? 0;
+      const socket = { path: join(world.runDir, 'exports', exportId, 'nbd.sock') };
+      const visitor = connect(severalConnections ? socket : { host: '127.0.0.1', port });
+      await once(visitor, 'data');
+      visitor.destroy();
+    };
+
+    it('fails when nobody came to a disk that was to be copied whole', async () => {
+      await create();
+      await start('e1', image());
+      await greets('e1');
+      await expect(finish('e1', image())).rejects.toMatchObject({
+        certainty: 'permanent',
+        failure: { code: 'export-unused' },
+      });
+    });
+
+    it('minds nobody staying away from an increment', async () => {
+      await create('base.qcow2');
+      await start('e1', image('base.qcow2'));
+      await written('e1');
+      await finish('e1', image('base.qcow2'));
+      const increment = { ...image('child.qcow2'), layers: ['base.qcow2'] };
+      await execute('image.create', { ...increment, sizeBytes: SIZE });
+      await start('e2', increment);
+      await greets('e2');
+      expect(await finish('e2', increment)).toEqual({ exitCode: 0 });
+    });
+
+    it('fails when it can not be told any more who came', async () => {
+      await create();
+      await start('e1', image());
+      await written('e1');
+      const folder = join(world.runDir, 'exports/e1');
+      for (const name of readdirSync(folder)) if (name.endsWith('.log')) rmSync(join(folder, name));
+      await expect(finish('e1', image())).rejects.toMatchObject({ failure: { code: 'export-not-clean' } });
+    });
+
+    it('removes what is left of it when it went down between writing the end down and removing', async () => {
+      await create();
+      await start('e1', image());
+      await written('e1');
+      await finish('e1', image());
+      mkdirSync(join(world.runDir, 'exports/e1'));
+      expect(await observe('export.finish', opened('e1'))).toEqual({ state: 'partial' });
+      expect(await finish('e1', image())).toEqual({ exitCode: 0 });
+      expect(await observe('export.finish', opened('e1'))).toEqual({ state: 'done', result: { exitCode: 0 } });
     });
   });
 

@@ -55,6 +55,7 @@ describe('an agent that lies', () => {
     ['full', { flip_byte_at: 70 * KIB }, 'content-differs'],
     ['full', { wrong_hashes: true }, 'content-differs'],
     ['full', { early_complete: true }, 'agent-lied'],
+    ['full', { never_connect: true }, 'export-unused'],
     ['full', { lie_about_bytes: 2 * MIB }, 'agent-lied'],
     ['full', { write_outside: 'report' }, 'agent-failed'],
     ['full', { wrong_change_id: 'another' }, 'proof-missing'],

@@ -106,14 +106,18 @@ export class FinishExportExecutor implements EffectExecutor<Finish['args']> {
 
   async observe({ exportId }: Finish['args']): Promise<Observation> {
     const row = await this.nbdExports.ports.find(exportId);
-    return row?.closed == null ? { state: 'partial' } : { state: 'done', result: { exitCode: row.closed.exitCode } };
+    if (row?.closed == null || !(await this.nbdExports.isTidy(exportId))) return { state: 'partial' };
+    return { state: 'done', result: { exitCode: row.closed.exitCode } };
   }
 
   execute({ exportId, ...place }: Finish['args'], { signal }: EffectContext): Promise<Finish['result']> {
     return inUserWords(async () => {
       const row = await this.nbdExports.ports.find(exportId);
       if (row === null) throw notClean('the export of a disk was not open');
-      if (row.closed !== null) return { exitCode: row.closed.exitCode };
+      if (row.closed !== null) {
+        await this.nbdExports.tidy(exportId);
+        return { exitCode: row.closed.exitCode };
+      }
       const daemon = await this.nbdExports.process(exportId);
       if (daemon === null && !row.stopAsked) throw notClean('the export of a disk ended before it was asked to');
       await this.nbdExports.ports.stopAsked(exportId);
@@ -124,12 +128,21 @@ export class FinishExportExecutor implements EffectExecutor<Finish['args']> {
           : await unlessAborted(this.nbdExports.stop(known, FINISH_GRACE_SECONDS), signal);
       if (end.killed) throw notClean('the export of a disk did not end and had to be killed');
       if (end.exitCode !== null && end.exitCode !== 0) throw notClean('the export of a disk ended with an error');
-      if ((await this.nbdExports.clientsServed(exportId)) > 1) throw secondClient();
+      await this.refuseWrongClients(exportId, place);
       await provenOnDisk(place);
-      await this.nbdExports.tidy(exportId);
       await this.nbdExports.ports.closed(exportId, end.exitCode);
+      // Last: who comes back after a crash needs the log again.
+      await this.nbdExports.tidy(exportId);
       return { exitCode: end.exitCode };
     });
+  }
+
+  /** One writer at most; and one there must have been, unless it is an increment, of which nothing may have changed. */
+  private async refuseWrongClients(exportId: string, { layers }: ImagePlace): Promise<void> {
+    const served = await this.nbdExports.clientsServed(exportId);
+    if (served === null) throw notClean('it can not be told any more who came to the export of a disk');
+    if (!served.gated && served.count > 1) throw secondClient();
+    if (served.count === 0 && layers.length === 0) throw nobodyCame();
   }
 }
 
@@ -153,6 +166,14 @@ function secondClient(): EffectError {
     code: 'export-second-client',
     message: 'a second client came to the export of a disk after the first: the image may hold what it wrote',
     remedy: 'start the backup again; find out who else can reach the port',
+  });
+}
+
+function nobodyCame(): EffectError {
+  return new EffectError('permanent', {
+    code: 'export-unused',
+    message: 'nobody came to the export of a disk that was to be copied whole',
+    remedy: "look into the agent's log, then start the backup again",
   });
 }
 

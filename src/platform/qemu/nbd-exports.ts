@@ -16,6 +16,9 @@ const READY_SECONDS = 15;
 /** What qemu-nbd writes into its log for each client that has chosen the export. */
 const CLIENT_CAME = 'nbd_negotiate_success';
 
+/** By its name a log tells whether there is a gate before the export, also when everything else is gone. */
+const LOGS = { direct: 'qemu-nbd.log', gated: 'qemu-nbd-behind-gate.log' };
+
 /** How every export without a gate treats its image: until it is ended, one client at a time, and what is zero is a hole. */
 export const EXPORT_BEHAVIOUR = ['--persistent', '--shared=1', '--discard=unmap', '--detect-zeroes=unmap'];
 
@@ -133,19 +136,26 @@ export class NbdExports {
   }
 
   /**
-   * How many clients an export without a gate has served, one after the other. 0 for one behind a gate, which has seen to
-   * the order itself.
+   * How many clients have come to the export: one after the other, or behind a gate, which has seen to their order itself.
+   * Null when it can't be told any more.
    */
-  async clientsServed(exportId: string): Promise<number> {
-    const log = await readFile(this.log(exportId), 'utf8').catch(() => '');
-    return log.split(CLIENT_CAME).length - 1;
+  async clientsServed(exportId: string): Promise<{ readonly count: number; readonly gated: boolean } | null> {
+    for (const gated of [false, true]) {
+      const log = await readFile(this.log(exportId, gated), 'utf8').catch(() => null);
+      if (log !== null) return { count: log.split(CLIENT_CAME).length - 1, gated };
+    }
+    return null;
+  }
+
+  /** Whether nothing of the export is left in the run directory. */
+  async isTidy(exportId: string): Promise<boolean> {
+    return (await readdir(this.folder(exportId)).catch(() => null)) === null;
   }
 
   /** Closes the export's gate and removes its files in the run directory. */
   async tidy(exportId: string): Promise<void> {
     await this.clear(exportId);
-    const folder = this.folder(exportId);
-    if ((await readdir(folder).catch(() => null)) !== null) await rmdir(folder);
+    if (!(await this.isTidy(exportId))) await rmdir(this.folder(exportId));
   }
 
   /** Closes all gates, so that this process can end. */
@@ -162,19 +172,18 @@ export class NbdExports {
   ): Promise<RunningExport | null> {
     const socket = this.socket(exportId);
     // Behind a gate it is the gate that counts the clients.
-    const place = gated
-      ? [`--socket=${socket}`, '--shared=0']
-      : ['--bind=127.0.0.1', `--port=${address.port}`, `--trace=${CLIENT_CAME}`];
+    const place = gated ? [`--socket=${socket}`, '--shared=0'] : ['--bind=127.0.0.1', `--port=${address.port}`];
     const daemon = await this.runner.spawnDaemon({
       program: 'qemu-nbd',
       args: [
         ...EXPORT_BEHAVIOUR,
         ...place,
+        `--trace=${CLIENT_CAME}`,
         `--export-name=${address.exportName}`,
         this.pidFileArgument(exportId),
         await exportedNode(image.file, image.beneath),
       ],
-      logFile: this.log(exportId),
+      logFile: this.log(exportId, gated),
     });
     await this.ports.started(exportId, daemon);
     const listens = () => (gated ? listensOnSocket(daemon.pid, socket) : listensOnPort(daemon.pid, address.port));
@@ -203,8 +212,8 @@ export class NbdExports {
     return join(this.runDir, 'exports', exportId);
   }
 
-  private log(exportId: string): string {
-    return join(this.folder(exportId), 'qemu-nbd.log');
+  private log(exportId: string, gated: boolean): string {
+    return join(this.folder(exportId), gated ? LOGS.gated : LOGS.direct);
   }
 
   private socket(exportId: string): string {

@@ -4,8 +4,8 @@ import { readFileSync, writeFileSync } from 'node:fs';
 
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 
-import { ProgramOutputTooLarge } from '#platform/processes/execa.process-runner';
-import { ProgramNotFound, ProgramTimedOut } from '#platform/processes/process-runner.port';
+import { ExecaProcessRunner, ProgramOutputTooLarge } from '#platform/processes/execa.process-runner';
+import { DaemonHangs, ProgramNotFound, ProgramTimedOut } from '#platform/processes/process-runner.port';
 import { identityOf, processesWithArgument } from '#platform/processes/process-table';
 
 import { DiskWorld, kill } from '../kit/disk-world.js';
@@ -116,6 +116,17 @@ describe('the process runner', () => {
       expect(readFileSync(`/proc/${deaf.pid}/status`, 'utf8')).toMatch(/SigIgn:\s*0*[1-9a-f]/);
     });
     expect(await world.runner.stopDaemon(deaf, 0.2)).toEqual({ exitCode: null, killed: true });
+  });
+
+  it('does not wait for ever for a killed daemon that the kernel keeps, and says so', async () => {
+    /** As while it waits for storage that hangs. */
+    class Kept extends ExecaProcessRunner {
+      override isAlive(): Promise<boolean> {
+        return Promise.resolve(true);
+      }
+    }
+    const kept = await daemon('sleep 100');
+    await expect(new Kept(0.1).stopDaemon(kept, 0.05)).rejects.toThrow(DaemonHangs);
   });
 
   it('adopts a daemon whose starter was killed with -9', async () => {

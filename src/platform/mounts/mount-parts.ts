@@ -5,6 +5,7 @@ import type { Logger } from '#platform/logging/logger.port';
 import type { DaemonIdentity, ProcessRunner } from '#platform/processes/process-runner.port';
 import { processesWithArgument } from '#platform/processes/process-table';
 import { daemonWithArgument } from '#platform/qemu/nbd-server';
+import { endDaemon } from '#platform/sagas/end-daemon';
 
 import { MountFolder } from './mount-folder.js';
 import { isMounted } from './mount-table.js';
@@ -53,7 +54,7 @@ export class MountParts {
     const { folder: place, socket, pidFile } = folder.slice(partition);
     await this.closeMountPoint(place, listed(await daemonWithArgument('nbdfuse', pidFile)));
     const server = await daemonWithArgument('qemu-nbd', `--socket=${socket}`);
-    if (server !== null) await this.runner.stopDaemon(server, GRACE_SECONDS);
+    if (server !== null) await endDaemon(this.runner, server, GRACE_SECONDS);
     await rm(socket, { force: true });
     await rm(pidFile, { force: true });
   }
@@ -70,7 +71,7 @@ export class MountParts {
 
   async closeExport(folder: MountFolder): Promise<void> {
     const daemon = await this.exportProcess(folder);
-    if (daemon !== null) await this.runner.stopDaemon(daemon, GRACE_SECONDS);
+    if (daemon !== null) await endDaemon(this.runner, daemon, GRACE_SECONDS);
     await rm(folder.socket, { force: true });
   }
 
@@ -114,11 +115,11 @@ export class MountParts {
     graceSeconds: number,
     beneath: readonly DaemonIdentity[],
   ): Promise<void> {
-    const ended = Promise.all(daemons.map((daemon) => this.runner.stopDaemon(daemon, graceSeconds))).then(() => true);
+    const ended = Promise.all(daemons.map((daemon) => endDaemon(this.runner, daemon, graceSeconds))).then(() => true);
     const seconds = graceSeconds + KILL_SECONDS;
     if (await Promise.race([ended, pause(seconds * 1000, false)])) return;
     this.logger.warn({}, 'a mount hangs; its disk is taken away');
-    await Promise.all(beneath.map((daemon) => this.runner.stopDaemon(daemon, 0)));
+    await Promise.all(beneath.map((daemon) => endDaemon(this.runner, daemon, 0)));
     await ended;
   }
 

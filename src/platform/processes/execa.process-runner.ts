@@ -7,6 +7,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { execa } from 'execa';
 
 import {
+  DaemonHangs,
   type DaemonIdentity,
   ProcessRunner,
   type ProgramCall,
@@ -25,6 +26,8 @@ const KEPT_STDERR_BYTES = 64 * 1024;
  * ends when the filesystem does.
  */
 const KILL_SECONDS = 2;
+/** Of a daemon more is waited for than of a program: who ends it wants it gone. */
+const DAEMON_KILL_SECONDS = 30;
 const POLL_MS = 25;
 const REMEMBERED_CHILDREN = 1000;
 
@@ -40,6 +43,10 @@ interface OwnChild {
 /** Runs programs by execa. Every program leads a process group of its own, so that its children end with it. */
 export class ExecaProcessRunner extends ProcessRunner {
   private readonly ownChildren = new Map<string, OwnChild>();
+
+  constructor(private readonly killedWithinSeconds = DAEMON_KILL_SECONDS) {
+    super();
+  }
 
   async run(call: ProgramCall): Promise<ProgramResult> {
     call.signal?.throwIfAborted();
@@ -132,7 +139,9 @@ export class ExecaProcessRunner extends ProcessRunner {
       if (!(await this.goneWithin(daemon, graceSeconds * 1000))) {
         killed = true;
         killGroup(daemon.pid);
-        await this.goneWithin(daemon, Number.POSITIVE_INFINITY);
+        if (!(await this.goneWithin(daemon, this.killedWithinSeconds * 1000))) {
+          throw new DaemonHangs('a daemon was killed and is still there');
+        }
       }
     }
     return { exitCode: (await this.ownChildren.get(keyOf(daemon))?.exited) ?? null, killed };

@@ -51,12 +51,17 @@ export abstract class ProcessRunner {
   abstract isAlive(daemon: DaemonIdentity): Promise<boolean>;
   /**
    * SIGTERM, then SIGKILL to its group after the grace; resolves when it is gone. The exit code is known only for own
-   * children; `killed` tells that the grace ran out.
+   * children; `killed` tells that the grace ran out. Throws DaemonHangs.
    */
   abstract stopDaemon(
     daemon: DaemonIdentity,
     graceSeconds: number,
   ): Promise<{ readonly exitCode: number | null; readonly killed: boolean }>;
+}
+
+/** A killed daemon is still there: the kernel keeps it as long as it waits for storage that hangs. */
+export class DaemonHangs extends Error {
+  override readonly name = 'DaemonHangs';
 }
 
 export class ProgramTimedOut extends Error {

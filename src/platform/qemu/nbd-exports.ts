@@ -2,6 +2,7 @@ import { mkdir, readdir, readFile, rm, rmdir } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import type { DaemonIdentity, ProcessRunner } from '#platform/processes/process-runner.port';
+import { endDaemon } from '#platform/sagas/end-daemon';
 
 import { BandwidthPool } from './bandwidth/bandwidth-pool.js';
 import type { ExportLimits } from './bandwidth/limits.js';
@@ -132,7 +133,7 @@ export class NbdExports {
     daemon: DaemonIdentity,
     graceSeconds: number,
   ): Promise<{ readonly exitCode: number | null; readonly killed: boolean }> {
-    return this.runner.stopDaemon(daemon, graceSeconds);
+    return endDaemon(this.runner, daemon, graceSeconds);
   }
 
   /**
@@ -191,7 +192,7 @@ export class NbdExports {
       if (!gated) this.direct.add(exportId);
       return { port: address.port, daemon };
     }
-    await this.runner.stopDaemon(daemon, 0);
+    await this.stop(daemon, 0);
     return null;
   }
 

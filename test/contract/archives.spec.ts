@@ -9,6 +9,7 @@ import {
   readFileSync,
   readlinkSync,
   symlinkSync,
+  truncateSync,
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -66,11 +67,11 @@ describe('the archive of a folder', () => {
     execFileSync('rm', ['-rf', folder]);
   });
 
-  /** What `format` makes of the guest's folder, unpacked. */
-  const unpacked = (format: ArchiveFormat): string => {
+  /** What `format` makes of a folder, unpacked. */
+  const unpacked = (format: ArchiveFormat, root = guest): string => {
     const request = { format, components: [], name: Buffer.from('top').toString('base64') };
     const program = builtProgram('filesystems/guest-archiver.main.js');
-    const made = spawnSync(process.execPath, [program, `--root=${guest}`], {
+    const made = spawnSync(process.execPath, [program, `--root=${root}`], {
       input: JSON.stringify(request),
       maxBuffer: 2 ** 30,
     });
@@ -96,6 +97,37 @@ describe('the archive of a folder', () => {
     const trailer = readFileSync(join(into, 'oma-not-included.txt'), 'utf8');
     expect(trailer).toContain("top/link-of-bytes: it is a link whose target isn't text");
     expect(trailer).toMatch(/^top\/deep\/.*: the paths of 1 of its entries are too long for an archive$/m);
+  });
+
+  it.each(FORMATS)('names a file that can not be read, and has or names the others: %s', (format) => {
+    const damaged = mkdtempSync(join(folder, 'damaged-'));
+    const tree = join(damaged, 'tree');
+    const image = join(damaged, 'image');
+    const mounted = join(damaged, 'mounted');
+    mkdirSync(tree);
+    mkdirSync(mounted);
+    for (const name of ['a-good', 'z-good']) writeFileSync(join(tree, name), name);
+    writeFileSync(join(tree, 'bad'), Buffer.alloc(300_000, 'bad'));
+    writeFileSync(image, '');
+    truncateSync(image, 8 * 1024 * 1024);
+    execFileSync('mke2fs', ['-q', '-t', 'ext4', '-O', '^has_journal', '-d', tree, image]);
+    // Where its content is can't be told any more.
+    execFileSync('debugfs', ['-w', '-R', 'set_inode_field bad block[0] 0', image], { stdio: 'ignore' });
+    execFileSync('fuse2fs', [image, mounted, '-o', 'ro,fakeroot']);
+    try {
+      const into = unpacked(format, mounted);
+      const trailer = readFileSync(join(into, 'oma-not-included.txt'), 'utf8');
+      expect(trailer).toContain("top/bad: it can't be read (EIO)\n");
+      expect(existsSync(join(into, 'top', 'bad'))).toBe(false);
+      // After an error fuse2fs may refuse what comes next, too.
+      for (const name of ['a-good', 'z-good']) {
+        const file = join(into, 'top', name);
+        if (existsSync(file)) expect(readFileSync(file, 'utf8')).toBe(name);
+        else expect(trailer).toContain(`top/${name}: it can't be read`);
+      }
+    } finally {
+      execFileSync('fusermount3', ['-u', mounted]);
+    }
   });
 
   it.each(FORMATS)('gives names that differ in the guest different places: %s', (format) => {

@@ -85,19 +85,40 @@ class Archiver {
     const facts = factsOf(path, found.stats);
     if (found.is === 'folder') await this.folder(found.fd, path, shown);
     else if (found.is === 'link') await this.writer.link(facts, found.target);
-    else await this.file(facts, found.fd, found.stats);
+    else await this.file(facts, found.fd, found.stats, shown);
   }
 
   /** Of a file with several names only the first one carries the content, where the format knows other names. */
-  private async file(facts: EntryFacts, fd: number, { ino, nlink, size, mtimeMs }: Stats): Promise<void> {
+  private async file(
+    facts: EntryFacts,
+    fd: number,
+    { ino, nlink, size, mtimeMs }: Stats,
+    shown: string,
+  ): Promise<void> {
     const identity = `${ino} ${size} ${mtimeMs}`;
     const first = nlink > 1 ? this.stored.get(identity) : undefined;
     if (first !== undefined && (await this.writer.hardLink(facts, first))) {
       closeSync(fd);
       return;
     }
-    await this.writer.file(facts, size, contentOf(fd, size));
+    const content = this.begun(contentOf(fd, size), shown);
+    if (content === null) return;
+    await this.writer.file(facts, size, content);
     if (nlink > 1) this.stored.set(identity, facts.path);
+  }
+
+  /**
+   * Content whose first piece was read already, so that most files that can't be read are noted; null for these. What can't
+   * be read further behind can't be left out any more, for its place in the archive has begun: that ends the archive.
+   */
+  private begun(content: Generator<Buffer>, shown: string): Iterable<Buffer> | null {
+    try {
+      return resumed(content.next(), content);
+    } catch (error) {
+      const { code, message } = error as NodeJS.ErrnoException;
+      this.notes.push(`${shown}: it can't be read (${code ?? message})`);
+      return null;
+    }
   }
 
   /** What can't be stored is noted. */
@@ -133,6 +154,12 @@ function* contentOf(fd: number, sizeBytes: number): Generator<Buffer> {
   } finally {
     closeSync(fd);
   }
+}
+
+function* resumed(first: IteratorResult<Buffer>, rest: Iterable<Buffer>): Generator<Buffer> {
+  if (first.done === true) return;
+  yield first.value;
+  yield* rest;
 }
 
 function factsOf(path: string, { mode, uid, gid, mtimeMs }: Stats): EntryFacts {

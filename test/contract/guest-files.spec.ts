@@ -5,12 +5,14 @@ import { buffer } from 'node:stream/consumers';
 
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 
-import { MountDoesNotAnswer, PathNotFoundInGuest, PathRefused } from '#domain/restore/mount.errors';
+import { FolderTooLarge, MountDoesNotAnswer, PathNotFoundInGuest, PathRefused } from '#domain/restore/mount.errors';
 import type { Database } from '#platform/database/database';
 import type { GuestPlace } from '#platform/filesystems/guest-files.port';
 import { ProcessGuestFiles } from '#platform/filesystems/process.guest-files';
 import { MountFolder } from '#platform/mounts/mount-folder';
 import { isMounted } from '#platform/mounts/mount-table';
+import { ExecaProcessRunner } from '#platform/processes/execa.process-runner';
+import { ProgramOutputTooLarge } from '#platform/processes/process-runner.port';
 import { processesWithArgument } from '#platform/processes/process-table';
 
 import { freshDatabase } from '../kit/database.js';
@@ -130,6 +132,16 @@ describe("a guest's files", () => {
     }
     for (const path of ['/', '', '.', '//']) expect((await files.info(place(), at(path))).type).toBe('directory');
     expect((await content('/%2e%2e')).toString()).toBe('a name like any other');
+  });
+
+  it('are not listed where they are more than OMA takes in, and that is said', async () => {
+    class Flooded extends ExecaProcessRunner {
+      override run(): Promise<never> {
+        return Promise.reject(new ProgramOutputTooLarge('it wrote more than 33554432 bytes'));
+      }
+    }
+    const many = new ProcessGuestFiles(new Flooded(), mounting.access, mountPoint, TIMES);
+    await expect(many.list(place(), at('/'))).rejects.toThrow(FolderTooLarge);
   });
 
   it('say of what is not there that it is not there', async () => {

@@ -4,8 +4,13 @@ import { readFileSync, writeFileSync } from 'node:fs';
 
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 
-import { ExecaProcessRunner, ProgramOutputTooLarge } from '#platform/processes/execa.process-runner';
-import { DaemonHangs, ProgramNotFound, ProgramTimedOut } from '#platform/processes/process-runner.port';
+import { ExecaProcessRunner } from '#platform/processes/execa.process-runner';
+import {
+  DaemonHangs,
+  ProgramNotFound,
+  ProgramOutputTooLarge,
+  ProgramTimedOut,
+} from '#platform/processes/process-runner.port';
 import { identityOf, processesWithArgument } from '#platform/processes/process-table';
 
 import { DiskWorld, kill } from '../kit/disk-world.js';

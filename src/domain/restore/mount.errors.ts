@@ -121,6 +121,14 @@ export class TooManyMounts extends DomainError {
   }
 }
 
+export class FolderTooLarge extends DomainError {
+  readonly kind = 'rule-broken';
+  readonly code = 'folder-too-large';
+  constructor() {
+    super('the folder has too many entries to be listed', 'download it as an archive, which has no such limit');
+  }
+}
+
 export class MountDoesNotAnswer extends DomainError {
   readonly kind = 'unavailable';
   readonly code = 'mount-does-not-answer';

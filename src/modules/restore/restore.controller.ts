@@ -105,7 +105,7 @@ export class RestoreController {
     summary: 'List a folder of the guest',
     access: 'operator',
     answers: { status: 200, about: 'one page of the folder', type: ListFilesResponse },
-    refusals: READING_REFUSALS,
+    refusals: { ...READING_REFUSALS, 422: `${READING_REFUSALS[422]}, folder-too-large` },
     reads: ['mount'],
   })
   async files(

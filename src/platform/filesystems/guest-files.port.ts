@@ -35,7 +35,7 @@ export interface ByteRange {
  * MountDoesNotAnswer when the filesystem stalls.
  */
 export abstract class GuestFiles {
-  /** Everything in a folder, in no order. */
+  /** Everything in a folder, in no order. Throws FolderTooLarge, too. */
   abstract list(place: GuestPlace, path: Buffer): Promise<readonly GuestEntry[]>;
   abstract info(place: GuestPlace, path: Buffer): Promise<GuestEntry>;
   /** The file's bytes, or those of a range. A read that fails in the middle is an error of the stream, never its end. */

@@ -2,9 +2,14 @@ import { Readable } from 'node:stream';
 
 import { z } from 'zod';
 
-import { MountDoesNotAnswer, PathNotFoundInGuest, PathRefused } from '#domain/restore/mount.errors';
+import { FolderTooLarge, MountDoesNotAnswer, PathNotFoundInGuest, PathRefused } from '#domain/restore/mount.errors';
 import { builtProgram } from '#platform/processes/built-program';
-import { type ProcessRunner, ProgramTimedOut, type RunningProgram } from '#platform/processes/process-runner.port';
+import {
+  type ProcessRunner,
+  ProgramOutputTooLarge,
+  ProgramTimedOut,
+  type RunningProgram,
+} from '#platform/processes/process-runner.port';
 
 import { ARCHIVE_FORMATS, type ArchiveFormat } from './archive-format.js';
 import { type ByteRange, type GuestEntry, GuestFiles, type GuestPlace } from './guest-files.port.js';
@@ -131,6 +136,7 @@ export class ProcessGuestFiles extends GuestFiles {
     const call = this.call(READER, place, path, asked);
     const [result] = await Promise.all([
       this.runner.run({ ...call, timeoutSeconds: this.times.answerSeconds }).catch((error: unknown) => {
+        if (error instanceof ProgramOutputTooLarge) throw new FolderTooLarge();
         throw error instanceof ProgramTimedOut ? new MountDoesNotAnswer() : error;
       }),
       this.access.touch(place.mountId),

@@ -12,6 +12,7 @@ import {
   ProcessRunner,
   type ProgramCall,
   ProgramNotFound,
+  ProgramOutputTooLarge,
   type ProgramResult,
   ProgramTimedOut,
   type RunningProgram,
@@ -30,11 +31,6 @@ const KILL_SECONDS = 2;
 const DAEMON_KILL_SECONDS = 30;
 const POLL_MS = 25;
 const REMEMBERED_CHILDREN = 1000;
-
-/** The output of a program was larger than any answer that OMA expects. */
-export class ProgramOutputTooLarge extends Error {
-  override readonly name = 'ProgramOutputTooLarge';
-}
 
 interface OwnChild {
   readonly exited: Promise<number | null>;

@@ -64,6 +64,11 @@ export class DaemonHangs extends Error {
   override readonly name = 'DaemonHangs';
 }
 
+/** The output of a program was larger than any answer that OMA expects. */
+export class ProgramOutputTooLarge extends Error {
+  override readonly name = 'ProgramOutputTooLarge';
+}
+
 export class ProgramTimedOut extends Error {
   override readonly name = 'ProgramTimedOut';
 }

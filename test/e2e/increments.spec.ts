@@ -204,6 +204,21 @@ describe('increments', () => {
     expect(await verify(third.backupId)).toMatchObject({ status: 'completed' });
   });
 
+  it('can not stand on points that are all damaged, and say so', async () => {
+    await write(128 * KIB, 64 * KIB, 0x5a);
+    const only = await good();
+    spoil(imageOf(only), Buffer.alloc(4 * KIB, 0x5a));
+    await verify(only.backupId);
+    expect(await start({ backup_type: 'incremental' })).toMatchObject({
+      status: 422,
+      body: { code: 'incremental-not-possible', disks: [{ disk_id: 0, reason: 'restore-points-damaged' }] },
+    });
+    expect((await good()).backup.disks).toMatchObject([
+      { mode: 'full', reason: 'restore-points-damaged' },
+      { mode: 'incremental' },
+    ]);
+  });
+
   it('are not called damaged when their repository is away, and verified when it is back', async () => {
     const point = await good();
     renameSync(vm.repositoryPath, `${vm.repositoryPath}.away`);

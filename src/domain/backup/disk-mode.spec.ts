@@ -15,6 +15,7 @@ const facts = (changes: Partial<DiskFacts> = {}): DiskFacts => ({
   diskId: 0,
   sizeBytes: 1000,
   head,
+  pointsDamaged: false,
   tracking: 'valid',
   condition: 'intact',
   ...changes,
@@ -25,6 +26,7 @@ const increment = {
 };
 const reasons: readonly (readonly [string, Partial<DiskFacts>])[] = [
   ['no-restore-point', { head: null }],
+  ['restore-points-damaged', { head: null, pointsDamaged: true }],
   ['parent-missing', { condition: 'missing' }],
   ['parent-unreadable', { condition: 'unreadable' }],
   ['parent-altered', { condition: 'altered' }],

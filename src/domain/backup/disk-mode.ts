@@ -18,6 +18,7 @@ export type Parent = {
 export type WhyFull =
   | 'asked-for'
   | 'no-restore-point'
+  | 'restore-points-damaged'
   | 'no-change-id'
   | 'no-manifest'
   | 'change-tracking-reset'
@@ -53,7 +54,10 @@ export type ImageCondition = 'intact' | 'missing' | 'unreadable' | 'altered';
 export type DiskFacts = {
   readonly diskId: number;
   readonly sizeBytes: number;
+  /** Null when there is no good point to stand on. */
   readonly head: ChainHead | null;
+  /** Whether there are points, all of them damaged or standing on damaged ones; then there is no head. */
+  readonly pointsDamaged: boolean;
   readonly tracking: ChangeTracking;
   readonly condition: ImageCondition;
 };
@@ -72,9 +76,9 @@ export function chooseModes(asked: AskedType, disks: readonly DiskFacts[]): read
   return modes;
 }
 
-function chooseMode(asked: AskedType, { sizeBytes, head, tracking, condition }: DiskFacts): DiskMode {
+function chooseMode(asked: AskedType, { sizeBytes, head, pointsDamaged, tracking, condition }: DiskFacts): DiskMode {
   if (asked === 'full') return full('asked-for');
-  if (head === null) return full('no-restore-point');
+  if (head === null) return full(pointsDamaged ? 'restore-points-damaged' : 'no-restore-point');
   const { backupId, changeId, manifestSha256, layers } = head;
   if (condition !== 'intact') return full(`parent-${condition}`);
   if (head.sizeBytes !== sizeBytes) return full('disk-resized');

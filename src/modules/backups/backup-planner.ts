@@ -82,11 +82,12 @@ export class BackupPlanner {
   ): Promise<readonly PlannedDisk[]> {
     const { contextId } = vm;
     const { repositoryId } = repository;
-    const heads: Heads = await Promise.all(
+    const found = await Promise.all(
       chosen.map(async ({ diskId }) =>
         asked === 'full' ? null : this.chains.head({ contextId, repositoryId, diskId }),
       ),
     );
+    const heads: Heads = found.map((head) => (head === 'damaged' ? null : head));
     const now = await this.now(vm, credentialId, chosen, heads);
     refuseOtherDisks(vm, chosen, now);
     const facts = await Promise.all(
@@ -98,6 +99,7 @@ export class BackupPlanner {
           diskId,
           sizeBytes: seen?.sizeBytes ?? sizeBytes,
           head,
+          pointsDamaged: found[index] === 'damaged',
           tracking: await this.tracking({ contextId, repositoryId, diskId }, head, seen?.changeTracking ?? 'unknown'),
           condition,
         };

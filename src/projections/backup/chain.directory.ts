@@ -52,10 +52,11 @@ export class Chains {
     return [...links.values()];
   }
 
-  /** The newest good point of a disk in one repository: an increment stands on it. */
-  async head(place: RepositoryChains): Promise<ChainHead | null> {
-    const newest = (await this.links(place)).findLast(({ health }) => health === 'good');
-    if (newest === undefined) return null;
+  /** The newest good point of a disk in one repository: an increment stands on it. `damaged` when there are points and none is good. */
+  async head(place: RepositoryChains): Promise<ChainHead | 'damaged' | null> {
+    const links = await this.links(place);
+    const newest = links.findLast(({ health }) => health === 'good');
+    if (newest === undefined) return links.length === 0 ? null : 'damaged';
     const { backup, disk } = newest;
     return {
       backupId: backup.backupId,

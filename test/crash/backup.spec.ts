@@ -23,8 +23,8 @@ const STEPS = [
   `finish:${DEVICE_KEY}`,
   `verify:${DEVICE_KEY}`,
   `proving:${DEVICE_KEY}`,
-  `sidecar:${DEVICE_KEY}`,
   'prove',
+  `sidecar:${DEVICE_KEY}`,
   'conclude:end',
   'conclude:release',
 ];

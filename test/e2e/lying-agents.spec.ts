@@ -1,3 +1,6 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 
 import type { MisbehaviourSettings } from '#lab/vma/misbehaviour';
@@ -127,7 +130,13 @@ describe('an agent of the first generation', () => {
         { mode: 'incremental', parent_backup_id: first.backupId, base_change_id: first.backup.disks[0]?.['change_id'] },
         { mode: 'incremental', parent_backup_id: first.backupId },
       ]);
-      for (const point of [first, second]) expectIdentical(vm, point);
+      for (const point of [first, second]) {
+        expectIdentical(vm, point);
+        for (const disk of point.backup.disks) {
+          const sidecar = readFileSync(join(vm.repositoryPath, `${String(disk['file_path'])}.json`), 'utf8');
+          expect(JSON.parse(sidecar)).toMatchObject({ disk_id: disk['disk_id'], change_id: disk['change_id'] });
+        }
+      }
 
       await lab.guest(PATH, 2000).resetTracking();
       await lab.guest(PATH, 2000).write(64 * KIB, Buffer.alloc(64 * KIB, 3));

@@ -120,7 +120,7 @@ describe('a backup', () => {
   it('is proven once', () => {
     const disks = [proof(0), proof(1)];
     const prove: BackupCommand = { type: 'ProveBackup', jobId: 'job', contextId: 'ctx', disks };
-    const provenEvent: BackupEvent = { type: 'BackupProven', data: { jobId: 'job' } };
+    const provenEvent: BackupEvent = { type: 'BackupProven', data: { jobId: 'job', changeIds: {} } };
     expect(decide([started], prove)).toEqual([provenEvent]);
     expect(decide([started, provenEvent], prove)).toEqual([]);
   });
@@ -216,8 +216,17 @@ describe('a backup', () => {
       expect(completed?.type).toBe('BackupCompleted');
     });
 
+    it('is proven with the bookmarks of its disks, told with their completion or otherwise', () => {
+      const disks = [proof(0, { changeId: 'b/2' }), proof(1, { bytesCopied: null, bytesToCopy: null })];
+      const prove: BackupCommand = { type: 'ProveBackup', jobId: 'job', contextId: 'ctx', disks };
+      expect(decide([started, reported], prove)).toEqual([
+        { type: 'BackupProven', data: { jobId: 'job', changeIds: { 2000: 'b/2', 2016: 'a/1' } } },
+      ]);
+    });
+
     it('takes nothing new once it is proven, so that the end is the one that was proven', () => {
-      const history: BackupEvent[] = [started, reported, { type: 'BackupProven', data: { jobId: 'job' } }];
+      const provenEvent: BackupEvent = { type: 'BackupProven', data: { jobId: 'job', changeIds: { 2016: 'a/1' } } };
+      const history: BackupEvent[] = [started, reported, provenEvent];
       expect(decide(history, report())).toEqual([]);
       expect(() => decide(history, report({ diskId: 0 }))).toThrow(BackupIsOver);
     });

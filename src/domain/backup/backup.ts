@@ -22,8 +22,8 @@ export type DiskReported = DomainEvent<
   'DiskReported',
   { readonly jobId: string; readonly deviceKey: number; readonly changeId: string }
 >;
-/** Every disk has its proof, so the agent has nothing to add any more. */
-export type BackupProven = DomainEvent<'BackupProven', { readonly jobId: string }>;
+/** Every disk has its proof, so the agent has nothing to add any more. With the bookmarks of the disks that have one, by device key. */
+export type BackupProven = DomainEvent<'BackupProven', { readonly jobId: string; readonly changeIds: Reports }>;
 /** The restore point exists from here on. */
 export type BackupCompleted = DomainEvent<
   'BackupCompleted',
@@ -111,9 +111,7 @@ export const backup: Decider<BackupState, BackupCommand, BackupEvent> = {
       case 'ReportDisk':
         return report(state, command);
       case 'ProveBackup':
-        if (state.is !== 'running') throw new BackupNotUnderWay(command.jobId);
-        proven(state, command.disks);
-        return state.isProven ? [] : [{ type: 'BackupProven', data: { jobId: command.jobId } }];
+        return prove(state, command);
       case 'CompleteBackup': {
         if (state.is === 'over') return [];
         if (state.is !== 'running') throw new BackupNotUnderWay(command.jobId);
@@ -147,6 +145,18 @@ function report(
   if (before !== undefined) throw new DiskReportedOtherwise(disk.diskId, before);
   if (state.isProven) throw new BackupIsOver(jobId, 'copied');
   return [{ type: 'DiskReported', data: { jobId, deviceKey: disk.deviceKey, changeId } }];
+}
+
+function prove(
+  state: BackupState,
+  { jobId, disks }: Extract<BackupCommand, { type: 'ProveBackup' }>,
+): readonly BackupEvent[] {
+  if (state.is !== 'running') throw new BackupNotUnderWay(jobId);
+  const bookmarks = proven(state, disks).flatMap(({ deviceKey, changeId }) =>
+    changeId === null ? [] : [[String(deviceKey), changeId]],
+  );
+  if (state.isProven) return [];
+  return [{ type: 'BackupProven', data: { jobId, changeIds: Object.fromEntries(bookmarks) as Reports } }];
 }
 
 /** A restore point needs proof for exactly the planned disks. Answers the proofs with the bookmarks that were reported. */

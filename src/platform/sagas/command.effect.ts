@@ -12,6 +12,8 @@ export interface CommandArgs extends JsonObject {
   readonly category: string;
   readonly id: string;
   readonly command: JsonObject;
+  /** The event whose data the saga wants to know. */
+  readonly tells?: string;
 }
 
 /**
@@ -37,7 +39,7 @@ export class CommandEffect implements EffectExecutor<CommandArgs> {
     const decider = this.deciders[args.category];
     if (decider === undefined) throw new Error(`no decider for streams of category ${args.category}`);
     try {
-      await this.aggregates.handle({
+      const { events } = await this.aggregates.handle({
         decider,
         stream: `${args.category}-${args.id}`,
         command: args.command,
@@ -48,7 +50,7 @@ export class CommandEffect implements EffectExecutor<CommandArgs> {
           commandId: context.effectId,
         },
       });
-      return {};
+      return (events.find(({ type }) => type === args.tells)?.data ?? {}) as JsonObject;
     } catch (error) {
       if (error instanceof DomainError) {
         const { code, message, remedy } = error;

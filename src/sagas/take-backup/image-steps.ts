@@ -2,7 +2,7 @@ import { type BackupPlan, type PlannedDisk, spaceFor } from '#domain/backup/back
 import type { Results, Step } from '#domain/kernel/sequence';
 
 import { waysOf } from './agent-steps.js';
-import { proofOf } from './proofs.js';
+import { proofOf, provenChangeId } from './proofs.js';
 import { sidecarOf } from './sidecar.js';
 import { COPY_SECONDS, effect, exportIdOf, placeOf, STORAGE_SECONDS, STUBBORN } from './step-effects.js';
 
@@ -125,7 +125,7 @@ export function proveContent(plan: BackupPlan, disk: PlannedDisk, results: Resul
 }
 
 export function writeSidecar(plan: BackupPlan, disk: PlannedDisk, results: Results): Step {
-  const proof = proofOf(plan, disk, results);
+  const proof = { ...proofOf(plan, disk, results), changeId: provenChangeId(disk, results) };
   return {
     effect: effect(
       'sidecar.write',

@@ -1,3 +1,4 @@
+import type { BackupProven } from '#domain/backup/backup';
 import type { BackupPlan, DiskProof, PlannedDisk } from '#domain/backup/backup-plan';
 import type { BackupEffects } from '#domain/backup/effects';
 import type { Results } from '#domain/kernel/sequence';
@@ -17,6 +18,12 @@ export function proofOf(plan: BackupPlan, { diskId, deviceKey, image }: PlannedD
     BackupEffects['image.prove']['result'] | typeof UNPROVED;
   const { bytesTransferred: bytesCopied, bytesToCopy, changeId } = report;
   return { diskId, deviceKey, image, ...checked, bytesCopied, bytesToCopy, changeId, ...proved };
+}
+
+/** The bookmark that a disk has in the restore point. */
+export function provenChangeId({ deviceKey }: PlannedDisk, results: Results): string | null {
+  const proven = results['prove'] as Partial<BackupProven['data']> | undefined;
+  return proven?.changeIds?.[deviceKey] ?? null;
 }
 
 /** The facts for a decision about the whole backup. */

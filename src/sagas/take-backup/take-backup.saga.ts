@@ -43,15 +43,8 @@ export const takeBackupSaga = sequence<BackupPlan>({
     plan.disks.map((disk) => finishExport(plan, disk)),
     plan.disks.map((disk) => checkImage(plan, disk)),
     plan.disks.map((disk) => proveContent(plan, disk, results)),
+    [{ effect: { ...requireProof(plan, results), retry: LAST_WORDS } }],
     plan.disks.map((disk) => writeSidecar(plan, disk, results)),
-    [
-      {
-        effect: {
-          ...toBackup('prove', 'Require proof for every disk', plan, { type: 'ProveBackup', ...proofs(plan, results) }),
-          retry: LAST_WORDS,
-        },
-      },
-    ],
   ],
   conclude: (plan, results, ending) => [
     toBackup('end', 'Record the end', plan, endCommand(plan, results, ending)),
@@ -70,6 +63,12 @@ function endCommand(plan: BackupPlan, results: Results, ending: Ending): BackupC
     contextId,
     ...jobEndOf(ending),
   };
+}
+
+/** Tells which bookmarks the disks have; of agents that tell them with the completion of a disk only the domain knows them. */
+function requireProof(plan: BackupPlan, results: Results): EffectRequest {
+  const command = { type: 'ProveBackup', ...proofs(plan, results) };
+  return commandEffect('prove', 'Require proof for every disk', 'backup', plan.jobId, command, 'BackupProven');
 }
 
 function toBackup(step: string, title: string, plan: BackupPlan, command: BackupCommand): EffectRequest {

@@ -246,7 +246,8 @@ describe('effects on an agent', () => {
     });
 
     it('fails for good, and tells nobody a password, when an export is not open', async () => {
-      expect(await failureOf(start())).toMatchObject({ certainty: 'permanent', failure: { code: 'export-gone' } });
+      const failure = { code: 'export-gone', remedy: expect.stringContaining('again') };
+      expect(await failureOf(start())).toMatchObject({ certainty: 'permanent', failure });
       expect(agent.asked).toEqual([]);
     });
 

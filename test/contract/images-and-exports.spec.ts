@@ -39,6 +39,8 @@ const MIB = 1024 * 1024;
 const SIZE = 64 * MIB;
 /** Outside of the product's range and of the system's own, and another one for each process that runs tests. */
 const FIRST_PORT = 12_000 + 10 * (process.pid % 2000);
+/** Every failure says what to do. */
+const REMEDY = expect.stringMatching(/\S{3}/);
 
 describe('images and exports', () => {
   let world: DiskWorld;
@@ -128,7 +130,7 @@ describe('images and exports', () => {
       await create();
       await expect(observe('image.create', { ...image(), sizeBytes: SIZE * 2 })).rejects.toMatchObject({
         certainty: 'permanent',
-        failure: { code: 'image-in-the-way' },
+        failure: { code: 'image-in-the-way', remedy: REMEDY },
       });
     });
 
@@ -137,7 +139,9 @@ describe('images and exports', () => {
       async (name) => {
         symlinkSync(world.folder, join(world.root, 'link'));
         const args = { ...image(name), sizeBytes: SIZE };
-        await expect(execute('image.create', args)).rejects.toMatchObject({ failure: { code: 'image-place-refused' } });
+        await expect(execute('image.create', args)).rejects.toMatchObject({
+          failure: { code: 'image-place-refused', remedy: REMEDY },
+        });
         expect(existsSync(world.path('out.qcow2'))).toBe(false);
       },
     );
@@ -283,10 +287,12 @@ describe('images and exports', () => {
       run('qemu-img', 'create', '-q', '-f', 'qcow2', ...given, join(world.root, 'hostile.qcow2'), '1M');
       await expect(execute('export.start', opened('e1', 'hostile.qcow2'))).rejects.toMatchObject({
         certainty: 'permanent',
-        failure: { code: 'image-refused' },
+        failure: { code: 'image-refused', remedy: REMEDY },
       });
       const args = { ...image('hostile.qcow2'), sizeBytes: MIB };
-      await expect(execute('image.check', args)).rejects.toMatchObject({ failure: { code: 'image-refused' } });
+      await expect(execute('image.check', args)).rejects.toMatchObject({
+        failure: { code: 'image-refused', remedy: REMEDY },
+      });
       expect(await world.processes()).toEqual([]);
     });
 
@@ -457,7 +463,7 @@ describe('images and exports', () => {
     it('says that an image is missing', async () => {
       chmodSync(world.root, 0o700);
       await expect(execute('image.check', { ...image(), sizeBytes: SIZE })).rejects.toMatchObject({
-        failure: { code: 'image-missing' },
+        failure: { code: 'image-missing', remedy: REMEDY },
       });
     });
   });

@@ -45,6 +45,7 @@ export class DiskExecutor implements EffectExecutor<Disk['args']> {
     throw new EffectError('transient', {
       code: 'mount-disk-not-started',
       message: 'the disk could not be shown as a file',
+      remedy: 'check that nbdfuse works, then mount the backup again',
     });
   }
 

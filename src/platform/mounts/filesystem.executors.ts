@@ -102,13 +102,21 @@ export class FilesystemExecutor implements EffectExecutor<Filesystem['args']> {
     const refused = !(await this.parts.runner.isAlive(daemon));
     await this.parts.unmountFilesystem(folder, number);
     if (refused) return null;
-    throw new EffectError('transient', { code: 'mount-filesystem-slow', message: 'a filesystem did not open in time' });
+    throw new EffectError('transient', {
+      code: 'mount-filesystem-slow',
+      message: 'a filesystem did not open in time',
+      remedy: 'look whether the storage of the repository is slow, then mount the backup again',
+    });
   }
 
   private async needDisk(folder: MountFolder): Promise<void> {
     const [disk, server] = await Promise.all([this.parts.diskProcess(folder), this.parts.exportProcess(folder)]);
     if (disk !== null && server !== null) return;
-    throw new EffectError('transient', { code: 'mount-disk-gone', message: 'the mounted disk is not there any more' });
+    throw new EffectError('transient', {
+      code: 'mount-disk-gone',
+      message: 'the mounted disk is not there any more',
+      remedy: 'mount the backup again',
+    });
   }
 }
 

@@ -25,6 +25,7 @@ export class InspectExecutor implements EffectExecutor<Inspect['args']> {
       throw new EffectError('transient', {
         code: 'mount-disk-gone',
         message: 'the mounted disk is not there any more',
+        remedy: 'mount the backup again',
       });
     }
     const { virtualSizeBytes } = await readQcow2Header(folder.overlay);

@@ -125,6 +125,7 @@ export class MountExportExecutor implements EffectExecutor<Export['args']> {
       throw new EffectError('transient', {
         code: 'mount-export-not-started',
         message: 'the image could not be opened',
+        remedy: 'check that qemu-nbd works and that the repository answers, then mount the backup again',
       });
     });
   }
@@ -156,6 +157,10 @@ export class CloseMountExportExecutor implements EffectExecutor<CloseExport['arg
 async function intactImage(place: ImagePlace): Promise<OpenedImage> {
   const opened = await openImage(place);
   if (!opened.header.dirty && !opened.header.corrupt) return opened;
-  const failure = { code: 'image-not-closed', message: 'the image of the restore point is not intact' };
+  const failure = {
+    code: 'image-not-closed',
+    message: 'the image of the restore point is not intact',
+    remedy: 'verify the backup (POST /api/v1/backup/{backup_id}/verify) and mount an earlier point',
+  };
   throw new EffectError('permanent', failure);
 }

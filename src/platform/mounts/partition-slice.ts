@@ -59,5 +59,9 @@ function sliceNode(folder: MountFolder, { startBytes, sizeBytes }: FoundPartitio
 }
 
 function notStarted(): EffectError {
-  return new EffectError('transient', { code: 'mount-slice-not-started', message: 'a partition could not be opened' });
+  return new EffectError('transient', {
+    code: 'mount-slice-not-started',
+    message: 'a partition could not be opened',
+    remedy: 'check that qemu-nbd and nbdfuse work, then mount the backup again',
+  });
 }

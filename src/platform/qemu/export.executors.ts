@@ -59,6 +59,7 @@ export class StartExportExecutor implements EffectExecutor<Start['args']> {
         throw new EffectError('transient', {
           code: 'export-not-started',
           message: 'the export of a disk did not start',
+          remedy: 'check that qemu-nbd works and that OMA may open ports of its range, then start the backup again',
         });
       }
       return resultOf(running);

@@ -7,15 +7,25 @@ import { ImageRefused } from './qcow2-header.js';
 function asEffectError(error: unknown): unknown {
   if (error instanceof EffectError) return error;
   if (error instanceof ImageRefused) {
-    return new EffectError('permanent', { code: 'image-refused', message: error.message }, { cause: error });
+    const remedy = 'take a new full backup, and find out who else writes into the repository';
+    return new EffectError('permanent', { code: 'image-refused', message: error.message, remedy }, { cause: error });
   }
   if (error instanceof PathLeavesRoot) {
-    const message = "the image's place is not inside its repository";
-    return new EffectError('permanent', { code: 'image-place-refused', message }, { cause: error });
+    const failure = {
+      code: 'image-place-refused',
+      message: "the image's place is not inside its repository",
+      remedy: "look for links in the repository's folder, and find out who made them",
+    };
+    return new EffectError('permanent', failure, { cause: error });
   }
   const code = (error as NodeJS.ErrnoException | undefined)?.code;
   if (code === 'ENOENT') {
-    return new EffectError('permanent', { code: 'image-missing', message: 'the image is not there' }, { cause: error });
+    const failure = {
+      code: 'image-missing',
+      message: 'the image is not there',
+      remedy: 'check that the repository is mounted and whole; else take a new full backup',
+    };
+    return new EffectError('permanent', failure, { cause: error });
   }
   if (code === 'ENOSPC' || code === 'EDQUOT') {
     const failure = {

@@ -30,6 +30,7 @@ export class CreateImageExecutor implements EffectExecutor<Create['args']> {
       throw new EffectError('permanent', {
         code: 'image-in-the-way',
         message: 'another image already has the place of the new one',
+        remedy: 'start the backup again: it gets another place',
       });
     });
   }

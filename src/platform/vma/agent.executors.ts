@@ -5,9 +5,9 @@ import type { BackupEffects, FollowedDisk } from '#domain/backup/effects';
 import { DomainError } from '#domain/kernel/domain-error';
 import type { Logger } from '#platform/logging/logger.port';
 import type { NbdExports } from '#platform/qemu/nbd-exports';
-import { EffectError, type EffectContext, type EffectExecutor, type Observation } from '#platform/sagas/effect.port';
+import type { EffectContext, EffectExecutor, Observation } from '#platform/sagas/effect.port';
 
-import { inUserWords } from './agent-failures.js';
+import { failed, inUserWords } from './agent-failures.js';
 import { agentJobs, KNOWS_JOB_WITHIN_SECONDS } from './agent-jobs.js';
 import type { Agents } from './agents.js';
 import type { BackupProgress } from './backup-progress.js';
@@ -102,7 +102,7 @@ class StartAgentExecutor implements EffectExecutor<Start['args']> {
   private async urlOf(exportId: string): Promise<string> {
     const address = await this.nbdExports.address(exportId);
     if (address === null) {
-      throw new EffectError('permanent', { code: 'export-gone', message: 'the export of a disk is not open any more' });
+      throw failed('export-gone', 'the export of a disk is not open any more', 'start the backup again');
     }
     return `nbd://127.0.0.1:${address.port}/${address.exportName}`;
   }

@@ -36,7 +36,7 @@ function run({ project, files }, folder, env) {
     process.execPath,
     [
       ...['--experimental-vm-modules', '--disable-warning=ExperimentalWarning', 'node_modules/jest/bin/jest.js'],
-      // The tests of sagas leave the loops of those that they "killed" behind, and without workers Jest would wait for them for ever.
+      // Timers outlive the tests of sagas (it isn't known whose); without workers Jest would wait for them for ever.
       ...['--selectProjects', project, '--testPathPatterns', files, '--maxWorkers=1', '--forceExit'],
       ...['--json', `--outputFile=${outputFile}`, ...process.argv.slice(2)],
     ],

@@ -2,7 +2,7 @@ import type { BackupEffects } from '#domain/backup/effects';
 import type { Logger } from '#platform/logging/logger.port';
 import { EffectError } from '#platform/sagas/effect.port';
 
-import { type AgentJob, agentJobs } from './agent-jobs.js';
+import { type AgentJob, agentJobs, KNOWS_JOB_WITHIN_SECONDS } from './agent-jobs.js';
 import { agentFailed, AWAY, failed, RESTARTED } from './agent-failures.js';
 import type { BackupProgress, DiskReport } from './backup-progress.js';
 import type { CompletionCalls } from './completion-calls.js';
@@ -43,9 +43,6 @@ const POLL_SHARE = 0.2;
 const AROUND_THE_COPY = 8;
 /** What several streams have asked for and not been told of yet: four of them, with requests of 32 MiB (contract-c 6.4). */
 const IN_FLIGHT_BYTES = 4 * 32 * 1024 * 1024;
-
-/** Agents of the first generation don't know a job in its first seconds (contract-a 17.5). */
-const KNOWS_JOB_WITHIN_SECONDS = 10;
 
 /** Follows the jobs of an agent that make up one backup until every disk is copied, and believes only what fits. */
 export class Follower {

@@ -28,6 +28,8 @@ export class ScriptedVma {
     });
     server.listen(0, '127.0.0.1');
     await once(server, 'listening');
+    // Node loads what makes requests at the first one, which takes longer than an impatient client waits.
+    await fetch('data:,');
     return agent;
   }
 

@@ -1,8 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 
 import type { StoredEvent } from '#domain/kernel/event';
-import type { EffectRequest } from '#domain/kernel/saga';
-import { sequence, type Step } from '#domain/kernel/sequence';
 import { Database } from '#platform/database/database';
 import { InMemoryEventStore } from '#platform/event-store/in-memory.event-store';
 import { PostgresIdempotencyKeys } from '#platform/http/postgres.idempotency-keys';
@@ -22,6 +20,7 @@ import { freshDatabase } from '../kit/database.js';
 import { anEvent } from '../kit/event-stores.js';
 import { eventually } from '../kit/eventually.js';
 import { silentLog } from '../kit/silent-log.js';
+import { effect, trial } from '../kit/trial-saga.js';
 
 const ALIVE = { aliveSeconds: 30, beatMs: 20, goneSeconds: 300 };
 const TIMES: EngineTimes = {
@@ -36,29 +35,6 @@ const TIMES: EngineTimes = {
 const start = (instanceId: string): InstanceIdentity => ({ instanceId, startId: newId() });
 const BERLIN = start('berlin');
 const PARIS = start('paris');
-
-const effect = (kind: string, more: Partial<EffectRequest> = {}): EffectRequest => ({
-  step: kind,
-  title: kind,
-  kind,
-  args: {},
-  resource: newId(),
-  timeoutSeconds: 1000,
-  retry: { attempts: 3, baseMs: 5, maxMs: 10 },
-  ...more,
-});
-
-const trial = (groups: readonly (readonly Step[])[]): AnySaga =>
-  sequence<object>({
-    name: 'trial',
-    version: 1,
-    listensTo: ['TrialAsked', 'TrialStopped'],
-    correlate: (event) => ({ id: event.stream.slice('ask-'.length), starts: event.type === 'TrialAsked' }),
-    start: () => ({}),
-    stop: (type) => (type === 'TrialStopped' ? { code: 'stopped', message: 'stopped' } : null),
-    groups: () => groups,
-    conclude: () => [],
-  });
 
 /** A database that doesn't answer one kind of statement any more. */
 class MuteDatabase extends Database {
@@ -287,7 +263,7 @@ describe('several instances on one database', () => {
 
   describe('a step', () => {
     const here = (identity: InstanceIdentity) => doing(identity, 'here');
-    const saga = trial([[{ effect: effect('here') }]]);
+    const saga = trial(() => [[{ effect: effect('here') }]]);
 
     it('is done by the instance that took the request, whoever saw it first', async () => {
       await living(BERLIN);
@@ -303,10 +279,11 @@ describe('several instances on one database', () => {
       await silentFor(PARIS, 1);
       await living(BERLIN);
       const anywhere = doing(BERLIN, 'anywhere', { reach: 'anywhere' });
-      await engineOf(BERLIN, trial([[{ effect: effect('anywhere') }], [{ effect: effect('here') }]]), [
-        anywhere,
-        here(BERLIN),
-      ]);
+      await engineOf(
+        BERLIN,
+        trial(() => [[{ effect: effect('anywhere') }], [{ effect: effect('here') }]]),
+        [anywhere, here(BERLIN)],
+      );
       await ask('paris');
       await eventually(async () => {
         expect((await logOf()).filter(({ type }) => type === 'EffectRequested')).toHaveLength(2);
@@ -327,7 +304,7 @@ describe('several instances on one database', () => {
     it('on the machine of an instance that was given up fails with that reason, and what can be undone is undone', async () => {
       await living(BERLIN);
       const undo = effect('here-undo', { step: 'here-undo' });
-      const steps = trial([[{ effect: effect('here'), undo }], [{ effect: effect('there') }]]);
+      const steps = trial(() => [[{ effect: effect('here'), undo }], [{ effect: effect('there') }]]);
       await engineOf(BERLIN, steps, [
         here(BERLIN),
         doing(BERLIN, 'here-undo'),
@@ -341,7 +318,11 @@ describe('several instances on one database', () => {
 
     it('that nobody knows fails instead of being tried for ever', async () => {
       await living(BERLIN);
-      await engineOf(BERLIN, trial([[{ effect: effect('unheard-of') }]]), []);
+      await engineOf(
+        BERLIN,
+        trial(() => [[{ effect: effect('unheard-of') }]]),
+        [],
+      );
       await ask('berlin');
       expect(await ended()).toBe('failed');
       expect(await failures()).toEqual(['unknown-step']);
@@ -367,7 +348,7 @@ describe('several instances on one database', () => {
   });
 
   describe('what was started', () => {
-    const watched = trial([[{ effect: effect('held', { watched: true }) }], [{ effect: effect('waiting') }]]);
+    const watched = trial(() => [[{ effect: effect('held', { watched: true }) }], [{ effect: effect('waiting') }]]);
     const waiting = (identity: InstanceIdentity) =>
       doing(identity, 'waiting', {
         work: ({ signal }) =>
@@ -424,10 +405,15 @@ describe('several instances on one database', () => {
             });
           });
         void living(BERLIN).then(() =>
-          engineOf(BERLIN, trial([[{ effect: effect('long') }]]), [doing(BERLIN, 'long', { work })], {
-            database,
-            leaseSeconds,
-          }),
+          engineOf(
+            BERLIN,
+            trial(() => [[{ effect: effect('long') }]]),
+            [doing(BERLIN, 'long', { work })],
+            {
+              database,
+              leaseSeconds,
+            },
+          ),
         );
       });
       await ask('berlin');
@@ -440,7 +426,7 @@ describe('several instances on one database', () => {
     it('stops although a step does not heed its interruption, and nobody may begin that step meanwhile', async () => {
       await living(BERLIN);
       const deaf = doing(BERLIN, 'deaf', { work: () => new Promise(() => undefined) });
-      const saga = trial([[{ effect: effect('deaf') }]]);
+      const saga = trial(() => [[{ effect: effect('deaf') }]]);
       const engine = await engineOf(BERLIN, saga, [deaf], { stopWithinMs: 50 });
       await ask('berlin');
       await eventually(() => {

@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 
 import type { StoredEvent } from '#domain/kernel/event';
 import type { EffectRequest } from '#domain/kernel/saga';
-import { sequence, type Step } from '#domain/kernel/sequence';
+import { sequence } from '#domain/kernel/sequence';
 import { Database } from '#platform/database/database';
 import { InMemoryEventStore } from '#platform/event-store/in-memory.event-store';
 import { newId } from '#platform/ids/ids';
@@ -16,9 +16,10 @@ import { type EngineTimes, SagaEngine } from '#platform/sagas/saga-engine';
 import { timersProjection } from '#platform/sagas/timers.projection';
 
 import { freshDatabase } from '../kit/database.js';
-import { anEvent } from '../kit/event-stores.js';
+import { all, anEvent } from '../kit/event-stores.js';
 import { eventually } from '../kit/eventually.js';
 import { silentLog } from '../kit/silent-log.js';
+import { effect, trial } from '../kit/trial-saga.js';
 
 /** A door that work waits at until the test opens it. */
 class Gate {
@@ -50,36 +51,7 @@ const TIMES: EngineTimes = {
   watchPollMs: 20,
 };
 
-const effect = (kind: string, more: Partial<EffectRequest> = {}): EffectRequest => ({
-  step: kind,
-  title: kind,
-  kind,
-  args: {},
-  resource: newId(),
-  timeoutSeconds: 1000,
-  retry: { attempts: 3, baseMs: 5, maxMs: 10 },
-  ...more,
-});
-
 const somebody = (name: string) => ({ instanceId: name, startId: `start of ${name}` });
-
-const trial = (groups: (id: string) => readonly (readonly Step[])[]): AnySaga =>
-  sequence<{ id: string }>({
-    name: 'trial',
-    version: 1,
-    listensTo: ['TrialAsked', 'TrialStopped'],
-    correlate: (event) => ({ id: event.stream.slice('ask-'.length), starts: event.type === 'TrialAsked' }),
-    start: (_type, data) => ({ id: data['id'] as string }),
-    stop: (type) => (type === 'TrialStopped' ? { code: 'stopped', message: 'stopped' } : null),
-    groups: ({ id }) => groups(id),
-    conclude: () => [],
-  });
-
-async function all<One>(of: AsyncIterable<One>): Promise<readonly One[]> {
-  const found: One[] = [];
-  for await (const one of of) found.push(one);
-  return found;
-}
 
 const executor = (
   kind: string,

@@ -1,4 +1,4 @@
-import type { NewEvent, StoredEvent } from '#domain/kernel/event';
+import type { NewEvent } from '#domain/kernel/event';
 import { newId } from '#platform/ids/ids';
 
 export function anEvent(type = 'Happened', data: object = {}, id = newId()): NewEvent {
@@ -11,8 +11,8 @@ export function anEvent(type = 'Happened', data: object = {}, id = newId()): New
   return { id, type, data, metadata };
 }
 
-export async function all(events: AsyncIterable<StoredEvent>): Promise<StoredEvent[]> {
-  const found: StoredEvent[] = [];
-  for await (const event of events) found.push(event);
+export async function all<One>(of: AsyncIterable<One>): Promise<One[]> {
+  const found: One[] = [];
+  for await (const one of of) found.push(one);
   return found;
 }

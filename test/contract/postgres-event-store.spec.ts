@@ -30,6 +30,11 @@ describe('the log in PostgreSQL', () => {
       `select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()`,
     );
 
+  const connectionsOfLane = (own: Database) =>
+    own.query<{ pid: number }>(
+      `select pid from pg_stat_activity where datname = current_database() and application_name = 'oma lane'`,
+    );
+
   it.each([`update es.event set type = 'Forged'`, `delete from es.event`, `truncate es.event`])(
     'can only grow: "%s" is refused',
     async (statement) => {
@@ -146,10 +151,11 @@ describe('the log in PostgreSQL', () => {
       // Both have looked at the stream, and found that nothing stands in the way, before either comes to its turn.
       const appending = Promise.allSettled([store, other].map((one) => one.append('a-1', 0n, [anEvent()])));
       await eventually(async () => {
-        const { rows } = await hand.query(
-          `select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`,
+        // On another connection: a transaction goes on seeing what it saw there first.
+        const waiting = await fresh.database.query(
+          `select pid from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`,
         );
-        expect(rows).toHaveLength(2);
+        expect(waiting).toHaveLength(2);
       });
       await hand.query('commit');
       const outcomes = (await appending).map((one) =>
@@ -169,12 +175,50 @@ describe('the log in PostgreSQL', () => {
   it('keeps its connection to the database when an append is refused, or was stored before', async () => {
     const event = anEvent();
     await store.append('a-1', 'no-stream', [event]);
-    let lost = 0;
-    fresh.database.pool.on('remove', () => (lost += 1));
+    const before = await connectionsOfLane(fresh.database);
     await expect(store.append('a-1', 'no-stream', [anEvent()])).rejects.toThrow('is at revision 0');
     await expect(store.append('a-1', 3n, [anEvent()])).rejects.toThrow('is at revision 0');
     expect(await store.append('a-1', 'no-stream', [event])).toMatchObject({ revision: 0n, duplicate: true });
-    expect(lost).toBe(0);
+    expect(before).toHaveLength(1);
+    expect(await connectionsOfLane(fresh.database)).toEqual(before);
+  });
+
+  it('appends while everybody else keeps the database busy', async () => {
+    const { pool } = fresh.database;
+    const others = await Promise.all(Array.from({ length: pool.options.max }, () => pool.connect()));
+    try {
+      expect(await store.append('a-1', 'no-stream', [anEvent()])).toMatchObject({ revision: 0n });
+    } finally {
+      for (const other of others) other.release();
+    }
+  });
+
+  it('looks a stream up by its index also where nobody has told the planner how large the log is', async () => {
+    await fresh.database.query('alter table es.event set (autovacuum_enabled = off)');
+    const streams = Array.from({ length: 8 }, (_, index) => `a-${index}`);
+    await Promise.all(streams.map((stream) => store.append(stream, 'no-stream', [anEvent()])));
+    for (let revision = 0n; revision < 40n; revision += 1n) {
+      await Promise.all(streams.map((stream) => store.append(stream, revision, [anEvent()])));
+    }
+    await store.close();
+    await eventually(async () => {
+      const [read] = await fresh.database.query<{ inserted: string; whole: string }>(
+        `select n_tup_ins inserted, seq_tup_read whole from pg_stat_user_tables where relid = 'es.event'::regclass`,
+      );
+      expect(read).toEqual({ inserted: '328', whole: '0' });
+    });
+  });
+
+  it('has no connection of its own any more once it is closed, and takes nothing then', async () => {
+    const elsewhere = new Database(fresh.url);
+    const other = new PostgresEventStore(elsewhere, silentLog);
+    await other.append('a-1', 'no-stream', [anEvent()]);
+    await other.close();
+    await elsewhere.close();
+    await eventually(async () => {
+      expect(await connectionsOfLane(fresh.database)).toEqual([]);
+    });
+    await expect(other.append('a-2', 'no-stream', [anEvent()])).rejects.toThrow('was closed');
   });
 
   it('tells those who listen after the last of many appends, however soon it came after another', async () => {

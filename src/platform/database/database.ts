@@ -5,6 +5,13 @@ const CONNECT_WITHIN_MS = 15_000;
 /** A peer that is gone without a word is noticed by asking it. */
 const KEEP_ALIVE_AFTER_MS = 10_000;
 
+/** What every connection of the write path and the machinery is made with. */
+export const CONNECTING = {
+  connectionTimeoutMillis: CONNECT_WITHIN_MS,
+  keepAlive: true,
+  keepAliveInitialDelayMillis: KEEP_ALIVE_AFTER_MS,
+} as const;
+
 export type Sql = Pick<pg.ClientBase, 'query'>;
 
 /** The PostgreSQL behind the write path and the machinery. bigint columns arrive as strings, as `pg` gives them. */
@@ -12,10 +19,7 @@ export class Database {
   readonly pool: pg.Pool;
 
   constructor(readonly url: string) {
-    this.pool = new pg.Pool({
-      ...{ connectionString: url, max: 10, application_name: 'oma', connectionTimeoutMillis: CONNECT_WITHIN_MS },
-      ...{ keepAlive: true, keepAliveInitialDelayMillis: KEEP_ALIVE_AFTER_MS },
-    });
+    this.pool = new pg.Pool({ connectionString: url, max: 10, application_name: 'oma', ...CONNECTING });
     // A connection lost while idle is replaced at the next use; without a listener it would end the process.
     this.pool.on('error', () => undefined);
     // So would one lost while it is in use, beside the rejection of what it was asked.

@@ -14,6 +14,7 @@ import { appendNew } from './migrations/0013-append-new.js';
 import { instances } from './migrations/0014-instances.js';
 import { freeResources } from './migrations/0015-free-resources.js';
 import { oneLog } from './migrations/0017-one-log.js';
+import { appendSeveral } from './migrations/0018-append-several.js';
 
 /** All steps in order. Tables of projections aren't here: the runner makes them from their shapes. */
 export const migrations: readonly Migration[] = [
@@ -32,4 +33,5 @@ export const migrations: readonly Migration[] = [
   instances,
   freeResources,
   oneLog,
+  appendSeveral,
 ];

@@ -1,6 +1,6 @@
 import type pg from 'pg';
 
-import type { Database } from '#platform/database/database';
+import type { OwnConnection } from '#platform/database/own-connection';
 
 import type { SerialisedEvent } from '../append-rules.js';
 import { type Appended, EventIdReused, type Expected, WrongExpectedRevision } from '../event-store.port.js';
@@ -28,16 +28,12 @@ interface Base {
   readonly base: string | null;
 }
 
-interface PlacedEvent extends SerialisedEvent {
-  readonly stream: string;
-  readonly revision: bigint;
+/** A request that says which revision its first event gets. */
+interface Placed extends Request {
+  readonly expected: bigint | 'no-stream';
 }
 
-/** A request that says which revision its first event gets. */
-interface Placed {
-  readonly request: Request;
-  readonly first: bigint;
-}
+type PlacedOne = Placed & { readonly events: readonly [SerialisedEvent] };
 
 const UNIQUE_VIOLATION = '23505';
 
@@ -60,42 +56,41 @@ const APPEND = `select req, status, revision, pos
 /** Requests for different streams in one call of the database: one transaction, and an answer for each. */
 export class AppendCall {
   constructor(
-    private readonly database: Database,
+    private readonly connection: OwnConnection,
     private readonly announcements: Announcements,
   ) {}
 
   /** Answers each request. Throws when the call failed as a whole; then none was answered, and all may have been stored. */
   async send(batch: readonly Request[], deadline: number): Promise<void> {
-    const placed = batch.flatMap(placedOf);
-    if (placed.length === batch.length && (await this.store(placed, deadline))) return;
+    if (batch.every(isPlaced)) {
+      // The usual case, that nothing stands in the way: everything or nothing is stored.
+      const tells = this.announcements.isTime();
+      const base = await this.store(batch, tells, deadline);
+      if (base !== null) {
+        this.announcements.stored(tells);
+        answerAll(batch, BigInt(base));
+        return;
+      }
+    }
     await this.judge(batch, deadline);
   }
 
-  /** The usual case, that nothing stands in the way: everything or nothing is stored. */
-  private async store(batch: readonly Placed[], deadline: number): Promise<boolean> {
-    const tells = this.announcements.isTime();
-    const [answer] = await this.insert(batch, tells, deadline);
-    if (answer === undefined || answer.base === null) return false;
-    this.announcements.stored(tells);
-    let position = BigInt(answer.base);
-    for (const { request, first } of batch) {
-      const count = BigInt(request.events.length);
-      position += count;
-      request.resolve({ revision: first + count - 1n, position: positionOf(position), duplicate: false });
-    }
-    return true;
+  /** Answers what stood before the first event, or null when nothing was stored. */
+  private store(batch: readonly Placed[], tells: boolean, deadline: number): Promise<string | null> {
+    const [one] = batch;
+    const isOne = one !== undefined && batch.length === 1 && hasOneEvent(one);
+    return isOne ? this.insertOne(one, tells, deadline) : this.insert(batch, tells, deadline);
   }
 
-  private insert(batch: readonly Placed[], tells: boolean, deadline: number): Promise<readonly Base[]> {
-    const flat = batch.flatMap(({ request: { stream, events }, first }) =>
-      events.map((event, index) => ({ ...event, stream, revision: first + BigInt(index) })),
-    );
-    const [one] = flat;
-    if (one !== undefined && flat.length === 1) return this.insertOne(one, tells, deadline);
-    const after = batch.filter(({ first }) => first > 0n);
-    return this.query<Base>(deadline, 'es append new', APPEND_NEW, [
-      after.map(({ request }) => request.stream),
-      after.map(({ first }) => first - 1n),
+  private async insert(batch: readonly Placed[], tells: boolean, deadline: number): Promise<string | null> {
+    const flat = batch.flatMap(({ stream, events, expected }) => {
+      const first = firstRevision(expected);
+      return events.map((event, index) => ({ ...event, stream, revision: first + BigInt(index) }));
+    });
+    const after = batch.filter(({ expected }) => expected !== 'no-stream');
+    const [answer] = await this.query<Base>(deadline, 'es append new', APPEND_NEW, [
+      after.map(({ stream }) => stream),
+      after.map(({ expected }) => expected),
       flat.map(({ stream }) => stream),
       flat.map(({ revision }) => revision),
       flat.map(({ id }) => id),
@@ -104,16 +99,22 @@ export class AppendCall {
       flat.map(({ metadata }) => metadata),
       tells,
     ]);
+    return answer?.base ?? null;
   }
 
-  private async insertOne(event: PlacedEvent, tells: boolean, deadline: number): Promise<readonly Base[]> {
-    const { stream, revision, id, type, data, metadata } = event;
+  private async insertOne(
+    { stream, expected, events: [event] }: PlacedOne,
+    tells: boolean,
+    deadline: number,
+  ): Promise<string | null> {
     const [name, text] = tells ? ['es append one and tell', APPEND_ONE_AND_TELL] : ['es append one', APPEND_ONE];
+    const values = [stream, firstRevision(expected), event.id, event.type, event.data, event.metadata];
     try {
-      return await this.query<Base>(deadline, name, text, [stream, revision, id, type, data, metadata]);
+      const [answer] = await this.query<Base>(deadline, name, text, values);
+      return answer?.base ?? null;
     } catch (error) {
       // An id that is in use, or somebody was faster since the statement began.
-      if ((error as { code?: unknown }).code === UNIQUE_VIOLATION) return [];
+      if ((error as { code?: unknown }).code === UNIQUE_VIOLATION) return null;
       throw error;
     }
   }
@@ -133,27 +134,36 @@ export class AppendCall {
     for (const outcome of outcomes) settle(batch[outcome.req - 1], outcome);
   }
 
-  private async query<Row extends pg.QueryResultRow>(
+  private query<Row extends pg.QueryResultRow>(
     deadline: number,
     name: string,
     text: string,
-    values: readonly unknown[],
+    values: unknown[],
   ): Promise<readonly Row[]> {
-    // Not in the types of `pg`, which has it all the same: the connection is given up with the query.
-    const query: pg.QueryConfig & { readonly query_timeout: number } = {
-      name,
-      text,
-      values: [...values],
-      query_timeout: Math.max(1, Math.ceil(deadline - performance.now())),
-    };
-    return (await this.database.pool.query<Row>(query)).rows;
+    return this.connection.query<Row>({ name, text, values }, Math.max(1, Math.ceil(deadline - performance.now())));
   }
 }
 
-function placedOf(request: Request): readonly Placed[] {
-  const { expected } = request;
-  if (expected === 'no-stream') return [{ request, first: 0n }];
-  return typeof expected === 'bigint' ? [{ request, first: expected + 1n }] : [];
+function isPlaced(request: Request): request is Placed {
+  return request.expected === 'no-stream' || typeof request.expected === 'bigint';
+}
+
+function hasOneEvent(request: Placed): request is PlacedOne {
+  return request.events.length === 1;
+}
+
+function firstRevision(expected: Placed['expected']): bigint {
+  return expected === 'no-stream' ? 0n : expected + 1n;
+}
+
+/** They were stored one after the other behind what stood at `base`. */
+function answerAll(batch: readonly Placed[], base: bigint): void {
+  let position = base;
+  for (const { expected, events, resolve } of batch) {
+    const count = BigInt(events.length);
+    position += count;
+    resolve({ revision: firstRevision(expected) + count - 1n, position: positionOf(position), duplicate: false });
+  }
 }
 
 function settle(request: Request | undefined, outcome: Outcome): void {

@@ -54,7 +54,7 @@ export class PostgresEventStore extends OpenEventStore {
   async close(): Promise<void> {
     this.closing.abort();
     await this.wakeUp.close();
-    await this.lane.idle();
+    await this.lane.close();
   }
 
   async append(stream: string, expected: Expected, events: readonly NewEvent[]): Promise<Appended> {

@@ -63,7 +63,9 @@ describe('the storage of local repositories', () => {
     expect(capacity.totalBytes).toBe(df?.[0]);
     expect(Math.abs(capacity.availableBytes - (df?.[2] ?? 0))).toBeLessThan(1e9);
     expect(Math.abs(capacity.usedPercent - (df?.[3] ?? 0))).toBeLessThanOrEqual(1);
+    writeFileSync(world.path('file'), '');
     await expect(storage.capacity(world.path('nowhere'))).rejects.toMatchObject({ fault: 'missing' });
+    await expect(storage.capacity(world.path('file'))).rejects.toMatchObject({ fault: 'missing' });
   });
 
   describe('the preflight of a backup', () => {

@@ -1,5 +1,3 @@
-import { setTimeout as pause } from 'node:timers/promises';
-
 import { Injectable } from '@nestjs/common';
 
 import { Clock } from '#platform/clock/clock.port';
@@ -39,12 +37,18 @@ export class StorageInfo {
     };
   }
 
-  private async capacity(path: string): Promise<Capacity | null> {
-    const late = new AbortController();
-    const deadline = pause(ANSWER_WITHIN_MS, null, { signal: late.signal, ref: false }).catch(() => null);
-    const answer = this.storage.capacity(path).catch(() => null);
-    return Promise.race([answer, deadline]).finally(() => {
-      late.abort();
+  private capacity(path: string): Promise<Capacity | null> {
+    return new Promise((resolve) => {
+      const giveUp = () => {
+        resolve(null);
+      };
+      const deadline = setTimeout(giveUp, ANSWER_WITHIN_MS).unref();
+      this.storage
+        .capacity(path)
+        .then(resolve, giveUp)
+        .finally(() => {
+          clearTimeout(deadline);
+        });
     });
   }
 }

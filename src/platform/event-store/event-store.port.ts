@@ -8,8 +8,8 @@ export interface Appended {
   readonly revision: bigint;
   readonly position: Position;
   /**
-   * True when the same append had been stored before: this is the first answer again. What another process stored a moment ago
-   * may pass for new.
+   * True when the same append had been stored before: this is the first answer again. What another process stored since this one
+   * last heard of the log may pass for new.
    */
   readonly duplicate: boolean;
 }

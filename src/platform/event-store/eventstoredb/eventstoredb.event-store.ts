@@ -59,9 +59,9 @@ export class EventStoreDbEventStore extends OpenEventStore {
     this.tail = new Tail(this.client, this.reader, names, logger, silenceMs);
   }
 
-  /** Follows the log from its newest event on. Throws EventStoreAway when the server does not answer. */
+  /** Looks how far the log is. Throws EventStoreAway when the server does not answer. */
   async start(): Promise<void> {
-    this.tail.start(await this.reader.head());
+    await this.reader.head();
   }
 
   /** Ends all subscriptions and waits for appends under way. */
@@ -101,6 +101,8 @@ export class EventStoreDbEventStore extends OpenEventStore {
     const { maxBatch = DEFAULT_BATCH } = options;
     let position = options.after;
     let toldLive = false;
+    // What nobody reads need not come over the wire.
+    this.tail.follow(this.reader.farthest);
     // Otherwise the first page is read, so that the server says what it thinks of the position.
     let known = this.tail.knows(position);
     while (!signal.aborted) {

@@ -48,6 +48,12 @@ export class Reader {
     return this.newestSeen;
   }
 
+  /** How far this process knows the log to be, with what others wrote behind the newest event. */
+  get farthest(): Position {
+    const { end } = this.lookedThrough;
+    return end > this.newestSeen ? end : this.newestSeen;
+  }
+
   saw(position: Position): void {
     if (position > this.newestSeen) this.newestSeen = position;
   }

@@ -41,7 +41,7 @@ export class Tail {
   private resumeAfter: Position = '';
   /** How often something came. */
   private heard = 0;
-  private following: Promise<void> = Promise.resolve();
+  private following: Promise<unknown> | null = null;
   private current = new AbortController();
 
   constructor(
@@ -57,12 +57,13 @@ export class Tail {
     this.poll.unref();
   }
 
-  /** Follows the log from here on. */
-  start(after: Position): void {
+  /** Follows the log from here on; once it does, it goes on as it does. */
+  follow(after: Position): void {
+    if (this.following !== null) return;
     this.keptAfter = after;
     this.upTo = after;
     this.resumeAfter = after;
-    this.following = Promise.all([this.follow(), this.watch()]).then(() => undefined);
+    this.following = Promise.all([this.subscribe(), this.watch()]);
   }
 
   async close(): Promise<void> {
@@ -113,7 +114,7 @@ export class Tail {
   }
 
   /** Subscribes again from where it was, whenever a subscription ends. */
-  private async follow(): Promise<void> {
+  private async subscribe(): Promise<void> {
     let delayMs = FIRST_RETRY_MS;
     while (!this.life.signal.aborted) {
       this.current = new AbortController();

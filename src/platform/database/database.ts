@@ -11,8 +11,13 @@ export type Sql = Pick<pg.ClientBase, 'query'>;
 export class Database {
   readonly pool: pg.Pool;
 
-  constructor(readonly url: string) {
+  /** `prepare` is what is done with each connection before it is used; a promise that it returns is waited for. */
+  constructor(
+    readonly url: string,
+    prepare: (sql: Sql) => unknown = () => undefined,
+  ) {
     this.pool = new pg.Pool({
+      onConnect: prepare,
       ...{ connectionString: url, max: 10, application_name: 'oma', connectionTimeoutMillis: CONNECT_WITHIN_MS },
       ...{ keepAlive: true, keepAliveInitialDelayMillis: KEEP_ALIVE_AFTER_MS },
     });

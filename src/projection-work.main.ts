@@ -3,20 +3,18 @@ import { isMainThread, parentPort, workerData } from 'node:worker_threads';
 
 import { projections } from './catalogue.js';
 import { Database } from './platform/database/database.js';
+import { LATER, stepBack } from './platform/database/step-back.js';
 import { chosenEventStore } from './platform/event-store/chosen-event-store.js';
 import { pinoLogger } from './platform/logging/pino.logger.js';
 import { workshopHere } from './platform/projections/upkeep.js';
 import type { ProjectionWork } from './projection-workshop.js';
-
-/** Of -20 to 19, the larger the later: whoever is to be answered comes first. */
-const LATER = 10;
 
 /** A thread that builds the rows of one projection, or compares them with the log: the API's thread has other things to do. */
 async function work({ name, checkId, databaseUrl, logLevel, log }: ProjectionWork, signal: AbortSignal): Promise<void> {
   const projection = projections.find((one) => one.name === name);
   if (projection === undefined) throw new Error(`there is no projection ${name}`);
   const logger = pinoLogger(logLevel);
-  const database = new Database(databaseUrl);
+  const database = new Database(databaseUrl, stepBack);
   const store = chosenEventStore(log, database, logger);
   try {
     await store.start();

@@ -18,8 +18,15 @@ export type Sql = Pick<pg.ClientBase, 'query'>;
 export class Database {
   readonly pool: pg.Pool;
 
-  constructor(readonly url: string) {
-    this.pool = new pg.Pool({ connectionString: url, max: 10, application_name: 'oma', ...CONNECTING });
+  /** `prepare` is what is done with each connection before it is used; a promise that it returns is waited for. */
+  constructor(
+    readonly url: string,
+    prepare: (sql: Sql) => unknown = () => undefined,
+  ) {
+    this.pool = new pg.Pool({
+      onConnect: prepare,
+      ...{ connectionString: url, max: 10, application_name: 'oma', ...CONNECTING },
+    });
     // A connection lost while idle is replaced at the next use; without a listener it would end the process.
     this.pool.on('error', () => undefined);
     // So would one lost while it is in use, beside the rejection of what it was asked.

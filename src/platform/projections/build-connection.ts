@@ -2,6 +2,7 @@ import pg from 'pg';
 
 import { pause } from '#platform/clock/pause';
 import type { Sql } from '#platform/database/database';
+import { stepBack } from '#platform/database/step-back';
 
 import type { Generation } from './tables.js';
 
@@ -18,23 +19,36 @@ export class BuildConnection {
 
   /** Null when somebody else builds it. Waits for a place; null too when the signal is aborted meanwhile. */
   static async open(url: string, what: string, signal: AbortSignal): Promise<BuildConnection | null> {
+    const connection = await this.beside(url);
+    try {
+      if (await connection.isFirst(what, signal)) return connection;
+    } catch (error) {
+      await connection.close();
+      throw error;
+    }
+    await connection.close();
+    return null;
+  }
+
+  /** Another one for who builds already. */
+  static async beside(url: string): Promise<BuildConnection> {
     const client = new pg.Client({ connectionString: url, application_name: 'oma rebuild', keepAlive: true });
     // The query under way fails by itself; without a listener a lost connection would end the process.
     client.on('error', () => undefined);
     try {
       await client.connect();
-      if ((await locked(client, what, 0)) && (await this.place(client, signal))) return new BuildConnection(client);
+      await stepBack(client);
+      return new BuildConnection(client);
     } catch (error) {
       await client.end().catch(() => undefined);
       throw error;
     }
-    await client.end().catch(() => undefined);
-    return null;
   }
 
-  private static async place(client: pg.Client, signal: AbortSignal): Promise<boolean> {
+  private async isFirst(what: string, signal: AbortSignal): Promise<boolean> {
+    if (!(await locked(this.client, what, 0))) return false;
     while (!signal.aborted) {
-      for (const slot of SLOTS) if (await locked(client, 'oma build slot', slot)) return true;
+      for (const slot of SLOTS) if (await locked(this.client, 'oma build slot', slot)) return true;
       await pause(SLOT_LOOK_MS, signal);
     }
     return false;

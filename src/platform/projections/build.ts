@@ -1,6 +1,6 @@
 import type { Position, StoredEvent } from '#domain/kernel/event';
 import { pause } from '#platform/clock/pause';
-import type { Database } from '#platform/database/database';
+import type { Database, Sql } from '#platform/database/database';
 import { isTransient } from '#platform/database/transient';
 import { type EventStore, EventStoreAway } from '#platform/event-store/event-store.port';
 import type { Logger } from '#platform/logging/logger.port';
@@ -9,7 +9,7 @@ import { BuildConnection, buildLock } from './build-connection.js';
 import { BulkWriter } from './bulk-writer.js';
 import { withoutDeadLetters } from './dead-letters.js';
 import { pages } from './pages.js';
-import { applyOrFindPoison, Moved, Poison } from './poison.js';
+import { type ApplyBatch, applyOrFindPoison, Moved, Poison } from './poison.js';
 import { type Registered, registered } from './registry.js';
 import { FarBehind, swap } from './swap.js';
 import { type AnyProjection, createIndexes, createTable, tableIsFilled, tableOf } from './tables.js';
@@ -17,8 +17,11 @@ import { type AnyProjection, createIndexes, createTable, tableIsFilled, tableOf 
 const PAGE = 10_000;
 const RETRY_MS = 250;
 const MAX_RETRY_MS = 5000;
-/** Room in which a million rows are sorted for an index without a detour over the disk. */
-const SORTING = '256MB';
+/**
+ * Room in which a million rows are sorted for an index without a detour over the disk; and by nobody but the connection's own process,
+ * since helpers would not step back for those who wait for answers.
+ */
+const SORTING = `set maintenance_work_mem = '256MB'; set max_parallel_maintenance_workers = 0`;
 
 export interface BuildParts {
   readonly database: Database;
@@ -79,14 +82,19 @@ export class Build {
   /** An index of many rows takes longer than who stops OMA would wait: the server ends it when the connection is gone. */
   private async index(connection: BuildConnection, table: string, signal: AbortSignal): Promise<void> {
     if (signal.aborted) return;
-    const cut = () => void connection.close();
+    const second = await BuildConnection.beside(this.parts.database.url);
+    const cut = () => {
+      void connection.close();
+      void second.close();
+    };
     signal.addEventListener('abort', cut, { once: true });
     try {
-      await connection.sql.query(`set maintenance_work_mem = '${SORTING}'`);
-      await createIndexes(connection.sql, this.projection, table);
+      for (const { sql } of [connection, second]) await sql.query(SORTING);
+      await createIndexes([connection.sql, second.sql], this.projection, table);
       await tableIsFilled(connection.sql, table);
     } finally {
       signal.removeEventListener('abort', cut);
+      await second.close();
     }
   }
 
@@ -113,8 +121,17 @@ export class Build {
   /** Up to what is the head of the log now. */
   private async catchUp(rows: GenerationRows, signal: AbortSignal): Promise<void> {
     const stretch = { after: rows.position, upTo: await this.parts.store.head(), maxBatch: this.pageSize, signal };
-    for await (const page of pages(this.parts.store, this.projection, stretch)) {
-      await rows.advance(page.events, page.upTo);
+    let writing: Promise<void> = Promise.resolve();
+    try {
+      for await (const page of pages(this.parts.store, this.projection, stretch)) {
+        // While the page before it is on its way to the disk; where that fails, the loop ends here.
+        const prepared = await rows.prepare(page.events);
+        await writing;
+        writing = rows.advance(page.events, page.upTo, prepared);
+        writing.catch(() => undefined);
+      }
+    } finally {
+      await writing;
     }
   }
 
@@ -166,6 +183,8 @@ export class Build {
   }
 }
 
+type Write = (sql: Sql) => Promise<void>;
+
 /** The rows being built and their checkpoint, which move together. */
 class GenerationRows {
   position: Position;
@@ -178,11 +197,20 @@ class GenerationRows {
     this.position = row.position;
   }
 
-  async advance(events: readonly StoredEvent[], upTo: Position): Promise<void> {
-    await applyOrFindPoison((part, from, border) => this.write(part, from, border), events, this.position, upTo);
+  /** Null when an event of it can't be handled; which one is found out when its turn comes. */
+  prepare(events: readonly StoredEvent[]): Promise<Write | null> {
+    return this.writer.prepare(events).catch(() => null);
   }
 
-  private async write(events: readonly StoredEvent[], from: Position, upTo: Position): Promise<void> {
+  async advance(events: readonly StoredEvent[], upTo: Position, prepared: Write | null): Promise<void> {
+    const apply: ApplyBatch = async (part, from, border) => {
+      const write = part === events ? prepared : null;
+      await this.write(write ?? (await this.writer.prepare(part)), part, from, border);
+    };
+    await applyOrFindPoison(apply, events, this.position, upTo);
+  }
+
+  private async write(write: Write, events: readonly StoredEvent[], from: Position, upTo: Position): Promise<void> {
     const id = [this.row.name, this.row.version, this.row.generation];
     try {
       await this.connection.transaction(async (sql) => {
@@ -194,7 +222,7 @@ class GenerationRows {
           id,
         );
         if (rows[0]?.position !== from) throw new Moved();
-        await this.writer.write(sql, events);
+        await write(sql);
         await sql.query(
           `update projection set position = $4, events = events + $5, updated_at = now(),
                   last_recorded_at = coalesce($6, last_recorded_at)

@@ -3,7 +3,7 @@ import { setImmediate as letOthers } from 'node:timers/promises';
 import type { StoredEvent } from '#domain/kernel/event';
 import type { Sql } from '#platform/database/database';
 
-import { copyRows } from './copy.js';
+import { copyLines, linesOf } from './copy.js';
 import type { AnyProjection } from './tables.js';
 import { foldInto, loadRows, type Row, type Rows, saveRows, type Touched, touchedBy } from './writer.js';
 
@@ -32,9 +32,17 @@ export class BulkWriter {
   }
 
   async write(sql: Sql, page: readonly StoredEvent[]): Promise<void> {
+    const write = await this.prepare(page);
+    await write(sql);
+  }
+
+  /** Does what needs no earlier page to be written, and answers what writes this one. */
+  async prepare(page: readonly StoredEvent[]): Promise<(sql: Sql) => Promise<void>> {
+    const { projection, table } = this;
     const events = this.handled(page);
-    if (this.projection.insertOnly === true) await copyRows(sql, this.projection, this.table, events);
-    else await this.fold(sql, events);
+    if (projection.insertOnly !== true) return (sql) => this.fold(sql, events);
+    const lines = await linesOf(projection, events);
+    return (sql) => copyLines(sql, projection, table, lines);
   }
 
   forget(): void {

@@ -11,39 +11,42 @@ import type { Sql } from '#platform/database/database';
 import type { AnyProjection } from './tables.js';
 import { toSql } from './writer.js';
 
-const EVENTS_PER_CHUNK = 250;
+/** Between so many events others have a turn: also the socket, which takes no more at a turn than fits into its buffer. */
+const EVENTS_AT_ONCE = 50;
+const PIECE_CHARACTERS = 1024 * 1024;
 /** Looked for one by one: that takes a third of the time of an expression. */
 const SPECIAL = ['\\', '\n', '\r', '\t'];
 const ALL_SPECIAL = /[\\\n\r\t]/g;
 const ESCAPED: Readonly<Record<string, string>> = { '\\': '\\\\', '\n': '\\n', '\r': '\\r', '\t': '\\t' };
 
-/** Writes the rows that a page of events makes, of a projection that only adds rows, by COPY. */
-export async function copyRows(
-  sql: Sql,
-  projection: AnyProjection,
-  table: string,
-  page: readonly StoredEvent[],
-): Promise<void> {
-  if (page.length === 0) return;
-  const names = Object.keys(projection.table.columns);
-  const list = names.map((name) => `"${name}"`).join(', ');
-  const into: CopyStreamQuery = sql.query(from(`copy ${table} (${list}) from stdin`));
-  await pipeline(Readable.from(chunks(projection, page)), into);
+/** Rows as COPY takes them, in pieces. */
+export type Lines = readonly Buffer[];
+
+/** The rows that a page of events makes, of a projection that only adds rows. */
+export async function linesOf(projection: AnyProjection, page: readonly StoredEvent[]): Promise<Lines> {
+  const columns = Object.entries(projection.table.columns);
+  const pieces: Buffer[] = [];
+  let text = '';
+  for (const [number, event] of page.entries()) {
+    for (const key of projection.keysOf(event)) {
+      const row = projection.evolve(null, event, key) as Readonly<Record<string, unknown>> | null;
+      if (row !== null) text += lineOf(row, columns);
+    }
+    if (text.length > PIECE_CHARACTERS || number === page.length - 1) {
+      pieces.push(Buffer.from(text));
+      text = '';
+    }
+    if (number % EVENTS_AT_ONCE === 0) await letOthers();
+  }
+  return pieces;
 }
 
-async function* chunks(projection: AnyProjection, page: readonly StoredEvent[]): AsyncIterable<Buffer> {
-  const columns = Object.entries(projection.table.columns);
-  for (let at = 0; at < page.length; at += EVENTS_PER_CHUNK) {
-    let text = '';
-    for (const event of page.slice(at, at + EVENTS_PER_CHUNK)) {
-      for (const key of projection.keysOf(event)) {
-        const row = projection.evolve(null, event, key) as Readonly<Record<string, unknown>> | null;
-        if (row !== null) text += lineOf(row, columns);
-      }
-    }
-    if (text !== '') yield Buffer.from(text);
-    await letOthers();
-  }
+/** Writes them by COPY. */
+export async function copyLines(sql: Sql, { table: shape }: AnyProjection, table: string, lines: Lines): Promise<void> {
+  if (lines.every((piece) => piece.length === 0)) return;
+  const columns = Object.keys(shape.columns).map((name) => `"${name}"`);
+  const into: CopyStreamQuery = sql.query(from(`copy ${table} (${columns.join(', ')}) from stdin`));
+  await pipeline(Readable.from(lines), into);
 }
 
 function lineOf(row: Readonly<Record<string, unknown>>, columns: readonly [string, ColumnType][]): string {

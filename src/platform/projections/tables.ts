@@ -45,16 +45,32 @@ export async function tableIsFilled(sql: Sql, table: string): Promise<void> {
   await sql.query(`analyze ${table}`);
 }
 
-/** What `createTable` left out. Repeatable, one statement at a time: each may take long. */
-export async function createIndexes(sql: Sql, { table: shape }: AnyProjection, table: string): Promise<void> {
-  const { rowCount } = await sql.query(`select from pg_constraint where conrelid = $1::regclass and contype = 'p'`, [
+/**
+ * What `createTable` left out. Repeatable, one statement at a time: each may take long. Over several connections as many are made at
+ * once.
+ */
+export async function createIndexes(
+  connections: readonly [Sql, ...Sql[]],
+  { table: shape }: AnyProjection,
+  table: string,
+): Promise<void> {
+  const [first] = connections;
+  const key = `${table}_pkey`;
+  const { rowCount } = await first.query(`select from pg_constraint where conrelid = $1::regclass and contype = 'p'`, [
     table,
   ]);
-  if (rowCount === 0) await sql.query(`alter table ${table} add primary key ("${shape.key}")`);
-  for (const [number, fields] of (shape.indexes ?? []).entries()) {
+  const hasKey = rowCount !== 0;
+  const left = (shape.indexes ?? []).map((fields, number) => {
     const quoted = fields.map((field) => `"${field}"`).join(', ');
-    await sql.query(`create index if not exists ${table}_${number + 1} on ${table} (${quoted})`);
-  }
+    return `create index if not exists ${table}_${number + 1} on ${table} (${quoted})`;
+  });
+  // As an index of its own, since a constraint would keep the others waiting.
+  if (!hasKey) left.unshift(`create unique index if not exists ${key} on ${table} ("${shape.key}")`);
+  const work = async (sql: Sql) => {
+    for (let next = left.shift(); next !== undefined; next = left.shift()) await sql.query(next);
+  };
+  await Promise.all(connections.map(work));
+  if (!hasKey) await first.query(`alter table ${table} add constraint ${key} primary key using index ${key}`);
 }
 
 interface Column {

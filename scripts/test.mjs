@@ -12,9 +12,9 @@ import { clearTimeout, setTimeout } from 'node:timers';
 const gates = ['format', 'lint', 'typecheck', 'boundaries', 'unused'];
 
 /**
- * Jest projects run together, and their workers. Tests of two workers share the PostgreSQL server and the ports of the
- * machine, so a spec keeps to its own database, folder and slice of ports. Those that kill at a given moment get the
- * machine to themselves: a busy neighbour would move the moment.
+ * Jest projects run together, and their workers. Two workers share the PostgreSQL server and the ports of the machine, so a
+ * spec keeps to its own database, folder and range of ports. Soaks count what they get done in some seconds, and crash tests
+ * kill at a given moment: they get the machine to themselves.
  */
 const suites = [
   { projects: ['unit', 'architecture'], workers: 2 },

@@ -11,11 +11,15 @@ import { clearTimeout, setTimeout } from 'node:timers';
 /** Scripts of package.json, so that a developer runs exactly the same one by one. */
 const gates = ['format', 'lint', 'typecheck', 'boundaries', 'unused'];
 
-/** Jest projects run together, and their workers. Those that start programs and count seconds get the machine to themselves. */
+/**
+ * Jest projects run together, and their workers. Two workers share the PostgreSQL server and the ports of the machine, so a
+ * spec keeps to its own database, folder and range of ports. Soaks count what they get done in some seconds, and crash tests
+ * kill at a given moment: they get the machine to themselves.
+ */
 const suites = [
   { projects: ['unit', 'architecture'], workers: 2 },
   { projects: ['contract'], workers: 2 },
-  { projects: ['e2e'], workers: 1 },
+  { projects: ['e2e'], workers: 2 },
   { projects: ['crash'], workers: 1 },
   { projects: ['soak'], workers: 1 },
 ];

@@ -90,7 +90,7 @@ describe('the command line', () => {
       { stream: 'projection-audit', reason: 'a trial' },
     ]);
     expect(await fresh.database.query('select username from app_user')).toEqual([{ username: 'canary' }]);
-  });
+  }, 60_000);
 
   it('verifies all, and ends with 1 when rows differ, without telling what is in them', async () => {
     expect((await oma('projections', 'verify', '--all')).code).toBe(0);
@@ -103,7 +103,7 @@ describe('the command line', () => {
     expect(out + err).not.toContain('canary-role');
     expect((await oma('projections', 'rebuild', 'app_user')).code).toBe(0);
     expect((await oma('projections', 'verify', 'app_user')).code).toBe(0);
-  });
+  }, 90_000);
 
   it('shows what stopped, ends with 1, and lets it try again or go on without its event', async () => {
     const event = anEvent('UserCreated', { userId: 'u-2', username: 'second', role: 'viewer' });
@@ -141,7 +141,7 @@ describe('the command line', () => {
 
   it('ends with 3 when the database is away, or not of its version', async () => {
     const away = await omaWith(
-      { DATABASE_URL: 'postgres://canary:canary-pass@127.0.0.1:21299/oma' },
+      { DATABASE_URL: 'postgres://canary:canary-pass@127.0.0.1:21589/oma' },
       'projections',
       'list',
     );
@@ -152,7 +152,7 @@ describe('the command line', () => {
     const newer = await oma('projections', 'list');
     await fresh.database.query(`delete from migration where id = '9999-newer'`);
     expect(newer).toMatchObject({ code: 3, err: expect.stringContaining('written by a newer OMA') });
-  });
+  }, 60_000);
 
   it('ends with 3 when the rows were made from another log', async () => {
     await keepToOwnLog(fresh.database, store);

@@ -13,6 +13,8 @@ const HOLD = `
     $$ begin if new.answer is not null then perform pg_sleep(60); end if; return new; end $$;
   create trigger hold_answers before update on idempotency_key for each row execute function hold_answers();
 `;
+/** Whoever is held back; the server is shared with other tests. */
+const HELD = `datname = current_database() and query like 'update idempotency_key set answer%'`;
 const LET_GO = `drop trigger hold_answers on idempotency_key`;
 
 describe('a command that was carried out and never answered, since OMA was killed in between', () => {
@@ -96,16 +98,12 @@ describe('a command that was carried out and never answered, since OMA was kille
       await database.query(HOLD);
       const lost = oma.api.post(path(), body(), key).catch(() => null);
       await eventually(async () => {
-        const { rows } = await database.query(
-          `select 1 from pg_stat_activity where query like 'update idempotency_key set answer%' and state = 'active'`,
-        );
+        const { rows } = await database.query(`select 1 from pg_stat_activity where ${HELD} and state = 'active'`);
         expect(rows).toHaveLength(1);
       }, 20);
       await oma.kill();
       expect(await lost).toBeNull();
-      await database.query(
-        `select pg_terminate_backend(pid) from pg_stat_activity where query like 'update idempotency_key set answer%'`,
-      );
+      await database.query(`select pg_terminate_backend(pid) from pg_stat_activity where ${HELD}`);
       await database.query(LET_GO);
       expect(await count(fact)).toBe(before + 1);
       await oma.restart();

@@ -25,7 +25,7 @@ describe('an export that is killed', () => {
     lab = await startTestLab();
     oma = await OmaProcess.start({
       OMA_VMA_URL: lab.url,
-      OMA_NBD_PORTS: '21300-21399',
+      OMA_NBD_PORTS: '21600-21699',
       OMA_AGENT_STALLED_SECONDS: '5',
     });
     vm = await protect(oma.api, lab, 'db-01', oma.dataDir);

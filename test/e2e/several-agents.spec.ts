@@ -12,7 +12,7 @@ import { protect, type ProtectedVm } from '../kit/protected-vm.js';
 import { type RunningOma, runningOma } from '../kit/running-oma.js';
 import { KIB, MIB, smallVm, startSmallLab } from '../kit/small-guests.js';
 
-const FIRST_PORT = 20_820;
+const FIRST_PORT = 24_520;
 const PORTS = 20;
 const CHANGE_ID = '52 de c0 d9 b9 43 9d 10-61 d5 4c 1b e9 7b 65 63/81';
 

@@ -286,11 +286,16 @@ describe('the saga machinery under races', () => {
     expect(await ended('quick')).toBe('completed');
     expect(under).toBe(PLACES);
     await longAgo();
-    const waiting = await fresh.database.query<{ waits: string }>(
-      `select waits from (select ${waitsFor('array[asked.stream]')} as waits from effect asked) every where waits is not null`,
+    const waiting = await fresh.database.query<{ id: string; waits: string }>(
+      `select id, waits from (select saga_id as id, ${waitsFor('array[asked.stream]')} as waits from effect asked) every
+        where waits is not null`,
     );
     expect(waiting).toHaveLength(10);
     for (const { waits } of waiting) expect(waits).toMatch(/^a free place/);
+    const [one] = waiting;
+    await say('TrialStopped', one?.id ?? '');
+    expect(await ended(one?.id ?? '')).toBe('cancelled');
+    expect(under).toBe(PLACES);
     await say('TrialStopped', 'hours0');
     await eventually(() => {
       expect(under).toBe(PLACES + 1);

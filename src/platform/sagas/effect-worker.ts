@@ -126,7 +126,7 @@ export class EffectWorker {
     for (const { kind, ownPlaces } of this.executors.values()) if (ownPlaces !== undefined) own.set(kind, ownPlaces);
     let shared = SHARED_PLACES;
     for (const { effect } of this.running.values()) {
-      const places = own.get(effect.kind);
+      const places = effect.state === 'pending' ? own.get(effect.kind) : undefined;
       if (places === undefined) shared -= 1;
       else own.set(effect.kind, places - 1);
     }

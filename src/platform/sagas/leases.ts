@@ -61,7 +61,8 @@ export class Leases {
    * Leases up to `limit` due effects of this instance, oldest first, and answers each as soon as it has it; of those on one
    * resource the oldest alone. Of another instance, what concerns no machine while that one isn't alive, and everything once
    * it was given up. `busy` are those still under way here: their leases may have run out while the database was away, and yet
-   * nobody here may begin them again. Of the kinds in `own` up to so many each, beside the others.
+   * nobody here may begin them again. Of the kinds in `own` up to so many each, beside the others;
+   * but what is only to be cancelled is short, whatever its kind.
    */
   async *take(
     limit: number,
@@ -70,7 +71,7 @@ export class Leases {
   ): AsyncGenerator<LeasedEffect> {
     const due = await this.database.query<DueRow>(
       `with oldest as (
-         select distinct on (e.resource) e.effect_id, e.kind, e.requested_at, h.instance_id as alive_home
+         select distinct on (e.resource) e.effect_id, e.kind, e.state, e.requested_at, h.instance_id as alive_home
            from effect e left join effect_lease l on l.effect_id = e.effect_id
                 left join instance h on h.instance_id = e.home
           where e.state in ('pending', 'cancelling')
@@ -86,7 +87,8 @@ export class Leases {
        placed as (
          select o.effect_id, o.alive_home, coalesce(p.places, $1) as places,
                 row_number() over (partition by p.kind order by o.requested_at, o.effect_id) as place
-           from oldest o left join unnest($5::text[], $6::int[]) as p (kind, places) on p.kind = o.kind)
+           from oldest o left join unnest($5::text[], $6::int[]) as p (kind, places)
+                  on p.kind = o.kind and o.state = 'pending')
        select e.effect_id, e.stream, e.step, e.kind, e.args, e.timeout_seconds, e.retry, e.correlation_id,
               e.requested_event_id, e.state, e.resource,
               e.home is not null and e.home <> $3 and p.alive_home is null as home_is_gone

@@ -36,8 +36,7 @@ function run({ project, files }, folder, env) {
     process.execPath,
     [
       ...['--experimental-vm-modules', '--disable-warning=ExperimentalWarning', 'node_modules/jest/bin/jest.js'],
-      // Timers outlive the tests of sagas (it isn't known whose); without workers Jest would wait for them for ever.
-      ...['--selectProjects', project, '--testPathPatterns', files, '--maxWorkers=1', '--forceExit'],
+      ...['--selectProjects', project, '--testPathPatterns', files, '--maxWorkers=1'],
       ...['--json', `--outputFile=${outputFile}`, ...process.argv.slice(2)],
     ],
     { stdio: ['ignore', 'ignore', 'inherit'], env },

@@ -14,6 +14,7 @@ import { Leases } from '#platform/sagas/leases';
 import type { AnySaga } from '#platform/sagas/runtime';
 import { type EngineTimes, SagaEngine } from '#platform/sagas/saga-engine';
 import { timersProjection } from '#platform/sagas/timers.projection';
+import { waitsFor } from '#platform/sagas/waits-for';
 
 import { freshDatabase } from '../kit/database.js';
 import { all, anEvent } from '../kit/event-stores.js';
@@ -257,6 +258,50 @@ describe('the saga machinery under races', () => {
     expect(await fresh.database.query(`select from effect where state = 'pending'`)).toHaveLength(COUNT);
   });
 
+  /** Makes every step that was asked for as old as one of which people are told what it waits for. */
+  const longAgo = () =>
+    fresh.database.query(`update rm_effect_v2 set requested_at = requested_at - interval '1 minute'`);
+
+  it('begins what is short at once however much that lasts for hours is under way or waits', async () => {
+    const PLACES = 70;
+    let under = 0;
+    const hours = executor(
+      'hours',
+      async (context) => {
+        under += 1;
+        await untilAborted(context);
+      },
+      { ownPlaces: PLACES },
+    );
+    const quick = executor('quick', () => Promise.resolve());
+    await run(
+      trial((id) => [[{ effect: effect(id.startsWith('hours') ? 'hours' : 'quick') }]]),
+      [hours, quick],
+    );
+    for (let index = 0; index < PLACES + 10; index += 1) await say('TrialAsked', `hours${index}`);
+    await eventually(() => {
+      expect(under).toBe(PLACES);
+    });
+    await say('TrialAsked', 'quick');
+    expect(await ended('quick')).toBe('completed');
+    expect(under).toBe(PLACES);
+    await longAgo();
+    const waiting = await fresh.database.query<{ id: string; waits: string }>(
+      `select id, waits from (select saga_id as id, ${waitsFor('array[asked.stream]')} as waits from effect asked) every
+        where waits is not null`,
+    );
+    expect(waiting).toHaveLength(10);
+    for (const { waits } of waiting) expect(waits).toMatch(/^a free place/);
+    const [one] = waiting;
+    await say('TrialStopped', one?.id ?? '');
+    expect(await ended(one?.id ?? '')).toBe('cancelled');
+    expect(under).toBe(PLACES);
+    await say('TrialStopped', 'hours0');
+    await eventually(() => {
+      expect(under).toBe(PLACES + 1);
+    });
+  });
+
   describe('leases', () => {
     const request = async (more: Partial<EffectRequest> = {}) => {
       const data = { ...effect('make', more), effectId: newId(), endsEffects: [] };
@@ -293,6 +338,28 @@ describe('the saga machinery under races', () => {
       expect(await all(there.take(64))).toEqual([]);
       await here.settle(first.effectId);
       expect(await all(there.take(64))).toMatchObject([{ effectId: second.effectId }]);
+    });
+
+    it('tell what a step waits for', async () => {
+      const waits = async () => {
+        const [row] = await fresh.database.query<{ waits: string | null }>(
+          `select ${waitsFor(`array['trial-x']`)} as waits`,
+        );
+        return row?.waits ?? null;
+      };
+      const { effectId } = await request({ resource: 'one', title: 'the first' });
+      const here = new Leases(database, somebody('here'), 30);
+      await all(here.take(64));
+      await request({ resource: 'one' });
+      expect(await waits()).toBeNull();
+      await longAgo();
+      expect(await waits()).toBe('another step on the same thing: the first');
+      await here.postpone(effectId, 60_000);
+      expect(await waits()).toMatch(/^its next attempt/);
+      await fresh.database.query(
+        `update effect_lease set state = 'running', leased_until = now() - interval '1 second'`,
+      );
+      expect(await waits()).toMatch(/gives no sign of life$/);
     });
 
     it('are not given for an effect that came to its end since the look', async () => {

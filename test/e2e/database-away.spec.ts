@@ -5,8 +5,11 @@ import { behindDoor, type Door, openDoor } from '../kit/door.js';
 import { eventually } from '../kit/eventually.js';
 import { heardLog } from '../kit/heard-log.js';
 import { runningOma, type RunningOma } from '../kit/running-oma.js';
+import { givenEventStore } from '../kit/store-settings.js';
 
 const PORT = 24_300;
+/** A lock on the head of the log keeps nobody waiting whose log is elsewhere. */
+const itWithItsLogThere = givenEventStore === undefined ? it : it.skip;
 
 describe('OMA while PostgreSQL is away', () => {
   let fresh: Awaited<ReturnType<typeof freshDatabase>>;
@@ -47,16 +50,20 @@ describe('OMA while PostgreSQL is away', () => {
     });
   });
 
-  it('tells who got no answer from the log how to find out, and does what was asked for once', async () => {
-    const changing = fresh.database.transaction(async (sql) => {
-      await sql.query('select from es.head for update');
-      expect(await addRepository('slow')).toMatchObject(awayAs('event-store-away'));
-    });
-    await changing;
-    expect((await addRepository('slow')).status).toBe(201);
-    const { body } = await oma.api.get<{ name: string }[]>('/repositories');
-    expect(body.filter(({ name }) => name === 'slow')).toHaveLength(1);
-  }, 60_000);
+  itWithItsLogThere(
+    'tells who got no answer from the log how to find out, and does what was asked for once',
+    async () => {
+      const changing = fresh.database.transaction(async (sql) => {
+        await sql.query('select from es.head for update');
+        expect(await addRepository('slow')).toMatchObject(awayAs('event-store-away'));
+      });
+      await changing;
+      expect((await addRepository('slow')).status).toBe(201);
+      const { body } = await oma.api.get<{ name: string }[]>('/repositories');
+      expect(body.filter(({ name }) => name === 'slow')).toHaveLength(1);
+    },
+    60_000,
+  );
 
   it('stops cleanly all the same, lets go of its data folder, and starts again', async () => {
     await door.close();

@@ -48,6 +48,10 @@ describe('two instances on one database', () => {
         'a command was refused as if it had been done before',
         writers.flatMap((writer) => writer.wronglyRefused),
       );
+      truths.blame(
+        'a command that was sent once more got another answer',
+        writers.flatMap((writer) => writer.answeredOtherwise),
+      );
       const { wrong, counts } = await truths.look(writers.flatMap((writer) => writer.acknowledged));
       const sum = (of: (writer: Writer) => number) => writers.reduce((total, writer) => total + of(writer), 0);
       const told = {
@@ -55,6 +59,7 @@ describe('two instances on one database', () => {
         kills: world.killedAtMs.length,
         'commands sent': sum((writer) => writer.counts.sent),
         'offered again': sum((writer) => writer.counts.again),
+        'sent once more after their answer': sum((writer) => writer.counts.repeated),
         refused: sum((writer) => writer.counts.refused),
         ...counts,
         wrong: wrong.length,

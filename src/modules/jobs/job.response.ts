@@ -79,9 +79,10 @@ export function jobResponse(row: JobRow, copied: number | null): JobResponse {
   };
 }
 
-export function jobDetailsResponse(row: JobRow, copied: number | null): JobDetailsResponse {
+export function jobDetailsResponse(row: JobRow, copied: number | null, waitsFor: string | null): JobDetailsResponse {
   const current = row.steps.find((step) => step.status === 'running');
-  return Object.assign(jobResponse(row, copied), { current_step: current?.title ?? null, steps: row.steps });
+  const more = { current_step: current?.title ?? null, waits_for: waitsFor, steps: row.steps };
+  return Object.assign(jobResponse(row, copied), more);
 }
 
 const ALMOST = 99;

@@ -49,6 +49,11 @@ export class NbdPorts {
     private readonly instanceId: string | null = null,
   ) {}
 
+  /** So many exports can be open at once. */
+  get count(): number {
+    return this.range.last - this.range.first + 1;
+  }
+
   async find(exportId: string): Promise<ExportRow | null> {
     const [row] = await this.database.query<Row>(`select * from nbd_export where export_id = $1`, [exportId]);
     return row === undefined ? null : fromRow(row);

@@ -33,8 +33,8 @@ export interface Attempted {
   readonly seconds: number;
 }
 
-/** Effects under way at once; most of the time they wait for a program or an agent. */
-const MAX_RUNNING = 64;
+/** Short effects under way at once; most of the time they wait for a program or an agent. */
+const SHARED_PLACES = 64;
 const DELIVERY_RETRY_MS = 500;
 /** The last part of a lease is left to the executor, for ending before anybody else may begin. */
 const FENCE_SHARE = 1 / 3;
@@ -115,9 +115,22 @@ export class EffectWorker {
 
   private async takeDue(): Promise<void> {
     await this.passOnCancels();
-    const room = MAX_RUNNING - this.running.size;
-    if (room <= 0) return;
-    for await (const effect of this.leases.take(room, [...this.running.keys()])) this.begin(effect);
+    const { shared, own } = this.room();
+    if (shared <= 0 && [...own.values()].every((places) => places <= 0)) return;
+    for await (const effect of this.leases.take(shared, [...this.running.keys()], own)) this.begin(effect);
+  }
+
+  /** What lasts for hours has places of its own, so that what is short always finds one soon. */
+  private room(): { readonly shared: number; readonly own: ReadonlyMap<string, number> } {
+    const own = new Map<string, number>();
+    for (const { kind, ownPlaces } of this.executors.values()) if (ownPlaces !== undefined) own.set(kind, ownPlaces);
+    let shared = SHARED_PLACES;
+    for (const { effect } of this.running.values()) {
+      const places = effect.state === 'pending' ? own.get(effect.kind) : undefined;
+      if (places === undefined) shared -= 1;
+      else own.set(effect.kind, places - 1);
+    }
+    return { shared, own };
   }
 
   private async passOnCancels(): Promise<void> {

@@ -31,6 +31,11 @@ export interface EffectExecutor<Args extends JsonObject = JsonObject> {
    * ends exists on that instance's machine only; nobody else can do it, ever.
    */
   readonly reach?: 'anywhere' | 'machine';
+  /**
+   * For what may last for hours: so many of this kind are under way here at once, in places of their own. Without a word it
+   * takes one of the places that all short ones share.
+   */
+  readonly ownPlaces?: number;
   observe(args: Args, context: EffectContext): Promise<Observation>;
   /** Throws EffectError; anything else thrown counts as transient. */
   execute(args: Args, context: EffectContext): Promise<JsonObject>;

@@ -61,12 +61,17 @@ export class Leases {
    * Leases up to `limit` due effects of this instance, oldest first, and answers each as soon as it has it; of those on one
    * resource the oldest alone. Of another instance, what concerns no machine while that one isn't alive, and everything once
    * it was given up. `busy` are those still under way here: their leases may have run out while the database was away, and yet
-   * nobody here may begin them again.
+   * nobody here may begin them again. Of the kinds in `own` up to so many each, beside the others;
+   * but what is only to be cancelled is short, whatever its kind.
    */
-  async *take(limit: number, busy: readonly string[] = []): AsyncGenerator<LeasedEffect> {
+  async *take(
+    limit: number,
+    busy: readonly string[] = [],
+    own: ReadonlyMap<string, number> = new Map(),
+  ): AsyncGenerator<LeasedEffect> {
     const due = await this.database.query<DueRow>(
       `with oldest as (
-         select distinct on (e.resource) e.effect_id, h.instance_id as alive_home
+         select distinct on (e.resource) e.effect_id, e.kind, e.state, e.requested_at, h.instance_id as alive_home
            from effect e left join effect_lease l on l.effect_id = e.effect_id
                 left join instance h on h.instance_id = e.home
           where e.state in ('pending', 'cancelling')
@@ -78,14 +83,19 @@ export class Leases {
                  or (h.alive_until < now() and e.kind = any($4::text[])))
             and not exists (select 1 from effect_lease o
                              where o.resource = e.resource and o.state <> 'settled' and o.effect_id <> e.effect_id)
-          order by e.resource, e.requested_at, e.effect_id)
+          order by e.resource, e.requested_at, e.effect_id),
+       placed as (
+         select o.effect_id, o.alive_home, coalesce(p.places, $1) as places,
+                row_number() over (partition by p.kind order by o.requested_at, o.effect_id) as place
+           from oldest o left join unnest($5::text[], $6::int[]) as p (kind, places)
+                  on p.kind = o.kind and o.state = 'pending')
        select e.effect_id, e.stream, e.step, e.kind, e.args, e.timeout_seconds, e.retry, e.correlation_id,
               e.requested_event_id, e.state, e.resource,
-              e.home is not null and e.home <> $3 and o.alive_home is null as home_is_gone
-         from oldest o join effect e on e.effect_id = o.effect_id
-        order by e.requested_at, e.effect_id
-        limit $1`,
-      [limit, busy, this.identity.instanceId, this.anywhere],
+              e.home is not null and e.home <> $3 and p.alive_home is null as home_is_gone
+         from placed p join effect e on e.effect_id = p.effect_id
+        where p.place <= p.places
+        order by e.requested_at, e.effect_id`,
+      [limit, busy, this.identity.instanceId, this.anywhere, [...own.keys()], [...own.values()]],
     );
     for (const row of due) {
       const leasedUntil = performance.now() + this.leaseSeconds * 1000;

@@ -108,7 +108,7 @@ class StartAgentExecutor implements EffectExecutor<Start['args']> {
   }
 }
 
-/** Follows the copy to its end. */
+/** Follows the copy to its end. Each has an export open, so where there are ports for its exports there is a place to follow it. */
 class FollowAgentExecutor implements EffectExecutor<Follow['args']> {
   readonly kind = 'agent.follow';
 
@@ -119,6 +119,7 @@ class FollowAgentExecutor implements EffectExecutor<Follow['args']> {
     private readonly credentials: VcenterCredentials,
     private readonly logger: Logger,
     private readonly times: FollowTimes,
+    readonly ownPlaces: number,
   ) {}
 
   observe(): Promise<Observation> {
@@ -177,10 +178,11 @@ export function agentExecutors(deps: {
   readonly times: FollowTimes;
 }): EffectExecutor[] {
   const { agents, credentials, nbdExports, progress, calls, logger, times } = deps;
+  const ports = nbdExports.ports.count;
   return [
     new CheckAgentExecutor(agents),
     new StartAgentExecutor(agents, credentials, nbdExports, times),
-    new FollowAgentExecutor(agents, progress, calls, credentials, logger, times),
+    new FollowAgentExecutor(agents, progress, calls, credentials, logger, times, ports),
     new StopAgentExecutor(agents, logger),
   ];
 }

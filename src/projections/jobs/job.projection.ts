@@ -35,7 +35,7 @@ export type JobRecord = {
 type Handled = VmHeld | BackupEvent | MountEvent | VerificationEvent | SagaEvent;
 
 /** Sagas whose runs are jobs; their streams are named by the job's id. */
-const JOB_STREAMS = ['takebackup', 'restoremount', 'verifybackup'];
+export const JOB_STREAMS = ['takebackup', 'restoremount', 'verifybackup'];
 
 export const jobProjection: Projection<JobRecord> = {
   name: 'job',

@@ -10,6 +10,7 @@ import { freshDatabase } from '../../kit/database.js';
 import { eventually } from '../../kit/eventually.js';
 import { silentLog } from '../../kit/silent-log.js';
 import type { Findings } from './findings.js';
+import { TakenEvents } from './taken-events.js';
 
 /** Longer than anything of OMA waits before it looks again. */
 const RESTS_FOR_MS = 3000;
@@ -52,21 +53,19 @@ export class LogAndRows {
     if (behind.length > 0) throw new Error(`rows are behind ${head}: ${JSON.stringify(behind)}`);
   }
 
-  /** Every event that starts a saga has started it. */
-  async everySagaBegan(findings: Findings): Promise<void> {
-    const begun = new Set<string>();
-    const wanted: string[] = [];
+  /** Every event that starts a saga has started it, and none that concerns an open one was passed by. */
+  async everyEventTaken(findings: Findings): Promise<void> {
+    const taken = new TakenEvents();
     for await (const event of this.store.readAll()) {
-      if (event.type === 'SagaInputReceived') begun.add(event.stream);
+      taken.see(event);
       for (const saga of sagas.filter(({ listensTo }) => listensTo.includes(event.type))) {
         const concern = saga.correlate(event);
-        if (concern?.starts === true) wanted.push(`${saga.name}-${concern.id}`);
+        if (concern !== null) taken.want(event, `${saga.name}-${concern.id}`, concern.starts);
       }
     }
-    findings.blame(
-      'a saga has not begun',
-      wanted.filter((stream) => !begun.has(stream)),
-    );
+    findings.blame('a saga has not begun', taken.notBegun());
+    findings.blame('an event was not taken before a later one', taken.passedBy());
+    findings.count('events for sagas', taken.wanted);
   }
 
   /** The rows as two instances made them, and as one runner makes them of the same log from nothing. */

@@ -62,7 +62,7 @@ export class Truths {
     await this.log.rest().catch((error: unknown) => {
       this.blame('rows and log do not come to rest', [String(error)]);
     });
-    await this.log.everySagaBegan(this.findings);
+    await this.log.everyEventTaken(this.findings);
     await this.everyCommandOnce(acknowledged);
     await this.everyFactOnce();
     await this.log.agree(this.findings);

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
+import { isDeepStrictEqual } from 'node:util';
 
 import type { Answer, ApiClient, Json } from '../../kit/api-client.js';
 
@@ -29,15 +30,19 @@ const REQUEST_MS = 20_000;
 const RETRY_MS = 100;
 /** So many mounts are left alone, and closed by OMA's own clock. */
 const FORGOTTEN = 1 / 3;
+/** So many commands are sent once more after their answer, as by somebody who didn't hear it. */
+const UNHEARD = 1 / 3;
 /** A command is offered for so long until somebody answers. */
 const OFFER_MS = 60_000;
 
 /** One of the many who write; each request goes to any instance, and again to any until one answers. */
 export class Writer {
   readonly acknowledged: Acknowledged[] = [];
-  readonly counts = { sent: 0, again: 0, refused: 0 };
+  readonly counts = { sent: 0, again: 0, repeated: 0, refused: 0 };
   /** Refusals of what nothing stands in the way of, unless it was done before. */
   readonly wronglyRefused: string[] = [];
+  /** Commands that got another answer when they were sent once more with the same key. */
+  readonly answeredOtherwise: string[] = [];
 
   constructor(
     private readonly place: Place,
@@ -56,9 +61,15 @@ export class Writer {
   private async command(kind: Exclude<Kind, 'mount'>): Promise<void> {
     const key = randomUUID();
     const { path, body } = this.request(kind, key);
-    const answer = await this.offer((api) => api.post(path, body, headersOf(key)));
-    if (answer === null) return;
+    const send = (api: ApiClient) => api.post(path, body, headersOf(key));
+    const answer = await this.offer(send);
     this.note(key, kind, answer);
+    // A refusal isn't kept: what stood in the way may be gone.
+    if (answer.status >= 400 || this.random() >= UNHEARD) return;
+    const again = await this.offer(send);
+    this.counts.repeated += 1;
+    if (again.status === answer.status && isDeepStrictEqual(again.body, answer.body)) return;
+    this.answeredOtherwise.push(`${kind} ${key}: ${again.status} ${JSON.stringify(again.body)}`);
   }
 
   /** A mount is at one instance: its files are read there, and refused by name elsewhere. */
@@ -115,8 +126,8 @@ export class Writer {
     }
   }
 
-  /** The first definite answer; null when nobody gave one. */
-  private async offer(send: (api: ApiClient) => Promise<Answer<Json>>): Promise<Answer<Json> | null> {
+  /** The first definite answer. */
+  private async offer(send: (api: ApiClient) => Promise<Answer<Json>>): Promise<Answer<Json>> {
     this.counts.sent += 1;
     const deadline = Date.now() + OFFER_MS;
     while (Date.now() < deadline) {

@@ -49,6 +49,7 @@ export class JobResponse {
 /** With the step it is at, or waits for. */
 export class JobDetailsResponse extends JobResponse {
   @Shown.text('the title of the step it is at', { nullable: true }) current_step: string | null;
+  @Shown.text('what a step of it has been waiting for these seconds', { nullable: true }) waits_for: string | null;
   @Shown.list(JobStepResponse, 'planned and done') steps: readonly JobStepResponse[];
 }
 

@@ -14,12 +14,15 @@ const APPENDS_EACH = 60;
 describe.each(EVENT_STORES)('an event store $name with many writers', ({ open }) => {
   let store: EventStore;
   let clear: () => Promise<void>;
+  let over: boolean;
 
   beforeEach(async () => {
+    over = false;
     ({ store, clear } = await open());
   });
 
   afterEach(async () => {
+    over = true;
     await clear();
   });
 
@@ -52,11 +55,17 @@ describe.each(EVENT_STORES)('an event store $name with many writers', ({ open })
   async function reader(random: () => number, isDone: (seen: number) => boolean): Promise<string[]> {
     const seen: string[] = [];
     let checkpoint = '';
-    while (!isDone(seen.length)) {
+    let fruitless = 0;
+    while (!isDone(seen.length) && !over) {
       const life = new AbortController();
-      const limit = setTimeout(() => {
-        life.abort();
-      }, random() * 40);
+      const before = seen.length;
+      // Longer after nothing came: on a busy machine a subscription may take longer to begin than a short life lasts.
+      const limit = setTimeout(
+        () => {
+          life.abort();
+        },
+        random() * 40 * 2 ** Math.min(fruitless, 5),
+      );
       for await (const batch of store.subscribe({ after: checkpoint, signal: life.signal, maxBatch: 50 })) {
         if (random() < 0.05) break;
         seen.push(...batch.events.map((event) => event.id));
@@ -65,6 +74,7 @@ describe.each(EVENT_STORES)('an event store $name with many writers', ({ open })
       }
       clearTimeout(limit);
       life.abort();
+      fruitless = seen.length > before ? 0 : fruitless + 1;
     }
     return seen;
   }

@@ -8,7 +8,7 @@ import { interleaved } from '../harness/pairs.js';
 import { secondsOf } from '../harness/programs.js';
 import { type BenchCase, type Pair, speed } from '../harness/result.js';
 import { type Append, appendsOf } from '../harness/writers.js';
-import { THROUGH_EVENTSTOREDB, throughEventStoreDb } from './append-eventstoredb.js';
+import { READ_AS_WELL, THROUGH_EVENTSTOREDB, throughEventStoreDb } from './append-eventstoredb.js';
 
 const BASELINE =
   'as many connections of pg, each with one prepared INSERT … RETURNING position into a table with the same columns and indexes as es.event, each in a transaction of its own';
@@ -33,7 +33,7 @@ const CASES = [
 export const append: Bench = {
   name: 'append',
   about: 'one event of some 700 bytes per append, twenty per stream, each at an exact revision',
-  cases: [...CASES.map(({ bench }) => bench), THROUGH_EVENTSTOREDB],
+  cases: [...CASES.map(({ bench }) => bench), THROUGH_EVENTSTOREDB, READ_AS_WELL],
   async run(context) {
     const url = await (await BenchServer.start(context.dir, context.leftovers)).create('append');
     const database = new Database(url);
@@ -48,8 +48,7 @@ export const append: Bench = {
       const count = Math.ceil(appends * context.scale);
       results.set(bench.name, await measure(context, { store, hand, database, writers, count }));
     }
-    results.set(THROUGH_EVENTSTOREDB.name, await throughEventStoreDb(context));
-    return results;
+    return new Map([...results, ...(await throughEventStoreDb(context))]);
   },
 };
 

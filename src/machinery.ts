@@ -231,6 +231,11 @@ export class Machinery {
     await runner.caughtUp();
   }
 
+  /** Resolves when another log turned out to be in the place of this database's: OMA must end. */
+  get logReplaced(): Promise<void> {
+    return this.parts.store.replaced;
+  }
+
   /** Waits until the rows of steps show what the log holds now, for a moment at most. */
   async knowsSteps(): Promise<void> {
     await this.parts.runner.waitForHead(['effect'], KNOWS_STEPS_MS);

@@ -12,6 +12,8 @@ const SAME_SIGNAL_MS = 1000;
 const INTERRUPTED = 130;
 /** The other instances took this one for dead: nothing of it may go on, and whoever looks after it may start it again. */
 const GIVEN_UP = 75;
+/** As a start on another log would end. */
+const OTHER_LOG = 78;
 
 const { values: flags } = parseArgs({
   options: { lab: { type: 'boolean', default: false }, 'ready-line': { type: 'boolean', default: false } },
@@ -22,7 +24,8 @@ function say(line: string): void {
   process.stdout.write(`${line}\n`);
 }
 
-async function run(): Promise<void> {
+/** Answers what the program is to end with. */
+async function run(): Promise<number> {
   const settings = Config.from(process.env);
   const logger = pinoLogger(settings.logLevel);
   const lab = flags.lab
@@ -39,9 +42,17 @@ async function run(): Promise<void> {
   if (flags['ready-line']) say(JSON.stringify({ ready: true, url: oma.url }));
   else greet(oma.url, lab);
   const givenUp = oma.givenUp.then(() => process.exit(GIVEN_UP));
-  await Promise.race([stopSignal(), givenUp]);
+  const replaced = oma.logReplaced.then(() => {
+    logger.error(
+      {},
+      'the event store holds another log than the one that the database belongs to: OMA ends; give it back its log, or an empty database',
+    );
+    return OTHER_LOG;
+  });
+  const exitCode = await Promise.race([stopSignal().then(() => 0), givenUp, replaced]);
   await oma.stop();
   await lab?.stop();
+  return exitCode;
 }
 
 function greet(url: string, lab: Lab | null): void {
@@ -69,8 +80,7 @@ async function stopSignal(): Promise<void> {
 }
 
 try {
-  await run();
-  process.exit(0);
+  process.exit(await run());
 } catch (error) {
   process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
   process.exit(error instanceof CannotStart ? error.exitCode : 1);

@@ -29,6 +29,8 @@ export class Oma {
     readonly url: string,
     /** Resolves when the other instances took this one for dead and ended its jobs: it must end, and may start again. */
     readonly givenUp: Promise<void>,
+    /** Resolves when another log turned out to be in the place of this one's: it must end, and can't start again as it is. */
+    readonly logReplaced: Promise<void>,
     private readonly app: NestFastifyApplication,
     private readonly machinery: Machinery,
     private readonly server: DatabaseServer,
@@ -50,7 +52,7 @@ export class Oma {
       if (swagger) serveSwagger(app);
       await app.listen(config.port, config.host);
       const url = (await app.getUrl()).replace('[::1]', '127.0.0.1');
-      return new Oma(url, machinery.instances.givenUp, app, machinery, server, logger);
+      return new Oma(url, machinery.instances.givenUp, machinery.logReplaced, app, machinery, server, logger);
     } catch (error) {
       await machinery?.stop().catch(() => undefined);
       await server.close();

@@ -1,15 +1,18 @@
+import { setTimeout as pause } from 'node:timers/promises';
+
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 
 import { EventStoreDbDouble } from '#lab/eventstoredb/double';
 import { migrate } from '#platform/database/migrate';
 import { migrations } from '#platform/database/migrations';
-import type { OpenEventStore } from '#platform/event-store/event-store.port';
+import { EventStoreAway, type OpenEventStore } from '#platform/event-store/event-store.port';
 import { EventStoreDbEventStore } from '#platform/event-store/eventstoredb/eventstoredb.event-store';
 import { keepToOwnLog, requireOwnLog } from '#platform/event-store/own-log';
 import { PostgresEventStore } from '#platform/event-store/postgres/postgres.event-store';
 
 import { freshDatabase } from '../kit/database.js';
-import { all } from '../kit/event-stores.js';
+import { all, anEvent } from '../kit/event-stores.js';
+import { eventually } from '../kit/eventually.js';
 import { silentLog } from '../kit/silent-log.js';
 
 const LAST_BEFORE = '0015-free-resources';
@@ -55,6 +58,53 @@ describe('the log that a database belongs to', () => {
   it('is the one that it was first used with, also when it is opened anew', async () => {
     await keepTo(await inEventStoreDb());
     await expect(keepTo(await inEventStoreDb())).resolves.toBeUndefined();
+  });
+
+  describe('while OMA runs', () => {
+    const replaced = (store: OpenEventStore) => Promise.race([store.replaced.then(() => true), pause(10_000, false)]);
+    /** Another server, with nothing in it, takes the place of the one that was there. */
+    const replaceServer = async () => {
+      const port = Number(new URL(double.url.replace('esdb:', 'http:')).port);
+      double.stop();
+      double = await EventStoreDbDouble.start(port);
+    };
+
+    it('is missed at once when it was lost: nothing is acknowledged that nobody would find', async () => {
+      const store = await inEventStoreDb();
+      await keepTo(store);
+      await store.append('a-1', 'no-stream', [anEvent()]);
+      await replaceServer();
+      await expect(store.append('a-2', 'no-stream', [anEvent()])).rejects.toThrow(EventStoreAway);
+      expect(await replaced(store)).toBe(true);
+      expect(await store.answers()).toBe(false);
+      expect(double.log.records.filter(({ stream }) => stream.includes('a-2'))).toEqual([]);
+    });
+
+    it('is missed by those who only follow it', async () => {
+      const store = await inEventStoreDb();
+      await keepTo(store);
+      const life = new AbortController();
+      const following = (async () => {
+        for await (const { events } of store.subscribe({ after: '', signal: life.signal })) expect(events).toEqual([]);
+      })();
+      await eventually(() => {
+        expect(double.reads.subscribers).toBe(1);
+      });
+      await replaceServer();
+      expect(await replaced(store)).toBe(true);
+      life.abort();
+      await following.catch(() => undefined);
+    });
+
+    it('is the same after an outage, and goes on', async () => {
+      const store = await inEventStoreDb();
+      await keepTo(store);
+      double.goAway();
+      const appending = store.append('a-1', 'no-stream', [anEvent()]);
+      await double.comeBack();
+      expect(await appending).toMatchObject({ revision: 0n, duplicate: false });
+      expect(await store.answers()).toBe(true);
+    });
   });
 
   it('may be the one in itself', async () => {

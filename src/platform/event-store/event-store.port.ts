@@ -94,6 +94,12 @@ export abstract class OpenEventStore extends EventStore {
   /** Whether the log answers just now, within two seconds. Never throws. */
   abstract answers(): Promise<boolean>;
 
+  /**
+   * Resolves when another log turned out to be in the place of the one whose identity was asked for first. Nothing is appended or
+   * followed from then on; where that can't happen it stays as it is.
+   */
+  abstract readonly replaced: Promise<void>;
+
   /** Which log this is. Changes nothing. */
   abstract identity(): Promise<LogIdentity>;
 

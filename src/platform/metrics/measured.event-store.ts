@@ -108,6 +108,10 @@ export class MeasuredEventStore extends OpenEventStore {
     return this.store.answers();
   }
 
+  get replaced(): Promise<void> {
+    return this.store.replaced;
+  }
+
   identity(): Promise<LogIdentity> {
     return this.store.identity();
   }

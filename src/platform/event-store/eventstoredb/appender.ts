@@ -15,6 +15,7 @@ import type { EventStoreDbClient, WireNewEvent } from './client.js';
 import { NAME_OF_LOG, positionOf, type StreamNames, wireMetadata, wireRevision } from './codec.js';
 import { actualRevision, isTooLarge, isTransient } from './failures.js';
 import type { Reader } from './reader.js';
+import { LogReplaced, type SameLog } from './same-log.js';
 
 /** So long the server may be away before those who wait are told. */
 const ANSWER_WITHIN_MS = 15_000;
@@ -32,6 +33,7 @@ export class Appender {
     private readonly client: EventStoreDbClient,
     private readonly reader: Reader,
     private readonly names: StreamNames,
+    private readonly sameLog: SameLog,
     private readonly closing: AbortSignal,
   ) {}
 
@@ -77,11 +79,13 @@ export class Appender {
     const newest = this.reader.newest;
     for (let delayMs = FIRST_RETRY_MS; ; delayMs = Math.min(delayMs * 2, MAX_RETRY_MS)) {
       try {
+        await this.sameLog.assure();
         const answer = await this.client.append(this.names.onServer(stream), wireRevision(expected), events);
         const position = positionOf(answer.position);
         this.reader.saw(position);
         return { revision: answer.revision, position, duplicate: position <= newest };
       } catch (error) {
+        if (error instanceof LogReplaced) throw error;
         if (!isTransient(error)) throw await this.refusal(error, stream, expected, events);
         const repeatable = typeof expected === 'bigint' || expected === 'no-stream';
         const late = performance.now() + delayMs > deadline || this.closing.aborted;

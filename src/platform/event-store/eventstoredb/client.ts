@@ -4,7 +4,7 @@ import { EventStoreDBClient, jsonEvent, streamNameFilter } from '@eventstore/db-
 
 import { guardAgainstEndingTheProcess } from './client-guards.js';
 import type { WireEvent, WirePosition } from './codec.js';
-import { CutOff, isTransient, mayBeStuck, NoAnswer } from './failures.js';
+import { CutOff, isTransient, mayBeStuck, NoAnswer, wasTooSlow } from './failures.js';
 import { Intake } from './intake.js';
 
 /** The server gives a write up after 2 s; an answer that takes longer than this was lost. */
@@ -58,6 +58,8 @@ export class EventStoreDbClient {
   constructor(
     private readonly url: string,
     private readonly onCaught: (error: unknown) => void,
+    /** Called when a call failed in a way after which somebody else may answer. */
+    private readonly onDoubt: () => void,
   ) {
     this.dialled = this.dial();
   }
@@ -166,6 +168,7 @@ export class EventStoreDbClient {
 
   /** Once per client: the first of many that failed together makes the new one. */
   private renewIfStuck(dialled: Dialled, error: unknown): void {
+    if (isTransient(error) && !wasTooSlow(error)) this.onDoubt();
     if (this.dialled !== dialled || !isTransient(error)) return;
     if (!mayBeStuck(error) && performance.now() - dialled.answeredAt < STALE_MS) return;
     this.dialled = this.dial();

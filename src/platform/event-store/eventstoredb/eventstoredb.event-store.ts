@@ -18,6 +18,7 @@ import { EventStoreDbClient } from './client.js';
 import { StreamNames } from './codec.js';
 import { wasTooSlow } from './failures.js';
 import { Reader } from './reader.js';
+import { LogReplaced, SameLog } from './same-log.js';
 import { Tail } from './tail.js';
 
 const DEFAULT_BATCH = 500;
@@ -41,6 +42,7 @@ export class EventStoreDbEventStore extends OpenEventStore {
   private readonly reader: Reader;
   private readonly appender: Appender;
   private readonly tail: Tail;
+  private readonly sameLog: SameLog;
   private readonly closing = new AbortController();
 
   constructor(
@@ -51,12 +53,19 @@ export class EventStoreDbEventStore extends OpenEventStore {
     // Every read under way listens to it, however many there are.
     setMaxListeners(0, this.closing.signal);
     const names = new StreamNames(namespace);
-    this.client = new EventStoreDbClient(url, (error) => {
-      this.logger.debug({ error }, 'the client of the event store met an answer that nobody waits for');
-    });
+    this.sameLog = new SameLog(() => this.reader.logIdNow());
+    this.client = new EventStoreDbClient(
+      url,
+      (error) => {
+        this.logger.debug({ error }, 'the client of the event store met an answer that nobody waits for');
+      },
+      () => {
+        this.sameLog.doubt();
+      },
+    );
     this.reader = new Reader(this.client, names, this.closing.signal);
-    this.appender = new Appender(this.client, this.reader, names, this.closing.signal);
-    this.tail = new Tail(this.client, this.reader, names, logger, silenceMs);
+    this.appender = new Appender(this.client, this.reader, names, this.sameLog, this.closing.signal);
+    this.tail = new Tail(this.client, this.reader, names, this.sameLog, logger, silenceMs);
   }
 
   /** Looks how far the log is. Throws EventStoreAway when the server does not answer. */
@@ -128,12 +137,18 @@ export class EventStoreDbEventStore extends OpenEventStore {
     return this.reader.head();
   }
 
-  answers(): Promise<boolean> {
-    return this.reader.answers(ANSWERS_WITHIN_MS);
+  async answers(): Promise<boolean> {
+    return !this.sameLog.wasReplaced && (await this.reader.answers(ANSWERS_WITHIN_MS));
+  }
+
+  get replaced(): Promise<void> {
+    return this.sameLog.replaced;
   }
 
   async identity(): Promise<LogIdentity> {
-    return { kind: 'eventstoredb', id: await this.reader.logId() };
+    const id = await this.reader.logId();
+    this.sameLog.isCalled(id);
+    return { kind: 'eventstoredb', id };
   }
 
   async named(): Promise<LogIdentity> {
@@ -145,9 +160,10 @@ export class EventStoreDbEventStore extends OpenEventStore {
   private async pageAfter(position: Position, selection: Selection, limit: number, signal: AbortSignal) {
     for (let delayMs = RETRY_MS; !signal.aborted; delayMs = Math.min(MAX_RETRY_MS, delayMs * 2)) {
       try {
+        await this.sameLog.assure();
         return await this.reader.page(position, selection, limit, signal);
       } catch (error) {
-        if (error instanceof InvalidPosition) throw error;
+        if (error instanceof InvalidPosition || error instanceof LogReplaced) throw error;
         if (!wasTooSlow(error)) this.logger.warn({ error }, 'the log could not be read; the reader tries again');
         await pause(delayMs, signal);
       }

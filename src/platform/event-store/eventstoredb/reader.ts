@@ -94,11 +94,24 @@ export class Reader {
 
   /** The id that this log was given under this namespace; null when nobody has used it yet. */
   async logId(): Promise<string | null> {
-    const name = this.names.onServer(NAME_OF_LOG);
-    const read = () =>
-      this.client.readStream(name, { from: null, direction: 'forward', limit: 1, signal: this.closing });
-    for await (const { id } of this.untilRead(read)) return id;
+    for await (const { id } of this.untilRead(() => this.nameOfLog())) return id;
     return null;
+  }
+
+  /** The same in one attempt; throws the error of the client. */
+  async logIdNow(): Promise<string | null> {
+    try {
+      for await (const { id } of this.nameOfLog()) return id;
+    } catch (error) {
+      if (!isMissingStream(error)) throw error;
+    }
+    if (this.closing.aborted) throw new EventStoreAway(new Error('the event store was closed'));
+    return null;
+  }
+
+  private nameOfLog(): AsyncGenerator<WireEvent> {
+    const name = this.names.onServer(NAME_OF_LOG);
+    return this.client.readStream(name, { from: null, direction: 'forward', limit: 1, signal: this.closing });
   }
 
   async *stream(

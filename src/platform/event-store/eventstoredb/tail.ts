@@ -9,6 +9,7 @@ import type { EventStoreDbClient, Told } from './client.js';
 import { positionOf, type StreamNames, wirePosition } from './codec.js';
 import { wasTooSlow } from './failures.js';
 import type { Page, Reader } from './reader.js';
+import { LogReplaced, type SameLog } from './same-log.js';
 
 const MAX_EVENTS = 4096;
 const MAX_BYTES = 16 * 1024 * 1024;
@@ -48,6 +49,7 @@ export class Tail {
     private readonly client: EventStoreDbClient,
     private readonly reader: Reader,
     private readonly names: StreamNames,
+    private readonly sameLog: SameLog,
     private readonly logger: Logger,
     private readonly silenceMs = SILENCE_MS,
   ) {
@@ -121,12 +123,14 @@ export class Tail {
       const signal = AbortSignal.any([this.current.signal, this.life.signal]);
       let came = false;
       try {
+        await this.sameLog.assure();
         for await (const told of this.client.subscribe(wirePosition(this.resumeAfter), this.names.filter, signal)) {
           this.take(told);
           delayMs = FIRST_RETRY_MS;
           came = true;
         }
       } catch (error) {
+        if (error instanceof LogReplaced) return;
         if (wasTooSlow(error)) {
           // Who was given up before anything came waits a moment, so that it doesn't go round for ever.
           if (came) continue;

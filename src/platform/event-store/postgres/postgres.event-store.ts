@@ -24,6 +24,7 @@ const MAX_RETRY_MS = 5000;
 
 /** The log in PostgreSQL: the lane (docs/adr/0002). */
 export class PostgresEventStore extends OpenEventStore {
+  readonly replaced = new Promise<void>(() => undefined);
   private readonly lane: Lane;
   private readonly reader: Reader;
   private readonly wakeUp: WakeUp;

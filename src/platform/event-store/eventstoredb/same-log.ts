@@ -1,0 +1,66 @@
+import { EventStoreAway } from '../event-store.port.js';
+
+/** There is another log, or an empty one, in the place of the one that this process began with. */
+export class LogReplaced extends EventStoreAway {
+  constructor() {
+    super(new Error('the event store holds another log than before'));
+    this.name = 'LogReplaced';
+  }
+}
+
+/**
+ * Sees to it that this process goes on with the log that it began with. A server that was away may come back without its data,
+ * or be another one, and positions of one log are places in that log alone: whatever was appended or followed there would be
+ * passed over in silence. So after every call that failed, the log's id is read before anything else is done.
+ */
+export class SameLog {
+  /** Resolves when the log was replaced. */
+  readonly replaced: Promise<void>;
+  private id: string | null = null;
+  private isDoubtful = false;
+  private isReplaced = false;
+  private checking: Promise<void> | null = null;
+  private sayReplaced: () => void = () => undefined;
+
+  /** `read` makes one attempt. */
+  constructor(private readonly read: () => Promise<string | null>) {
+    this.replaced = new Promise((resolve) => (this.sayReplaced = resolve));
+  }
+
+  /** To be told what the log is called as soon as that is known; the first name stays. */
+  isCalled(id: string | null): void {
+    this.id ??= id;
+  }
+
+  /** Something failed: who answers next may be somebody else. */
+  doubt(): void {
+    this.isDoubtful = true;
+  }
+
+  get wasReplaced(): boolean {
+    return this.isReplaced;
+  }
+
+  /** Costs nothing without a doubt. Throws LogReplaced, for good, and what the one attempt to read throws. */
+  async assure(): Promise<void> {
+    if (this.isReplaced) throw new LogReplaced();
+    if (!this.isDoubtful || this.id === null) return;
+    await (this.checking ??= this.check().finally(() => {
+      this.checking = null;
+    }));
+  }
+
+  private async check(): Promise<void> {
+    // What fails from here on is a doubt of its own.
+    this.isDoubtful = false;
+    try {
+      if ((await this.read()) === this.id) return;
+    } catch (error) {
+      this.isDoubtful = true;
+      throw error;
+    }
+    this.isReplaced = true;
+    this.sayReplaced();
+    throw new LogReplaced();
+  }
+}

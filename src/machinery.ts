@@ -22,7 +22,7 @@ import { openReadModels } from './platform/database/read-models.js';
 import { Views } from './platform/database/views.js';
 import { Aggregates } from './platform/event-store/aggregates.js';
 import { awaitEventStore } from './platform/event-store/await-event-store.js';
-import { chosenEventStore } from './platform/event-store/chosen-event-store.js';
+import { chosenEventStore, placeOfLog } from './platform/event-store/chosen-event-store.js';
 import { EventStore, type OpenEventStore } from './platform/event-store/event-store.port.js';
 import { keepToOwnLog } from './platform/event-store/own-log.js';
 import { GuestFiles } from './platform/filesystems/guest-files.port.js';
@@ -99,12 +99,13 @@ export class Machinery {
       readonly workers: HashWorkers;
       readonly nbdExports: NbdExports;
       readonly patience: Patience;
+      readonly logPlace: string;
     },
   ) {}
 
   /**
    * Waits for the database, brings the schema up to date, opens the vault and takes this instance's place. Throws CannotStart
-   * when the database stays away, was written by a newer OMA, or another master key made the vault; InstanceIsRunning when
+   * when the database stays away or the signal is aborted meanwhile, was written by a newer OMA, or another master key made the vault; InstanceIsRunning when
    * another OMA has that place.
    */
   static async build(
@@ -112,8 +113,9 @@ export class Machinery {
     databaseUrl: string,
     logger: Logger,
     firstPassword: FirstPassword,
+    signal: AbortSignal,
   ): Promise<Machinery> {
-    const patience = { seconds: config.startWaitSeconds, logger };
+    const patience = { seconds: config.startWaitSeconds, logger, signal };
     await awaitDatabase(databaseUrl, patience);
     const database = new Database(databaseUrl);
     await migrate(database, migrations, logger);
@@ -218,13 +220,14 @@ export class Machinery {
       workers,
       nbdExports,
       patience,
+      logPlace: placeOfLog(config),
     });
   }
 
   /** Waits for the log, and brings all rows up to date with it. Throws CannotStart when it stays away, or isn't this database's. */
   async catchUp(): Promise<void> {
-    const { database, store, runner, patience } = this.parts;
-    await awaitEventStore(store, patience);
+    const { database, store, runner, patience, logPlace } = this.parts;
+    await awaitEventStore(logPlace, store, patience);
     await keepToOwnLog(database, store);
     await runner.start();
     await offerReporting(database, reportingViews, patience.logger);

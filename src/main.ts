@@ -10,6 +10,8 @@ import { CannotStart } from './platform/start/cannot-start.js';
 /** npm passes a Ctrl-C on that the terminal sent already: the second one within so long is the same. */
 const SAME_SIGNAL_MS = 1000;
 const INTERRUPTED = 130;
+/** A start that is to stop and can't come to an end, as while rows are built, is left where it is. */
+const START_ENDS_WITHIN_MS = 10_000;
 /** The other instances took this one for dead: nothing of it may go on, and whoever looks after it may start it again. */
 const GIVEN_UP = 75;
 /** As a start on another log would end. */
@@ -28,16 +30,30 @@ function say(line: string): void {
 async function run(): Promise<number> {
   const settings = Config.from(process.env);
   const logger = pinoLogger(settings.logLevel);
+  const stopped = stopSignal();
+  const interruption = new AbortController();
+  let isStarting = true;
+  void stopped.then(() => {
+    interruption.abort();
+    // What is under way then stands in the database, and the next start goes on with it.
+    setTimeout(() => {
+      if (isStarting) process.exit(0);
+    }, START_ENDS_WITHIN_MS);
+  });
   const lab = flags.lab
     ? await startLab({ dir: `${settings.dataDir}/lab`, port: Number(new URL(settings.vmaUrl).port) })
     : null;
   // The lab's agent proves itself with the token that it made at its first start.
   const config = lab === null ? settings : Config.from({ ...process.env, OMA_VMA_TOKEN: lab.agentToken });
   const isTerminal = process.stdout.isTTY;
-  const oma = await Oma.start({ config, logger, say, isTerminal, swagger: true }).catch(async (error: unknown) => {
-    await lab?.stop();
-    throw error;
-  });
+  const { signal } = interruption;
+  const oma = await Oma.start({ config, logger, say, isTerminal, swagger: true, signal }).catch(
+    async (error: unknown) => {
+      await lab?.stop();
+      throw error;
+    },
+  );
+  isStarting = false;
   lab?.connect(oma.url);
   if (flags['ready-line']) say(JSON.stringify({ ready: true, url: oma.url }));
   else greet(oma.url, lab);
@@ -49,7 +65,7 @@ async function run(): Promise<number> {
     );
     return OTHER_LOG;
   });
-  const exitCode = await Promise.race([stopSignal().then(() => 0), givenUp, replaced]);
+  const exitCode = await Promise.race([stopped.then(() => 0), givenUp, replaced]);
   await oma.stop();
   await lab?.stop();
   return exitCode;
@@ -58,7 +74,9 @@ async function run(): Promise<number> {
 function greet(url: string, lab: Lab | null): void {
   say(`OMA serves at ${url}/api/v1; try it at ${url}/swagger. Ctrl-C stops it.`);
   if (lab === null) return;
-  const { host, username, password, datacenter } = lab.vcenter;
+  const { host, username, datacenter } = lab.vcenter;
+  // Not into a file that somebody may keep.
+  const password = process.stdout.isTTY ? lab.vcenter.password : 'see vcenter-password in the folder of the lab';
   say(
     `The lab's vCenter, for POST /vmware-credentials: ${JSON.stringify({ vcenter_host: host, username, password, datacenter })}`,
   );

@@ -20,6 +20,8 @@ export interface OmaOptions {
   readonly say: (line: string) => void;
   readonly isTerminal: boolean;
   readonly swagger: boolean;
+  /** A start that waits for something gives up when it is aborted. */
+  readonly signal: AbortSignal;
 }
 
 /** One running OMA. */
@@ -38,12 +40,12 @@ export class Oma {
   ) {}
 
   /** Serves only after the log was caught up with and everything that was under way was taken up again. */
-  static async start({ config, logger, say, isTerminal, swagger }: OmaOptions): Promise<Oma> {
+  static async start({ config, logger, say, isTerminal, swagger, signal }: OmaOptions): Promise<Oma> {
     const server = await openDatabaseServer(config, logger);
     let machinery: Machinery | undefined;
     try {
       const first = new GeneratedFirstPassword(config.adminPassword, config.dataDir, { isTerminal, say });
-      machinery = await Machinery.build(config, server.url, logger, first);
+      machinery = await Machinery.build(config, server.url, logger, first, signal);
       const app = await createApp(AppModule.with(machinery.providers), logger);
       await machinery.catchUp();
       await sweepOrphans(machinery, logger);

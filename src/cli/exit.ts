@@ -4,7 +4,7 @@ export const EXIT = {
   /** Rows differ from the log, something stopped or failed, or it was refused. */
   failed: 1,
   usage: 2,
-  /** The database or the log can't be used: away, or of another version. */
+  /** The database or the log can't be used: away, of another version, or the settings don't fit. */
   unreachable: 3,
   interrupted: 130,
 } as const;

@@ -4,6 +4,7 @@ import { pause } from '#platform/clock/pause';
 import { newId } from '#platform/ids/ids';
 import type { CheckStatus } from '#platform/projections/check-log';
 import type { ProjectionStatus } from '#platform/projections/projection-progress.port';
+import { CannotStart } from '#platform/start/cannot-start';
 
 import { checkResponse, projectionResponse } from '../modules/operations/projection.response.js';
 import type { Command } from './command.js';
@@ -31,7 +32,7 @@ export async function runCommand(command: Command, surroundings: CommandSurround
     surroundings.tell(error instanceof Error ? error.message : 'something went wrong');
     if (error instanceof DomainError && error.remedy !== undefined) surroundings.tell(error.remedy);
     if (error instanceof DomainError) return error.kind === 'not-found' ? EXIT.usage : EXIT.failed;
-    return error instanceof Unreachable ? EXIT.unreachable : EXIT.failed;
+    return error instanceof Unreachable || error instanceof CannotStart ? EXIT.unreachable : EXIT.failed;
   } finally {
     await place?.close();
   }

@@ -138,4 +138,69 @@ describe('starting while something is away or does not fit', () => {
       double.stop();
     }
   }, 90_000);
+
+  it('ends with 78 at settings that can not be used, and names each', async () => {
+    const nowhere = join(dataDir, 'nowhere');
+    const wrong: readonly (readonly [string, string])[] = [
+      ['EVENTSTORE_URL', 'esdb://'],
+      ['EVENTSTORE_URL', 'esdb://127.0.0.1:1?tls=maybe'],
+      ['EVENTSTORE_URL', `esdb://127.0.0.1:1?tls=true&tlsCAFile=${nowhere}`],
+      ['OMA_AGENTS_FILE', nowhere],
+      ['OMA_DATA_DIR', '/dev/null/oma'],
+      ['DATABASE_URL', 'mysql://127.0.0.1/oma'],
+    ];
+    const ends = wrong.map(async ([name, value]) => {
+      const own = { OMA_DATA_DIR: mkdtempSync(join(dataDir, 'one-')), OMA_MASTER_KEY: 'ab'.repeat(32) };
+      const oma = start({ DATABASE_URL: fresh.url, ...own, [name]: value });
+      return [await oma.exitCode, oma.said().includes(name)];
+    });
+    expect(await Promise.all(ends)).toEqual(wrong.map(() => [78, true]));
+  }, 90_000);
+
+  it.each(['the database', 'the event store'])(
+    'ends with 0 when it is stopped while it waits for %s',
+    async (what) => {
+      const away = what === 'the database' ? 'DATABASE_URL' : 'EVENTSTORE_URL';
+      const address =
+        away === 'DATABASE_URL' ? 'postgres://oma@127.0.0.1:1/oma' : 'esdb://oma:secret@127.0.0.1:1?tls=false';
+      const oma = start({ DATABASE_URL: fresh.url, [away]: address });
+      await eventually(() => {
+        expect(oma.said()).toContain(`${what} at 127.0.0.1:1 does not answer; it is tried again`);
+      }, 30);
+      oma.child.kill('SIGTERM');
+      expect(await oma.exitCode).toBe(0);
+      expect(oma.said()).not.toContain('secret');
+    },
+    60_000,
+  );
+
+  it('gives an event store up that stays away, after as long as was said, and says meanwhile that it waits', async () => {
+    const begun = performance.now();
+    const oma = start({
+      DATABASE_URL: fresh.url,
+      EVENTSTORE_URL: 'esdb://127.0.0.1:1?tls=false',
+      OMA_START_WAIT_SECONDS: '5',
+    });
+    expect(await oma.exitCode).toBe(69);
+    expect(performance.now() - begun).toBeLessThan(30_000);
+    expect(oma.said()).toContain('the event store at 127.0.0.1:1 did not answer for 5 s');
+    expect(oma.said().match(/it is tried again/g)?.length).toBeGreaterThan(1);
+  }, 60_000);
+
+  it('ends with 78 when the log is replaced under it', async () => {
+    const first = await EventStoreDbDouble.start();
+    const oma = start({ DATABASE_URL: fresh.url, EVENTSTORE_URL: first.url });
+    await eventually(() => {
+      expect(oma.said()).toContain('"ready":true');
+    }, 30);
+    const port = Number(new URL(first.url.replace('esdb:', 'http:')).port);
+    first.stop();
+    const second = await EventStoreDbDouble.start(port);
+    try {
+      expect(await oma.exitCode).toBe(78);
+      expect(oma.said()).toContain('holds another log');
+    } finally {
+      second.stop();
+    }
+  }, 90_000);
 });

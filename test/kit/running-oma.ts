@@ -41,7 +41,8 @@ export async function runningOma(
     ...ownLogSettings(),
     ...settings,
   });
-  const start = () => Oma.start({ config, logger, say: () => undefined, isTerminal: false, swagger: false });
+  const { signal } = new AbortController();
+  const start = () => Oma.start({ config, logger, say: () => undefined, isTerminal: false, swagger: false, signal });
   let oma = await start();
   const api = new ApiClient(oma.url);
   await api.logIn('admin', ADMIN_PASSWORD);

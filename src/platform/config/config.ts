@@ -9,7 +9,7 @@ const environment = z.object({
   OMA_PORT: port.default(8082),
   OMA_HOST: z.string().default('127.0.0.1'),
   OMA_DATA_DIR: z.string().min(1).default('.oma'),
-  DATABASE_URL: z.url().optional(),
+  DATABASE_URL: z.url({ protocol: /^postgres(?:ql)?$/ }).optional(),
   EVENTSTORE_URL: z
     .string()
     .regex(/^esdb(\+discover)?:\/\//, 'esdb://… or esdb+discover://…')

@@ -9,6 +9,9 @@ import { isTransient } from './transient.js';
 /** Class 28 is a wrong account or password, 3D000 a database that doesn't exist. */
 const REFUSED = /^(28...|3D000)$/;
 
+/** What the driver says, which has no code for it. */
+const NO_TLS = 'does not support SSL';
+
 const ANSWER_WITHIN_MS = 5000;
 
 /** Waits at start for a database that is away. Throws Unavailable when it stays away, Misfit when it refuses the account. */
@@ -30,6 +33,9 @@ async function connect(url: string, where: string): Promise<void> {
     await client.query('select 1');
   } catch (error) {
     const code = codeOf(error);
+    if (error instanceof Error && error.message.includes(NO_TLS)) {
+      throw new Misfit(`${where} does not speak TLS, which DATABASE_URL asks for (sslmode)`);
+    }
     if (typeof code !== 'string' || !REFUSED.test(code)) throw error;
     throw new Misfit(`${where} refuses the account or has no such database (${code}); see DATABASE_URL`);
   } finally {

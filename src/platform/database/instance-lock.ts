@@ -2,6 +2,8 @@ import { randomBytes } from 'node:crypto';
 import { linkSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
+import { Misfit } from '#platform/start/cannot-start';
+
 import { codeOf } from './error-code.js';
 import { startTicksOf } from './process-table.js';
 
@@ -29,9 +31,12 @@ export class InstanceLock {
     private readonly owner: string,
   ) {}
 
-  /** Throws DataDirInUse at once when a living process holds the folder. The folder is made when it is missing. */
+  /**
+   * Throws DataDirInUse at once when a living process holds the folder. The folder is made when it is missing; throws Misfit
+   * when it can't be.
+   */
   static take(dataDir: string): InstanceLock {
-    mkdirSync(dataDir, { recursive: true, mode: 0o700 });
+    make(dataDir);
     const path = join(dataDir, 'oma.lock');
     const owner = `${process.pid} ${startTicksOf(process.pid) ?? 0} ${randomBytes(6).toString('hex')}`;
     const draft = `${path}.${randomBytes(6).toString('hex')}`;
@@ -46,6 +51,14 @@ export class InstanceLock {
 
   release(): void {
     if (ownerIn(this.path) === this.owner) rmSync(this.path, { force: true });
+  }
+}
+
+function make(dataDir: string): void {
+  try {
+    mkdirSync(dataDir, { recursive: true, mode: 0o700 });
+  } catch (error) {
+    throw new Misfit(`the data folder ${dataDir} can't be made (${String(codeOf(error))}); see OMA_DATA_DIR`);
   }
 }
 

@@ -10,6 +10,12 @@ import { PostgresEventStore } from './postgres/postgres.event-store.js';
 /** What of the settings says which log it is. */
 export type LogSettings = Pick<Config, 'eventStoreUrl' | 'eventStoreNamespace'>;
 
+/** Where the log is, in words for a person: hosts at most, since an address may hold a password. */
+export function placeOfLog({ eventStoreUrl }: LogSettings): string {
+  if (eventStoreUrl === null) return 'the log in the database';
+  return `the event store at ${eventStoreUrl.replace(/^[^/]*\/\/(?:[^@/]*@)?/, '').replace(/[/?].*$/, '')}`;
+}
+
 /** The log that the settings name: EventStoreDB when there is an address of one, else PostgreSQL. Not started yet. */
 export function chosenEventStore(config: LogSettings, database: Database, logger: Logger): OpenEventStore {
   const { eventStoreUrl, eventStoreNamespace: namespace } = config;

@@ -3,12 +3,16 @@ import { link, mkdir, open, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import { newId } from '#platform/ids/ids';
+import { Misfit } from '#platform/start/cannot-start';
 
 import { KEY_BYTES } from './sealing.js';
 
+/** The file holds no key. */
+class UnusableKey extends Misfit {}
+
 /**
  * The key that opens the vault: `given` as 64 hexadecimal digits, or from the file `master-key` in the data folder, which
- * is made (mode 0600) when there is none. Throws when the file holds something else.
+ * is made (mode 0600) when there is none. Throws UnusableKey when the file holds something else.
  */
 export async function masterKey(dataDir: string, given: string | undefined): Promise<Buffer> {
   if (given !== undefined) return Buffer.from(given, 'hex');
@@ -16,7 +20,7 @@ export async function masterKey(dataDir: string, given: string | undefined): Pro
   const existing = await readFile(file, 'utf8').catch(() => null);
   if (existing === null) await create(dataDir, file);
   const key = Buffer.from((existing ?? (await readFile(file, 'utf8'))).trim(), 'hex');
-  if (key.byteLength !== KEY_BYTES) throw new Error(`${file} must hold ${KEY_BYTES * 2} hexadecimal digits`);
+  if (key.byteLength !== KEY_BYTES) throw new UnusableKey(`${file} must hold ${KEY_BYTES * 2} hexadecimal digits`);
   return key;
 }
 

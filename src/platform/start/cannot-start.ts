@@ -14,6 +14,11 @@ export class Unavailable extends CannotStart {
   readonly exitCode = 69;
 }
 
+/** Whoever started it wants it to stop, before it was there. */
+export class Interrupted extends CannotStart {
+  readonly exitCode = 0;
+}
+
 /** What OMA was given doesn't fit: a setting, a key, an account, a database of a newer version. */
 export class Misfit extends CannotStart {
   readonly exitCode = 78;

@@ -1,3 +1,7 @@
+import { accessSync, constants } from 'node:fs';
+
+import { Misfit } from '#platform/start/cannot-start';
+
 /** Options of the client that OMA passes on. What isn't here is refused: the client would print it, password and all. */
 const OPTIONS = [
   'tls',
@@ -11,14 +15,14 @@ const OPTIONS = [
   'keepAliveTimeout',
   'connectionName',
 ];
+const FILES = ['tlsCAFile', 'userCertFile', 'userKeyFile'];
 const FORM = /^esdb(?:\+discover)?:\/\/(?:[^:@/]+:[^@/]+@)?(?<hosts>[^@/?]+)\/?(?:\?(?<query>.*))?$/;
 const HOST = /^[\w.-]+(?::\d{1,5})?$/;
 
 /** The address of an EventStoreDB can't be used. Shows nothing of it but the names of options. */
-export class BadConnectionString extends Error {
+export class BadConnectionString extends Misfit {
   constructor(reason: string) {
     super(`EVENTSTORE_URL can't be used: ${reason}`);
-    this.name = 'BadConnectionString';
   }
 }
 
@@ -39,4 +43,17 @@ function checkOption(pair: string): void {
   const [name = '', value = ''] = pair.split('=');
   if (!OPTIONS.includes(name)) throw new BadConnectionString(`the option ${name} isn't one of ${OPTIONS.join(', ')}`);
   if (value === '' || value.includes('?')) throw new BadConnectionString(`the option ${name} has no value`);
+  if (name === 'tls' && !['true', 'false'].includes(value)) throw new BadConnectionString('tls is true or false');
+  if (FILES.includes(name) && !isReadable(decodeURIComponent(value))) {
+    throw new BadConnectionString(`the file that the option ${name} names can't be read`);
+  }
+}
+
+function isReadable(file: string): boolean {
+  try {
+    accessSync(file, constants.R_OK);
+    return true;
+  } catch {
+    return false;
+  }
 }

@@ -1,3 +1,5 @@
+import { createHash } from 'node:crypto';
+
 import type { FastifyReply, FastifyRequest } from 'fastify';
 
 import { UnknownCursor } from './edge.errors.js';
@@ -22,30 +24,57 @@ export class PageRequest {
   readonly cursor?: string;
 }
 
-/** The values by which a list is ordered, of the last row of a page, as an opaque text. */
-export function cursorOf(...values: readonly string[]): string {
-  return Buffer.from(JSON.stringify(values)).toString('base64url');
-}
-
 /** What a part of a cursor is: a moment as `toISOString` writes it, a whole number, a position of the log, or any text. */
 export type CursorPart = 'moment' | 'number' | 'position' | 'text';
 
-/** What `cursorOf` was given, or null without a cursor. Throws UnknownCursor when it isn't one of this list. */
-export function readCursor(cursor: string | undefined, ...parts: readonly CursorPart[]): readonly string[] | null {
-  if (cursor === undefined) return null;
-  try {
-    const values = JSON.parse(Buffer.from(cursor, 'base64url').toString()) as unknown;
-    if (
-      Array.isArray(values) &&
-      values.length === parts.length &&
-      parts.every((part, at) => isPart(part, values[at]))
-    ) {
-      return values as readonly string[];
-    }
-  } catch {
-    // Not JSON: refused below.
+/** How a list was asked for: page, place and filters. */
+interface Asked {
+  readonly limit?: number | undefined;
+  readonly cursor?: string | undefined;
+}
+
+const MARK_CHARACTERS = 8;
+
+/** A list as it was asked for. Its cursors are of no use in another one, or under other filters: pages of both would be mixed. */
+export class List {
+  private readonly limit: number;
+  private readonly cursor: string | undefined;
+  private readonly mark: string;
+
+  constructor(name: string, { limit = Infinity, cursor, ...filters }: Asked) {
+    this.limit = limit;
+    this.cursor = cursor;
+    const given = Object.entries(filters).filter(([, value]) => value !== undefined);
+    const text = JSON.stringify([name, given.toSorted(([one], [other]) => (one < other ? -1 : 1))]);
+    this.mark = createHash('sha256').update(text).digest('base64url').slice(0, MARK_CHARACTERS);
   }
-  throw new UnknownCursor();
+
+  /** The values of the order in the last row of the page before, or null on the first. Throws UnknownCursor. */
+  after(...parts: readonly CursorPart[]): readonly string[] | null {
+    if (this.cursor === undefined) return null;
+    try {
+      const [mark, ...values] = JSON.parse(Buffer.from(this.cursor, 'base64url').toString()) as readonly unknown[];
+      const fits = mark === this.mark && values.length === parts.length;
+      if (fits && parts.every((part, at) => isPart(part, values[at]))) return values as readonly string[];
+    } catch {
+      // Neither JSON nor a list: refused below.
+    }
+    throw new UnknownCursor();
+  }
+
+  /** A page of what was found, one row more than asked for if there is a next one. `placeOf` are the values of the order. */
+  page<Row>(
+    found: readonly Row[],
+    placeOf: (row: Row) => readonly string[],
+  ): { readonly rows: readonly Row[]; readonly next: string | null } {
+    const rows = found.slice(0, this.limit);
+    const last = rows.at(-1);
+    return { rows, next: found.length > this.limit && last !== undefined ? this.cursorTo(placeOf(last)) : null };
+  }
+
+  private cursorTo(place: readonly string[]): string {
+    return Buffer.from(JSON.stringify([this.mark, ...place])).toString('base64url');
+  }
 }
 
 const MOMENT = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/;
@@ -65,17 +94,6 @@ function isPart(part: CursorPart, value: unknown): boolean {
     case 'moment':
       return MOMENT.test(value) && !Number.isNaN(Date.parse(value));
   }
-}
-
-/** A page of what was found, one row more than asked for if there is a next one. `placeOf` are the values of the order. */
-export function pageOf<Row>(
-  found: readonly Row[],
-  limit: number,
-  placeOf: (row: Row) => readonly string[],
-): { readonly rows: readonly Row[]; readonly next: string | null } {
-  const rows = found.slice(0, limit);
-  const last = rows.at(-1);
-  return { rows, next: found.length > limit && last !== undefined ? cursorOf(...placeOf(last)) : null };
 }
 
 /** Bare arrays have no room for a cursor: the next page is named by a `Link` header (RFC 8288). */

@@ -1,7 +1,7 @@
 import { type IQueryHandler, Query, QueryHandler } from '@nestjs/cqrs';
 
 import { Filter, pageText, Views } from '#platform/database/views';
-import { pageOf, readCursor } from '#platform/http/paging';
+import { List } from '#platform/http/paging';
 import { AuditRow } from '#projections/audit/audit.entity';
 
 import { type AuditPageResponse, auditResponse, type ExplainedAuditRow } from '../audit.response.js';
@@ -32,24 +32,24 @@ export class ListAuditHandler implements IQueryHandler<ListAudit> {
 
   async execute({ request }: ListAudit): Promise<AuditPageResponse> {
     const filter = new Filter();
+    const list = new List('audit', request);
     // What explains a row is looked up for those of the page alone.
     const found = await this.views.select<ExplainedAuditRow>(
       `select page.*, c.event_id as "causeId", c.type as "causeType", c.stream as "causeStream", u.username
-         from (${this.page(request, filter)}) page
+         from (${this.page(request, list.after('position'), filter)}) page
          left join audit c on c.event_id = case when page."causationId" ~ '${UUID}' then page."causationId"::uuid end
          left join app_user u on u.user_id = page."actorId"
         order by page.position desc`,
       filter.values,
     );
-    const { rows, next } = pageOf(found.slice(0, request.limit + 1), request.limit, (row) => [row.position]);
+    const { rows, next } = list.page(found.slice(0, request.limit + 1), (row) => [row.position]);
     return { events: rows.map(auditResponse), next_cursor: next };
   }
 
   /** An actor is named by an id or as a user: one page of each, since an `or` would keep the database from using its index. */
-  private page(request: ListAuditRequest, filter: Filter): string {
-    const { actor, from, to, cursor, limit } = request;
+  private page(request: ListAuditRequest, after: readonly string[] | null, filter: Filter): string {
+    const { actor, from, to, limit } = request;
     const columns = this.views.columns(AuditRow);
-    const after = readCursor(cursor, 'position');
     const named = actor === undefined ? null : filter.parameter(actor);
     const [lead, ...others] = LEADS.filter((column) => request[GIVEN_AS[column]] !== undefined);
     const valueOf = (column: Lead) =>

@@ -1,7 +1,7 @@
 import { type IQueryHandler, Query, QueryHandler } from '@nestjs/cqrs';
 
 import { Filter, Views } from '#platform/database/views';
-import { type PageRequest, pageOf, readCursor } from '#platform/http/paging';
+import { List, type PageRequest } from '#platform/http/paging';
 import { UserRow } from '#projections/access/user.entity';
 
 import { type UserResponse, userResponse } from '../user.response.js';
@@ -19,16 +19,18 @@ export class ListUsers extends Query<Page> {
 export class ListUsersHandler implements IQueryHandler<ListUsers> {
   constructor(private readonly views: Views) {}
 
-  async execute({ request: { limit, cursor } }: ListUsers): Promise<Page> {
+  async execute({ request }: ListUsers): Promise<Page> {
+    const list = new List('users', request);
+    const { limit } = request;
     const { found, total } = await this.views.countedPage<UserRow>({
       columns: this.views.columns(UserRow),
       view: 'app_user',
       filter: new Filter(),
       order: ['one.username', 'one.user_id'],
-      after: readCursor(cursor, 'text', 'text'),
+      after: list.after('text', 'text'),
       limit,
     });
-    const { rows, next } = pageOf(found, limit, (row) => [row.username, row.userId]);
+    const { rows, next } = list.page(found, (row) => [row.username, row.userId]);
     return { users: rows.map(userResponse), count: total, next_cursor: next };
   }
 }

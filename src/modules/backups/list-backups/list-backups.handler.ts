@@ -1,7 +1,7 @@
 import { type IQueryHandler, Query, QueryHandler } from '@nestjs/cqrs';
 
 import { Filter, Views } from '#platform/database/views';
-import { pageOf, readCursor } from '#platform/http/paging';
+import { List } from '#platform/http/paging';
 import { BackupProgress, type ProgressColumn } from '#platform/vma/backup-progress';
 import { BackupRow } from '#projections/backup/backup.entity';
 import { VmDirectory } from '#projections/inventory/vm.directory';
@@ -25,17 +25,18 @@ export class ListBackupsHandler implements IQueryHandler<ListBackups> {
   }
 
   async execute({ request }: ListBackups): Promise<BackupsPageResponse> {
-    const { limit, cursor } = request;
+    const list = new List('backups', request);
+    const { limit } = request;
     const { found, total } = await this.views.countedPage<BackupRow & { readonly progress: ProgressColumn }>({
       columns: `${this.views.columns(BackupRow)}, ${BackupProgress.column('one.backup_id')} as progress`,
       view: 'backup',
       filter: await this.filter(request),
       order: ['one.created_at', 'one.backup_id'],
       descending: true,
-      after: readCursor(cursor, 'moment', 'text'),
+      after: list.after('moment', 'text'),
       limit,
     });
-    const { rows, next } = pageOf(found, limit, (row) => [row.createdAt.toISOString(), row.backupId]);
+    const { rows, next } = list.page(found, (row) => [row.createdAt.toISOString(), row.backupId]);
     return {
       backups: rows.map((row) => backupResponse(row, BackupProgress.read(row.progress))),
       total,

@@ -1,7 +1,7 @@
 import { type IQueryHandler, Query, QueryHandler } from '@nestjs/cqrs';
 
 import { Filter, Views } from '#platform/database/views';
-import { type PageRequest, pageOf, readCursor } from '#platform/http/paging';
+import { List, type PageRequest } from '#platform/http/paging';
 import { CredentialRow } from '#projections/credential/credential.entity';
 
 import { type CredentialResponse, credentialResponse, type CredentialUse } from '../credential.response.js';
@@ -24,7 +24,9 @@ export class ListCredentials extends Query<Page> {
 export class ListCredentialsHandler implements IQueryHandler<ListCredentials> {
   constructor(private readonly views: Views) {}
 
-  async execute({ request: { limit, cursor } }: ListCredentials): Promise<Page> {
+  async execute({ request }: ListCredentials): Promise<Page> {
+    const list = new List('credentials', request);
+    const { limit } = request;
     const { found, total } = await this.views.countedPage<CredentialRow & CredentialUse>({
       columns: [
         this.views.columns(CredentialRow),
@@ -34,10 +36,10 @@ export class ListCredentialsHandler implements IQueryHandler<ListCredentials> {
       joins: 'left join credential_use use on use.credential_id = one.credential_id',
       filter: new Filter(),
       order: ['one.credential_id'],
-      after: readCursor(cursor, 'number'),
+      after: list.after('number'),
       limit,
     });
-    const { rows, next } = pageOf(found, limit, (row) => [String(row.credentialId)]);
+    const { rows, next } = list.page(found, (row) => [String(row.credentialId)]);
     return { credentials: rows.map((row) => credentialResponse(row, row)), count: total, next_cursor: next };
   }
 }

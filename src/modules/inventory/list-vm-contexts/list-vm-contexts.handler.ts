@@ -1,7 +1,7 @@
 import { type IQueryHandler, Query, QueryHandler } from '@nestjs/cqrs';
 
 import { Filter, Views } from '#platform/database/views';
-import { type PageRequest, pageOf, readCursor } from '#platform/http/paging';
+import { List, type PageRequest } from '#platform/http/paging';
 import { VmContextRow } from '#projections/inventory/vm-context.entity';
 
 import { type ListedVm, type VmContextResponse, vmContextResponse } from '../vm-context.response.js';
@@ -23,16 +23,18 @@ export class ListVmContexts extends Query<Page> {
 export class ListVmContextsHandler implements IQueryHandler<ListVmContexts> {
   constructor(private readonly views: Views) {}
 
-  async execute({ request: { limit, cursor } }: ListVmContexts): Promise<Page> {
+  async execute({ request }: ListVmContexts): Promise<Page> {
+    const list = new List('vm-contexts', request);
+    const { limit } = request;
     const { found, total } = await this.views.countedPage<ListedVm>({
       columns: this.views.columns(VmContextRow, { without: ['disks', 'networks'] }),
       view: 'vm_context',
       filter: new Filter(),
       order: ['one.vm_name', 'one.context_id'],
-      after: readCursor(cursor, 'text', 'text'),
+      after: list.after('text', 'text'),
       limit,
     });
-    const { rows, next } = pageOf(found, limit, (row) => [row.vmName, row.contextId]);
+    const { rows, next } = list.page(found, (row) => [row.vmName, row.contextId]);
     return { vm_contexts: rows.map(vmContextResponse), count: total, next_cursor: next };
   }
 }

@@ -1,7 +1,7 @@
 import { type IQueryHandler, Query, QueryHandler } from '@nestjs/cqrs';
 
 import { Filter, Views } from '#platform/database/views';
-import { pageOf, readCursor } from '#platform/http/paging';
+import { List } from '#platform/http/paging';
 
 import { copiedShare, type JobRowWithCopy, withCopy } from '../copied-share.js';
 import { jobResponse, type JobsPageResponse } from '../job.response.js';
@@ -19,7 +19,8 @@ export class ListJobsHandler implements IQueryHandler<ListJobs> {
   constructor(private readonly views: Views) {}
 
   async execute({ request }: ListJobs): Promise<JobsPageResponse> {
-    const { limit, cursor, job_type: type, status, vm_context_id: contextId } = request;
+    const list = new List('jobs', request);
+    const { limit, job_type: type, status, vm_context_id: contextId } = request;
     const filter = new Filter()
       .oneOf(type, JOB_TYPES, (place) => `one.job_type = ${place}`)
       .oneOf(status, JOB_STATUSES, (place) => `one.status = ${place}`)
@@ -30,10 +31,10 @@ export class ListJobsHandler implements IQueryHandler<ListJobs> {
       filter,
       order: ['one.created_at', 'one.job_id'],
       descending: true,
-      after: readCursor(cursor, 'moment', 'text'),
+      after: list.after('moment', 'text'),
       limit,
     });
-    const { rows, next } = pageOf(found, limit, (row) => [row.createdAt.toISOString(), row.jobId]);
+    const { rows, next } = list.page(found, (row) => [row.createdAt.toISOString(), row.jobId]);
     return { jobs: rows.map((row) => jobResponse(row, copiedShare(row))), next_cursor: next };
   }
 }

@@ -1,7 +1,7 @@
 import { type IQueryHandler, Query, QueryHandler } from '@nestjs/cqrs';
 
 import { Filter, Views } from '#platform/database/views';
-import { pageOf, readCursor } from '#platform/http/paging';
+import { List } from '#platform/http/paging';
 import { RepositoryRow } from '#projections/repository/repository.entity';
 
 import { CompletedBackups } from '../completed-backups.js';
@@ -26,16 +26,18 @@ export class ListRepositoriesHandler implements IQueryHandler<ListRepositories> 
     private readonly completed: CompletedBackups,
   ) {}
 
-  async execute({ request: { type, enabled, limit, cursor } }: ListRepositories): Promise<Page> {
+  async execute({ request }: ListRepositories): Promise<Page> {
+    const list = new List('repositories', request);
+    const { type, enabled, limit } = request;
     const found = await this.views.page<RepositoryRow & { readonly asOf: string }>({
       columns: `${this.views.columns(RepositoryRow)}, ${CompletedBackups.asOf} as "asOf"`,
       view: 'repository',
       filter: new Filter().on(type, (place) => `one.type = ${place}`).on(enabled, (place) => `one.enabled = ${place}`),
       order: ['one.name', 'one.repository_id'],
-      after: readCursor(cursor, 'text', 'text'),
+      after: list.after('text', 'text'),
       limit,
     });
-    const { rows, next } = pageOf(found, limit, (row) => [row.name, row.repositoryId]);
+    const { rows, next } = list.page(found, (row) => [row.name, row.repositoryId]);
     const [first] = rows;
     if (first === undefined) return { items: [], next };
     const completed = this.completed.perRepository(first.asOf);

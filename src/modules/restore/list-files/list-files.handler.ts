@@ -1,7 +1,7 @@
 import { type IQueryHandler, Query, QueryHandler } from '@nestjs/cqrs';
 
 import { type GuestEntry, GuestFiles } from '#platform/filesystems/guest-files.port';
-import { cursorOf, readCursor } from '#platform/http/paging';
+import { List } from '#platform/http/paging';
 
 import { guestFileResponse } from '../guest-file.response.js';
 import type { ListFilesRequest } from '../guest-file.request.js';
@@ -30,29 +30,28 @@ export class ListFilesHandler implements IQueryHandler<ListFiles> {
   async execute({ mountId, path, request }: ListFiles): Promise<ListFilesResponse> {
     const place = await this.partitions.of(mountId, request.partition);
     const entries = await this.guest.list(place, path);
-    const { page, next } = pageOf(entries, request);
+    const list = new List(`files of ${mountId} ${place.partition} ${path.toString()}`, request);
+    const { rows, next } = pageOf(entries, list);
     return {
       mount_id: mountId,
       partition: place.partition,
       path: path.toString(),
-      files: page.map((entry) => guestFileResponse(entry, joined(path, entry.name))),
+      files: rows.map((entry) => guestFileResponse(entry, joined(path, entry.name))),
       total_count: entries.length,
       next_cursor: next,
     };
   }
 }
 
+/** In the order of their names' bytes. */
 function pageOf(
   entries: readonly GuestEntry[],
-  { limit = Infinity, cursor }: ListFilesRequest,
-): { readonly page: readonly GuestEntry[]; readonly next: string | null } {
-  const [after] = readCursor(cursor, 'text') ?? [];
+  list: List,
+): { readonly rows: readonly GuestEntry[]; readonly next: string | null } {
+  const [after] = list.after('text') ?? [];
   const from = after === undefined ? null : Buffer.from(after, 'base64url');
   const ordered = entries
     .filter((entry) => from === null || Buffer.compare(entry.name, from) > 0)
     .toSorted((one, other) => Buffer.compare(one.name, other.name));
-  const page = ordered.slice(0, limit);
-  const last = page.at(-1);
-  const more = ordered.length > page.length && last !== undefined;
-  return { page, next: more ? cursorOf(last.name.toString('base64url')) : null };
+  return list.page(ordered, (entry) => [entry.name.toString('base64url')]);
 }

@@ -7,7 +7,7 @@ import { Clock } from '#platform/clock/clock.port';
 import { Filter, Views } from '#platform/database/views';
 import { RestoreAccess } from '#platform/filesystems/restore-access';
 import type { Shown } from '#platform/http/etag';
-import { type PageRequest, pageOf, readCursor } from '#platform/http/paging';
+import { List, type PageRequest } from '#platform/http/paging';
 import { MountRow } from '#projections/restore/mount.entity';
 
 import { type MountResponse, mountResponse } from '../mount.response.js';
@@ -49,17 +49,19 @@ export class ListMountsHandler implements IQueryHandler<ListMounts> {
     private readonly shown: ShownMounts,
   ) {}
 
-  async execute({ request: { limit, cursor } }: ListMounts): Promise<Page> {
+  async execute({ request }: ListMounts): Promise<Page> {
+    const list = new List('mounts', request);
+    const { limit } = request;
     const { found, total } = await this.views.countedPage<MountRow>({
       columns: this.views.columns(MountRow),
       view: 'mount',
       filter: new Filter().and(`one.status in ('mounting', 'mounted', 'unmounting')`),
       order: ['one.created_at', 'one.mount_id'],
       descending: true,
-      after: readCursor(cursor, 'moment', 'text'),
+      after: list.after('moment', 'text'),
       limit,
     });
-    const { rows, next } = pageOf(found, limit, (row) => [row.createdAt.toISOString(), row.mountId]);
+    const { rows, next } = list.page(found, (row) => [row.createdAt.toISOString(), row.mountId]);
     return { mounts: await Promise.all(rows.map((row) => this.shown.of(row))), count: total, next_cursor: next };
   }
 }

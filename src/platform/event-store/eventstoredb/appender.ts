@@ -81,6 +81,8 @@ export class Appender {
       try {
         await this.sameLog.assure();
         const answer = await this.client.append(this.names.onServer(stream), wireRevision(expected), events);
+        // The connection may have become another one on the way.
+        await this.sameLog.assure();
         const position = positionOf(answer.position);
         this.reader.saw(position);
         return { revision: answer.revision, position, duplicate: position <= newest };

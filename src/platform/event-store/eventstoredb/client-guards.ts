@@ -24,14 +24,20 @@ interface Inner {
  *   says that it is full lets none wait; what lies in it is bounded by the appends under way.
  * - Looking for a cluster's leader may fail while a broken connection is being handled, and nobody catches that either.
  *
+ * `onAppendStream` hears of every new stream for appends, and so of every new connection that they go over.
+ *
  * Answers how to let go of the connection, which the client itself never does.
  */
-export function guardAgainstEndingTheProcess(client: object, onCaught: (error: unknown) => void): () => void {
+export function guardAgainstEndingTheProcess(
+  client: object,
+  onCaught: (error: unknown) => void,
+  onAppendStream: () => void,
+): () => void {
   const inner = client as Inner;
   const { GRPCStreamCreator: createStream, handleError, getChannel } = inner;
   let channel: { close(): void } | undefined;
   inner.GRPCStreamCreator = (kind, name, creator, cache) =>
-    createStream(kind, name, (wire) => guarded(creator(wire), onCaught), cache);
+    createStream(kind, name, (wire) => guarded(creator(wire), onCaught, onAppendStream), cache);
   inner.handleError = async (wire, error) => {
     await handleError(wire, error).catch(onCaught);
   };
@@ -43,9 +49,10 @@ export function guardAgainstEndingTheProcess(client: object, onCaught: (error: u
   return () => channel?.close();
 }
 
-function guarded(call: OpenCall, onCaught: (error: unknown) => void): OpenCall {
+function guarded(call: OpenCall, onCaught: (error: unknown) => void, onAppendStream: () => void): OpenCall {
   const write = call.write?.bind(call);
   if (write === undefined) return call;
+  onAppendStream();
   call.write = (message) => {
     write(message);
     return true;

@@ -58,7 +58,7 @@ export class EventStoreDbClient {
   constructor(
     private readonly url: string,
     private readonly onCaught: (error: unknown) => void,
-    /** Called when a call failed in a way after which somebody else may answer. */
+    /** Called whenever somebody else may answer from now on: a call failed, or appends go over a new connection. */
     private readonly onDoubt: () => void,
   ) {
     this.dialled = this.dial();
@@ -162,7 +162,7 @@ export class EventStoreDbClient {
     // before it dials again, which grows to two minutes.
     const keepAlive = `keepAliveInterval=${KEEP_ALIVE_MS + (this.generation % 1000)}`;
     const client = EventStoreDBClient.connectionString(`${this.url}${this.url.includes('?') ? '&' : '?'}${keepAlive}`);
-    const hangUp = guardAgainstEndingTheProcess(client, this.onCaught);
+    const hangUp = guardAgainstEndingTheProcess(client, this.onCaught, this.onDoubt);
     return { client, hangUp, answeredAt: performance.now() };
   }
 

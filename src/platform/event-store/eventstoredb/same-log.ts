@@ -11,7 +11,8 @@ export class LogReplaced extends EventStoreAway {
 /**
  * Sees to it that this process goes on with the log that it began with. A server that was away may come back without its data,
  * or be another one, and positions of one log are places in that log alone: whatever was appended or followed there would be
- * passed over in silence. So after every call that failed, the log's id is read before anything else is done.
+ * passed over in silence. So after every call that failed, and on every new connection, the log's id is read before anything is
+ * acknowledged or followed.
  */
 export class SameLog {
   /** Resolves when the log was replaced. */
@@ -32,7 +33,7 @@ export class SameLog {
     this.id ??= id;
   }
 
-  /** Something failed: who answers next may be somebody else. */
+  /** Who answers next may be somebody else. */
   doubt(): void {
     this.isDoubtful = true;
   }

@@ -1,9 +1,11 @@
 import type { Database } from './platform/database/database.js';
 import type { Metrics, Sample } from './platform/metrics/metrics.port.js';
 import type { ProjectionRunner } from './platform/projections/projection-runner.js';
-import type { EffectWorker } from './platform/sagas/effect-worker.js';
+import type { Attempted, EffectWorker } from './platform/sagas/effect-worker.js';
 
 const EFFECT_SECONDS = [0.01, 0.05, 0.25, 1, 5, 30, 120, 600, 3600, 14_400];
+
+const OUTCOMES = ['succeeded', 'failed', 'again', 'cancelled', 'interrupted'] satisfies Attempted['outcome'][];
 
 /** What is counted as it happens, and what is looked up; see docs/operations.md for what each of them means. */
 export function measure(
@@ -11,7 +13,7 @@ export function measure(
   parts: {
     readonly database: Database;
     readonly runner: Pick<ProjectionRunner, 'onAdvance' | 'status'>;
-    readonly worker: Pick<EffectWorker, 'onAttempt'>;
+    readonly worker: Pick<EffectWorker, 'onAttempt' | 'kinds'>;
   },
 ): void {
   measureProjections(metrics, parts.runner);
@@ -52,7 +54,7 @@ function measureProjections(metrics: Metrics, runner: Pick<ProjectionRunner, 'on
   );
 }
 
-function measureEffects(metrics: Metrics, worker: Pick<EffectWorker, 'onAttempt'>): void {
+function measureEffects(metrics: Metrics, worker: Pick<EffectWorker, 'onAttempt' | 'kinds'>): void {
   const attempts = metrics.count({
     name: 'oma_effect_attempts_total',
     help: 'Attempts at effects by this process: succeeded, failed, again (to be tried again), cancelled, interrupted',
@@ -66,6 +68,8 @@ function measureEffects(metrics: Metrics, worker: Pick<EffectWorker, 'onAttempt'
     },
     EFFECT_SECONDS,
   );
+  // An increase is seen only of what was there before.
+  for (const kind of worker.kinds) for (const outcome of OUTCOMES) attempts.add({ kind, outcome }, 0);
   worker.onAttempt(({ kind, outcome, seconds: taken }) => {
     attempts.add({ kind, outcome });
     seconds.observe(taken, { kind });

@@ -26,7 +26,7 @@ describe('the metrics', () => {
     const store = new PostgresEventStore(database, silentLog);
     new MeasuredEventStore(store, metrics);
     const runner = { onAdvance: () => () => undefined, status: () => Promise.resolve([]) };
-    measure(metrics, { database, runner, worker: { onAttempt: () => undefined } });
+    measure(metrics, { database, runner, worker: { onAttempt: () => undefined, kinds: [] } });
     await store.close();
     await database.close();
   });

@@ -64,6 +64,8 @@ describe('watching OMA', () => {
         expect(valueOf(text, 'oma_sagas{saga="takebackup",state="completed"}')).toBe(1);
         expect(valueOf(text, 'oma_sagas{saga="takebackup",state="open"}')).toBe(0);
         expect(valueOf(text, 'oma_effect_attempts_total{kind="image.create",outcome="succeeded"}')).toBeGreaterThan(0);
+        // There before the first: an alert on its increase would miss that one otherwise.
+        expect(valueOf(text, 'oma_effect_attempts_total{kind="image.create",outcome="failed"}')).toBe(0);
         expect(valueOf(text, 'oma_effect_attempt_duration_seconds_count{kind="image.create"}')).toBeGreaterThan(0);
         expect(valueOf(text, 'oma_exports_open')).toBe(0);
         expect(valueOf(text, 'oma_mounts_open{status="mounted"}')).toBe(0);

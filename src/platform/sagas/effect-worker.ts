@@ -82,6 +82,11 @@ export class EffectWorker {
     this.taking.wake();
   }
 
+  /** What it can do. */
+  get kinds(): readonly string[] {
+    return [...this.executors.keys()];
+  }
+
   /** Calls `listener` after each attempt at an effect. */
   onAttempt(listener: (attempted: Attempted) => void): void {
     this.listeners.add(listener);

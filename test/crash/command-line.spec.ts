@@ -139,7 +139,7 @@ describe('the command line', () => {
     expect(await oma('--help')).toMatchObject({ code: 0, err: '' });
   }, 60_000);
 
-  it('ends with 3 when the database is away, or not of its version', async () => {
+  it('ends with 3 when a setting is wrong, or the database is away or not of its version', async () => {
     const away = await omaWith(
       { DATABASE_URL: 'postgres://canary:canary-pass@127.0.0.1:21589/oma' },
       'projections',
@@ -148,6 +148,10 @@ describe('the command line', () => {
     expect(away.code).toBe(3);
     expect(away.out + away.err).not.toContain('canary-pass');
     expect(await omaWith({ OMA_DATA_DIR: '/nonexistent/oma' }, 'projections', 'list')).toMatchObject({ code: 3 });
+    for (const [name, value] of Object.entries({ DATABASE_URL: 'garbage', EVENTSTORE_URL: 'esdb://' })) {
+      const wrong = await omaWith({ DATABASE_URL: fresh.url, [name]: value }, 'projections', 'list');
+      expect(wrong).toMatchObject({ code: 3, err: expect.stringContaining(name) });
+    }
     await fresh.database.query(`insert into migration (id) values ('9999-newer')`);
     const newer = await oma('projections', 'list');
     await fresh.database.query(`delete from migration where id = '9999-newer'`);

@@ -17,6 +17,8 @@ describe('the address of an EventStoreDB', () => {
     ['an option that does not work in the client', 'esdb://admin:canary@host?tlsVerifyCert=false'],
     ['an option that makes answers wrong', 'esdb://admin:canary@host?throwOnAppendFailure=false'],
     ['an option without a value', 'esdb://admin:canary@host?tls'],
+    ['a value that tls does not have', 'esdb://admin:canary@host?tls=maybe'],
+    ['a file that is not there', 'esdb://admin:canary@host?tls=true&tlsCAFile=/nonexistent'],
     ['no host', 'esdb://admin:canary@'],
     ['a port that is none', 'esdb://admin:canary@host:port'],
     ['another protocol', 'http://admin:canary@host'],
@@ -29,6 +31,7 @@ describe('the address of an EventStoreDB', () => {
       refusal = error;
     }
     expect(refusal).toBeInstanceOf(BadConnectionString);
+    expect(refusal).toMatchObject({ exitCode: 78, message: expect.stringContaining('EVENTSTORE_URL') });
     expect(String(refusal)).not.toMatch(/canary|can@ary|changeit/);
   });
 });

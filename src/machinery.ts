@@ -119,7 +119,7 @@ export class Machinery {
     await awaitDatabase(databaseUrl, patience);
     const database = new Database(databaseUrl);
     await migrate(database, migrations, logger);
-    const master = await masterKey(config.dataDir, config.masterKey);
+    const master = await masterKey(config.dataDir, config.masterKey, () => PostgresVault.isUnmade(database));
     const vault = await PostgresVault.unlock(database, master);
     const metrics = new PrometheusMetrics().withProcess();
     const store = new MeasuredEventStore(chosenEventStore(config, database, logger), metrics);

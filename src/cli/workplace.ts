@@ -36,21 +36,20 @@ export class Workplace {
     const logger = pinoLogger(logLevel);
     const server = await joinDatabaseServer(config, logger).catch(unreachable);
     const database = new Database(server.url);
-    const store = chosenEventStore(config, database, logger);
+    let store: OpenEventStore | undefined;
     try {
+      store = chosenEventStore(config, database, logger);
       await requireSchema(database, migrations);
       await store.start();
       await requireOwnLog(database, store);
+      const orders = ordersOn(database, store);
+      return new Workplace(orders, projectionThreads(server.url, logLevel, config), server, database, store);
     } catch (error) {
-      await store.close();
+      await store?.close();
       await database.close();
       await server.close();
       return unreachable(error);
     }
-    const progress = { status: () => projectionStatuses(database, store, projections) };
-    const upkeep = new RegistryProjectionUpkeep(database, store, projections);
-    const orders = new ProjectionOrders(new Aggregates(store), progress, upkeep);
-    return new Workplace(orders, projectionThreads(server.url, logLevel, config), server, database, store);
   }
 
   async build(name: string, signal: AbortSignal): Promise<unknown> {
@@ -66,6 +65,12 @@ export class Workplace {
     await this.database.close();
     await this.server.close();
   }
+}
+
+function ordersOn(database: Database, store: OpenEventStore): ProjectionOrders {
+  const progress = { status: () => projectionStatuses(database, store, projections) };
+  const upkeep = new RegistryProjectionUpkeep(database, store, projections);
+  return new ProjectionOrders(new Aggregates(store), progress, upkeep);
 }
 
 function unreachable(error: unknown): never {

@@ -11,6 +11,7 @@ import { PostgresVault } from '#platform/secrets/postgres.vault';
 import { freshDatabase } from '../kit/database.js';
 
 describe('the vault', () => {
+  const mayMake = () => Promise.resolve(true);
   let fresh: Awaited<ReturnType<typeof freshDatabase>>;
   let folder: string;
   const key = randomBytes(32);
@@ -72,16 +73,19 @@ describe('the vault', () => {
   });
 
   it('has a master key of its own, made once and for its owner only', async () => {
-    const [one, two] = await Promise.all([masterKey(folder, undefined), masterKey(folder, undefined)]);
+    const [one, two] = await Promise.all([
+      masterKey(folder, undefined, mayMake),
+      masterKey(folder, undefined, mayMake),
+    ]);
     expect(one).toEqual(two);
-    expect(await masterKey(folder, undefined)).toEqual(one);
+    expect(await masterKey(folder, undefined, mayMake)).toEqual(one);
     expect(statSync(join(folder, 'master-key')).mode & 0o777).toBe(0o600);
     expect(readFileSync(join(folder, 'master-key'), 'utf8').trim()).toBe(one.toString('hex'));
-    expect(await masterKey(folder, key.toString('hex'))).toEqual(key);
+    expect(await masterKey(folder, key.toString('hex'), mayMake)).toEqual(key);
   });
 
   it('refuses a key file that holds something else', async () => {
     writeFileSync(join(folder, 'master-key'), 'abc\n');
-    await expect(masterKey(folder, undefined)).rejects.toThrow('hexadecimal');
+    await expect(masterKey(folder, undefined, mayMake)).rejects.toThrow('hexadecimal');
   });
 });

@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -203,4 +203,28 @@ describe('starting while something is away or does not fit', () => {
       second.stop();
     }
   }, 90_000);
+
+  it('leaves no new key behind when the vault was made with another one', async () => {
+    const first = start({ DATABASE_URL: fresh.url, OMA_MASTER_KEY: 'ab'.repeat(32) });
+    await eventually(() => {
+      expect(first.said()).toContain('"ready":true');
+    }, 30);
+    first.child.kill('SIGTERM');
+    expect(await first.exitCode).toBe(0);
+    const refused = start({ DATABASE_URL: fresh.url });
+    expect(await refused.exitCode).toBe(78);
+    expect(refused.said()).toContain('the vault was made with another master key');
+    expect(existsSync(join(dataDir, 'master-key'))).toBe(false);
+  }, 60_000);
+
+  it('ends at once with 78 where TLS is asked for that the database does not speak', async () => {
+    const door = await openDoor(PORT + 6, fresh.url);
+    try {
+      const oma = start({ DATABASE_URL: `${behind(PORT + 6)}?sslmode=require` });
+      expect(await oma.exitCode).toBe(78);
+      expect(oma.said()).toContain('does not speak TLS, which DATABASE_URL asks for');
+    } finally {
+      await door.close();
+    }
+  }, 60_000);
 });

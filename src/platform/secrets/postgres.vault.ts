@@ -41,6 +41,11 @@ export class PostgresVault extends Vault {
     this.fingerprinting = keyFor(master, 'oma vault fingerprint');
   }
 
+  /** Whether no vault was made here yet, so that any key will do. */
+  static async isUnmade(database: Database): Promise<boolean> {
+    return (await database.query(`select from vault_seal`)).length === 0;
+  }
+
   /** Throws WrongMasterKey before anything could be encrypted under a second key. */
   static async unlock(database: Database, master: Buffer): Promise<PostgresVault> {
     const vault = new PostgresVault(database, master);

@@ -105,8 +105,8 @@ export class Machinery {
 
   /**
    * Waits for the database, brings the schema up to date, opens the vault and takes this instance's place. Throws CannotStart
-   * when the database stays away or the signal is aborted meanwhile, was written by a newer OMA, or another master key made the vault; InstanceIsRunning when
-   * another OMA has that place.
+   * when the database stays away, was written by a newer OMA, another master key made the vault, or the signal is aborted while
+   * something is waited for; InstanceIsRunning when another OMA has that place.
    */
   static async build(
     config: Config,

@@ -14,7 +14,7 @@ export const USAGE = `usage: oma projections list|status [NAME] [--json]
   skip     let what stopped go on without its event
 
 It works on the database itself (DATABASE_URL, or the embedded one in OMA_DATA_DIR), whether OMA runs or not.
-Exit codes: 0 done, 1 differences, stopped, failed or refused, 2 usage, 3 database can't be used, 130 interrupted.`;
+Exit codes: 0 done, 1 differences, stopped, failed or refused, 2 usage, 3 database, log or settings can't be used, 130 interrupted.`;
 
 const ACTIONS = ['list', 'status', 'rebuild', 'verify', 'retry', 'cancel', 'skip'] as const;
 type Action = (typeof ACTIONS)[number];

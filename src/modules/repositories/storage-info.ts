@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 
 import { Clock } from '#platform/clock/clock.port';
+import { within } from '#platform/clock/within';
 import { type Capacity, LocalRepositoryStorage } from '#platform/repositories/local-repository-storage.port';
 import type { RepositoryRow } from '#projections/repository/repository.entity';
 
@@ -38,17 +39,6 @@ export class StorageInfo {
   }
 
   private capacity(path: string): Promise<Capacity | null> {
-    return new Promise((resolve) => {
-      const giveUp = () => {
-        resolve(null);
-      };
-      const deadline = setTimeout(giveUp, ANSWER_WITHIN_MS).unref();
-      this.storage
-        .capacity(path)
-        .then(resolve, giveUp)
-        .finally(() => {
-          clearTimeout(deadline);
-        });
-    });
+    return within(ANSWER_WITHIN_MS, undefined, () => this.storage.capacity(path)).catch(() => null);
   }
 }

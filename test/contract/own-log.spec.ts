@@ -80,6 +80,17 @@ describe('the log that a database belongs to', () => {
       expect(double.log.records.filter(({ stream }) => stream.includes('a-2'))).toEqual([]);
     });
 
+    it('is missed by all who append at once: nothing is stored in the one that took its place', async () => {
+      const store = await inEventStoreDb();
+      await keepTo(store);
+      await store.append('a-1', 'no-stream', [anEvent()]);
+      await replaceServer();
+      const appending = Array.from({ length: 20 }, (_, index) => store.append(`b-${index}`, 'no-stream', [anEvent()]));
+      const outcomes = await Promise.allSettled(appending);
+      expect(outcomes.filter(({ status }) => status === 'fulfilled')).toEqual([]);
+      expect(double.log.records.map(({ stream }) => stream).filter((stream) => stream.includes('b-'))).toEqual([]);
+    });
+
     it('is missed by those who only follow it', async () => {
       const store = await inEventStoreDb();
       await keepTo(store);

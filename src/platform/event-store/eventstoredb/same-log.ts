@@ -45,10 +45,12 @@ export class SameLog {
   /** Costs nothing without a doubt. Throws LogReplaced, for good, and what the one attempt to read throws. */
   async assure(): Promise<void> {
     if (this.isReplaced) throw new LogReplaced();
-    if (!this.isDoubtful || this.id === null) return;
-    await (this.checking ??= this.check().finally(() => {
-      this.checking = null;
-    }));
+    // Whoever comes while it is looked up waits as well, and once more when there was a new doubt since.
+    while (this.id !== null && (this.isDoubtful || this.checking !== null)) {
+      await (this.checking ??= this.check().finally(() => {
+        this.checking = null;
+      }));
+    }
   }
 
   private async check(): Promise<void> {

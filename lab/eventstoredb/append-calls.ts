@@ -6,7 +6,7 @@ import type {
   BatchAppendResp,
 } from '@eventstore/db-client/generated/streams_pb.js';
 
-import type { Misbehaviour } from './misbehaviour.js';
+import type { Address, Misbehaviour } from './misbehaviour.js';
 import { ANY, NO_STREAM, type Outcome, type Proposed, type ServerLog, STREAM_EXISTS } from './server-log.js';
 import { emptyMessage, packed, shared, status, streams } from './wire.js';
 
@@ -64,7 +64,7 @@ export class AppendCalls {
     private readonly log: ServerLog,
     private readonly wrong: Misbehaviour,
     private readonly whenAwake: (answer: () => void) => void,
-    private readonly address: () => { readonly host: string; readonly port: number },
+    private readonly leader: () => Address,
   ) {}
 
   batch(call: ServerDuplexStream<BatchAppendReq, BatchAppendResp>): void {
@@ -140,7 +140,7 @@ export class AppendCalls {
         call.emit('error', wireError(CODES.unavailable, 'Connection dropped'));
         return;
       case 'not-leader': {
-        const { host, port } = this.address();
+        const { host, port } = this.leader();
         const leader = { 'leader-endpoint-host': host, 'leader-endpoint-port': String(port) };
         call.emit('error', wireError(CODES.notFound, 'Leader info available', { exception: 'not-leader', ...leader }));
         return;

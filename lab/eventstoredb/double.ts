@@ -3,7 +3,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { Server, ServerCredentials, type sendUnaryData, type ServerUnaryCall } from '@grpc/grpc-js';
 
 import { AppendCalls } from './append-calls.js';
-import { Misbehaviour } from './misbehaviour.js';
+import { type Address, Misbehaviour } from './misbehaviour.js';
 import { ReadCalls } from './read-calls.js';
 import { ServerLog } from './server-log.js';
 import { features, gossip, services, shared } from './wire.js';
@@ -18,7 +18,6 @@ const BIND_PAUSE_MS = 20;
  * in memory. It can be told to misbehave.
  */
 export class EventStoreDbDouble {
-  readonly log = new ServerLog();
   readonly wrong = new Misbehaviour();
   private server = new Server();
   private port = 0;
@@ -26,20 +25,21 @@ export class EventStoreDbDouble {
   private readonly appends: AppendCalls;
   readonly reads: ReadCalls;
 
-  private constructor() {
-    const whenAwake = (answer: () => void) => {
-      if (this.wrong.hanging) this.asleep.push(answer);
-      else answer();
-    };
-    this.appends = new AppendCalls(this.log, this.wrong, whenAwake, () => ({ host: HOST, port: this.port }));
-    this.reads = new ReadCalls(this.log, this.wrong, whenAwake);
+  private constructor(readonly log: ServerLog) {
+    this.appends = new AppendCalls(this.log, this.wrong, this.whenAwake, () => this.wrong.leader ?? this.address);
+    this.reads = new ReadCalls(this.log, this.wrong, this.whenAwake);
   }
 
-  static async start(port = 0): Promise<EventStoreDbDouble> {
-    const double = new EventStoreDbDouble();
+  /** With a log given it is another node of the same cluster. */
+  static async start(port = 0, log = new ServerLog()): Promise<EventStoreDbDouble> {
+    const double = new EventStoreDbDouble(log);
     double.port = port;
     await double.comeBack();
     return double;
+  }
+
+  get address(): Address {
+    return { host: HOST, port: this.port };
   }
 
   get url(): string {
@@ -64,12 +64,8 @@ export class EventStoreDbDouble {
       append: this.appends.single.bind(this.appends),
       read: this.reads.read.bind(this.reads),
     });
-    server.addService(services.ServerFeaturesService, { getSupportedMethods: supportedMethods });
-    server.addService(services.GossipService, {
-      read: (_call: ServerUnaryCall<unknown, unknown>, callback: sendUnaryData<unknown>) => {
-        callback(null, this.members());
-      },
-    });
+    server.addService(services.ServerFeaturesService, { getSupportedMethods: this.answering(supportedMethods) });
+    server.addService(services.GossipService, { read: this.answering(() => this.members()) });
     for (let tries = 1; ; tries += 1) {
       try {
         this.port = await bind(server, this.port);
@@ -97,6 +93,19 @@ export class EventStoreDbDouble {
     this.goAway();
   }
 
+  private readonly whenAwake = (answer: () => void): void => {
+    if (this.wrong.hanging) this.asleep.push(answer);
+    else answer();
+  };
+
+  private answering(answer: () => unknown) {
+    return (_call: ServerUnaryCall<unknown, unknown>, callback: sendUnaryData<unknown>) => {
+      this.whenAwake(() => {
+        callback(null, answer());
+      });
+    };
+  }
+
   private members() {
     const member = new gossip.MemberInfo().setState(gossip.MemberInfo.VNodeState.LEADER).setIsAlive(true);
     member.setTimeStamp('0').setInstanceId(new shared.UUID().setString('00000000-0000-4000-8000-000000000000'));
@@ -114,8 +123,8 @@ function bind(server: Server, port: number): Promise<number> {
   });
 }
 
-function supportedMethods(_call: ServerUnaryCall<unknown, unknown>, callback: sendUnaryData<unknown>): void {
+function supportedMethods() {
   const method = new features.SupportedMethod();
   method.setServiceName('event_store.client.streams.streams').setMethodName('batchappend');
-  callback(null, new features.SupportedMethods().setMethodsList([method]).setEventStoreServerVersion('23.10.8'));
+  return new features.SupportedMethods().setMethodsList([method]).setEventStoreServerVersion('23.10.8');
 }

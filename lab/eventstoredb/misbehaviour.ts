@@ -17,22 +17,50 @@ export type AppendMisbehaviour =
   /** Stored and answered, and answered again. */
   | 'answered-twice';
 
+/** How the double treats the next reads, subscriptions aside. */
+export type ReadMisbehaviour =
+  /** An error of the server's own, which looks just as a position does that is on no record. */
+  | 'error'
+  /** Another node is to be asked. */
+  | 'unavailable'
+  /** The connection's stream breaks after the first few events. */
+  | 'broken-off';
+
+/** Where a node listens. */
+export interface Address {
+  readonly host: string;
+  readonly port: number;
+}
+
 /** What a double was told to do wrong. */
 export class Misbehaviour {
   private readonly appends: AppendMisbehaviour[] = [];
+  private readonly reads: ReadMisbehaviour[] = [];
+  /** Who leads, when it is another node. */
+  leader: Address | null = null;
   /** As long as it is set nothing is answered. */
   hanging = false;
   /** Subscriptions stay open and bring nothing. */
   deaf = false;
   /** A subscription that resumes is given so many events again that it had before. */
   repeatsOnResume = 0;
+  /** So many subscriptions are given up as too slow when they have caught up. */
+  dropsAtSwitch = 0;
 
   forAppends(count: number, kind: AppendMisbehaviour): void {
     for (let index = 0; index < count; index += 1) this.appends.push(kind);
   }
 
+  forReads(count: number, kind: ReadMisbehaviour): void {
+    for (let index = 0; index < count; index += 1) this.reads.push(kind);
+  }
+
   nextAppend(): AppendMisbehaviour | null {
     return this.appends.shift() ?? null;
+  }
+
+  nextRead(): ReadMisbehaviour | null {
+    return this.reads.shift() ?? null;
   }
 
   /** How many appends are still to be treated badly. */

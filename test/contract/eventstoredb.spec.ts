@@ -216,7 +216,145 @@ describe('the log in EventStoreDB', () => {
     });
   });
 
+  describe('when a node does not know any better', () => {
+    it('begins though the server was frozen when it was opened first', async () => {
+      double.hang();
+      const other = new EventStoreDbEventStore({ url: double.url, namespace: '' }, silentLog);
+      expect(await other.answers()).toBe(false);
+      const event = anEvent();
+      const appending = other.append('a-1', 'no-stream', [event]);
+      // Until its first client, whose question about the server's features nobody answers, was given up.
+      await pause(4500);
+      double.wake();
+      expect((await appending).revision).toBe(0n);
+      expect(await idsOf('a-1')).toEqual([event.id]);
+      await other.close();
+    });
+
+    it('appends to the node that leads now, and goes on reading', async () => {
+      const seen = listening(store);
+      await store.append('a-1', 'no-stream', [anEvent()]);
+      const leader = await EventStoreDbDouble.start(0, double.log);
+      double.wrong.leader = leader.address;
+      double.wrong.forAppends(1000, 'not-leader');
+      const events = [anEvent(), anEvent()];
+      expect(await store.append('a-1', 0n, events)).toMatchObject({ revision: 2n, duplicate: false });
+      expect(double.wrong.left).toBeLessThan(1000);
+      expect((await idsOf('a-1')).slice(1)).toEqual(events.map(({ id }) => id));
+      await eventually(() => {
+        expect(seen.ids).toHaveLength(3);
+      });
+      await seen.stop();
+      await store.close();
+      leader.stop();
+    });
+  });
+
+  describe('reading', () => {
+    it.each(['unavailable', 'broken-off'] as const)('brings everything once though reads are %s', async (how) => {
+      const events = Array.from({ length: 10 }, () => anEvent());
+      await store.append('a-1', 'no-stream', events);
+      const ids = events.map(({ id }) => id);
+      double.wrong.forReads(2, how);
+      expect(await idsOf('a-1')).toEqual(ids);
+      double.wrong.forReads(2, how);
+      expect((await all(store.readAll())).map(({ id }) => id)).toEqual(ids);
+      double.wrong.forReads(2, how);
+      expect((await all(store.readAll({ direction: 'backward' }))).map(({ id }) => id)).toEqual(ids.toReversed());
+      double.wrong.forReads(1, how);
+      expect(await store.head()).toBe((await all(store.readAll())).at(-1)?.position);
+    });
+
+    it('takes no position for a wrong one that a subscription has come to, whatever the server says', async () => {
+      const life = new AbortController();
+      const turns = store.subscribe({ after: '', signal: life.signal, maxBatch: 2 })[Symbol.asyncIterator]();
+      const ids: string[] = [];
+      const take = async () => {
+        const { value } = (await turns.next()) as { value: { events: { id: string }[] } };
+        ids.push(...value.events.map(({ id }) => id));
+      };
+      await take();
+      const quick = listening(store);
+      for (let round = 0; round < 12; round += 1) {
+        await store.append(
+          `a-${round}`,
+          'no-stream',
+          Array.from({ length: 450 }, () => anEvent()),
+        );
+      }
+      await eventually(() => {
+        expect(quick.ids).toHaveLength(5400);
+      });
+      // It is further back than what is kept, so that the server is asked.
+      await take();
+      double.wrong.forReads(1, 'error');
+      while (ids.length < 5400) await take();
+      await quick.stop();
+      life.abort();
+      await turns.return?.();
+      expect(ids).toEqual((await all(store.readAll())).map(({ id }) => id));
+    });
+  });
+
   describe('subscribing', () => {
+    it('goes on where it was when it is dropped as soon as it has caught up', async () => {
+      const events = Array.from({ length: 100 }, () => anEvent());
+      await store.append('a-1', 'no-stream', events);
+      double.wrong.dropsAtSwitch = 3;
+      const seen = listening(store);
+      await store.append('a-2', 'no-stream', [anEvent()]);
+      await eventually(() => {
+        expect(double.wrong.dropsAtSwitch).toBe(0);
+      });
+      await store.append('a-3', 'no-stream', [anEvent()]);
+      await eventually(() => {
+        expect(seen.ids).toHaveLength(102);
+      });
+      expect(seen.ids).toEqual((await all(store.readAll())).map(({ id }) => id));
+      expect(warnings).toEqual([]);
+      await seen.stop();
+    });
+
+    it('resumes from where the server said it was catching up, and misses and doubles nothing', async () => {
+      const seen = listening(store);
+      await eventually(() => {
+        expect(double.reads.subscribers).toBe(1);
+      });
+      // While nothing comes, others write what is looked at in one stretch when it resumes.
+      double.wrong.deaf = true;
+      for (let index = 0; index < 500; index += 1) {
+        const strange = { id: anEvent().id, type: 'Theirs', isJson: true, data: bytes({}), metadata: bytes({}) };
+        double.log.append('theirs_1', BigInt(index) - 1n, [strange]);
+      }
+      double.wrong.deaf = false;
+      double.wrong.dropsAtSwitch = 2;
+      double.reads.dropSubscribers();
+      await eventually(() => {
+        expect(double.wrong.dropsAtSwitch).toBe(0);
+      });
+      const events = [anEvent(), anEvent()];
+      await store.append('a-1', 'no-stream', events);
+      await eventually(() => {
+        expect(seen.ids).toEqual(events.map(({ id }) => id));
+      });
+      await seen.stop();
+    });
+
+    it('waits in silence behind a position that the log has not reached', async () => {
+      const { position } = await store.append('a-1', 'no-stream', [anEvent()]);
+      const number = String(BigInt(position.split('/')[0] ?? 0) + 100_000n).padStart(20, '0');
+      const seen = listening(store, `${number}/${number}`);
+      await store.append('a-1', 0n, [anEvent()]);
+      const besides = listening(store, position);
+      await eventually(() => {
+        expect(besides.ids).toHaveLength(1);
+      });
+      expect(seen.ids).toEqual([]);
+      expect(seen.upTo()).toBe(`${number}/${number}`);
+      await besides.stop();
+      await seen.stop();
+    });
+
     it('goes on at once, and without alarm, when the server finds it too slow', async () => {
       const seen = listening(store);
       const written: string[] = [];
@@ -355,6 +493,19 @@ describe('the log in EventStoreDB', () => {
       await expect(subscribing[Symbol.asyncIterator]().next()).rejects.toThrow(InvalidPosition);
       expect(await all(store.readAll({ after: moved(1000n) }))).toEqual([]);
     });
+  });
+
+  it('takes nothing any more once it is closed', async () => {
+    const other = await opened(double.url);
+    await other.append('a-1', 'no-stream', [anEvent()]);
+    await other.close();
+    for (let number = 0; number < 3; number += 1) {
+      await expect(other.append(`b-${number}`, 'no-stream', [anEvent()])).rejects.toThrow(EventStoreAway);
+      await expect(all(other.readStream('a-1'))).rejects.toThrow(EventStoreAway);
+      await expect(other.head()).rejects.toThrow(EventStoreAway);
+      expect(await other.answers()).toBe(false);
+    }
+    expect(await all(store.readAll())).toHaveLength(1);
   });
 
   it('closes at once though something was read in part whose answer had come as a whole', async () => {

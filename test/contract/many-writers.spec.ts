@@ -1,96 +1,22 @@
-import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { afterEach, beforeEach, describe, it } from '@jest/globals';
 
-import { type EventStore, WrongExpectedRevision } from '#platform/event-store/event-store.port';
+import type { EventStore } from '#platform/event-store/event-store.port';
 
-import { all, anEvent, EVENT_STORES } from '../kit/event-stores.js';
-import { eventually } from '../kit/eventually.js';
-import { seededRandom } from '../kit/seeded-random.js';
-
-const WRITERS = 24;
-const READERS = 4;
-const SHARED_STREAMS = 6;
-const APPENDS_EACH = 60;
+import { manyWriters } from '../kit/event-store-checks/many-writers.js';
+import { EVENT_STORES } from '../kit/event-stores.js';
 
 describe.each(EVENT_STORES)('an event store $name with many writers', ({ open }) => {
+  const { name, run } = manyWriters(30);
   let store: EventStore;
   let clear: () => Promise<void>;
-  let over: boolean;
 
   beforeEach(async () => {
-    over = false;
     ({ store, clear } = await open());
   });
 
   afterEach(async () => {
-    over = true;
     await clear();
   });
 
-  /** Appends to streams of its own and to streams that others write to as well; answers the ids that were stored. */
-  async function writer(number: number, random: () => number): Promise<string[]> {
-    const stored: string[] = [];
-    for (let round = 0; round < APPENDS_EACH; round += 1) {
-      const events = Array.from({ length: 1 + Math.floor(random() * 3) }, () => anEvent('Written', { number, round }));
-      const shared = random() < 0.5;
-      const stream = shared ? `shared-${Math.floor(random() * SHARED_STREAMS)}` : `own-${number}-${round}`;
-      await appendAnyhow(stream, events);
-      stored.push(...events.map((event) => event.id));
-    }
-    return stored;
-  }
-
-  async function appendAnyhow(stream: string, events: ReturnType<typeof anEvent>[]): Promise<void> {
-    for (;;) {
-      const [last] = await all(store.readStream(stream, { direction: 'backward', limit: 1 }));
-      try {
-        await store.append(stream, last?.revision ?? 'no-stream', events);
-        return;
-      } catch (error) {
-        if (!(error instanceof WrongExpectedRevision)) throw error;
-      }
-    }
-  }
-
-  /** Follows the log, is killed at random moments and resumes after the last batch it had finished. */
-  async function reader(random: () => number, isDone: (seen: number) => boolean): Promise<string[]> {
-    const seen: string[] = [];
-    let checkpoint = '';
-    let fruitless = 0;
-    while (!isDone(seen.length) && !over) {
-      const life = new AbortController();
-      const before = seen.length;
-      // Longer after nothing came: on a busy machine a subscription may take longer to begin than a short life lasts.
-      const limit = setTimeout(
-        () => {
-          life.abort();
-        },
-        random() * 40 * 2 ** Math.min(fruitless, 5),
-      );
-      for await (const batch of store.subscribe({ after: checkpoint, signal: life.signal, maxBatch: 50 })) {
-        if (random() < 0.05) break;
-        seen.push(...batch.events.map((event) => event.id));
-        checkpoint = batch.upTo;
-        if (isDone(seen.length)) break;
-      }
-      clearTimeout(limit);
-      life.abort();
-      fruitless = seen.length > before ? 0 : fruitless + 1;
-    }
-    return seen;
-  }
-
-  it('loses and doubles nothing for readers that are killed and resume, and shows all of them one order', async () => {
-    const random = seededRandom(4711);
-    let total = Infinity;
-    const readers = Array.from({ length: READERS }, () => reader(random, (seen) => seen >= total));
-    const written = (await Promise.all(Array.from({ length: WRITERS }, (_, index) => writer(index, random)))).flat();
-    total = written.length;
-    const log = (await all(store.readAll())).map((event) => event.id);
-    expect([...log].sort()).toEqual([...written].sort());
-    for (const seen of await eventually(() => Promise.all(readers), 30)) expect(seen).toEqual(log);
-    for (const stream of Array.from({ length: SHARED_STREAMS }, (_, index) => `shared-${index}`)) {
-      const revisions = (await all(store.readStream(stream))).map((event) => event.revision);
-      expect(revisions).toEqual(revisions.map((_, index) => BigInt(index)));
-    }
-  }, 60_000);
+  it(name, () => run(store), 60_000);
 });

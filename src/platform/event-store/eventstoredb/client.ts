@@ -51,6 +51,7 @@ export interface ReadOptions<From> {
  */
 export class EventStoreDbClient {
   private dialled: Dialled;
+  private closed = false;
   private generation = 0;
   /** Give up what is being read, for each reading call. */
   private readonly open = new Set<() => void>();
@@ -70,7 +71,7 @@ export class EventStoreDbClient {
     events: readonly WireNewEvent[],
   ): Promise<{ readonly revision: bigint; readonly position: WirePosition }> {
     const wire = events.map((event) => jsonEvent(event));
-    const { dialled } = this;
+    const dialled = this.inUse();
     try {
       const appending = dialled.client.appendToStream(stream, wire, { expectedRevision, deadline: APPEND_MS });
       const { nextExpectedRevision: revision, position } = await within(appending, APPEND_MS);
@@ -108,7 +109,7 @@ export class EventStoreDbClient {
 
   /** Everything after `after` whose stream's name matches; throws the error that ended the subscription. */
   async *subscribe(after: WirePosition | null, filter: string, signal: AbortSignal): AsyncGenerator<Told> {
-    const { dialled } = this;
+    const dialled = this.inUse();
     const subscription = dialled.client.subscribeToAll({
       fromPosition: after ?? 'start',
       filter: streamNameFilter({
@@ -123,15 +124,23 @@ export class EventStoreDbClient {
     yield* this.taking(dialled, intake, null);
   }
 
+  /** Whatever is asked afterwards is refused with CutOff. */
   async close(): Promise<void> {
+    this.closed = true;
     await this.letGo(this.dialled);
+  }
+
+  /** Never one that was let go of: it would dial once more, and nobody would hang up. */
+  private inUse(): Dialled {
+    if (this.closed) throw new CutOff();
+    return this.dialled;
   }
 
   private async *read<From>(
     { signal, withinMs = READ_MS }: ReadOptions<From>,
     open: (client: EventStoreDBClient) => ReturnType<EventStoreDBClient['readAll'] | EventStoreDBClient['readStream']>,
   ): AsyncGenerator<WireEvent> {
-    const { dialled } = this;
+    const dialled = this.inUse();
     const call = open(dialled.client);
     const intake = new Intake<{ readonly event?: WireEvent }>(asReadable(call), () => call.cancel(), signal);
     for await (const { event } of this.taking(dialled, intake, withinMs)) if (event !== undefined) yield event;
@@ -169,7 +178,7 @@ export class EventStoreDbClient {
   /** Once per client: the first of many that failed together makes the new one. */
   private renewIfStuck(dialled: Dialled, error: unknown): void {
     if (isTransient(error) && !wasTooSlow(error)) this.onDoubt();
-    if (this.dialled !== dialled || !isTransient(error)) return;
+    if (this.closed || this.dialled !== dialled || !isTransient(error)) return;
     if (!mayBeStuck(error) && performance.now() - dialled.answeredAt < STALE_MS) return;
     this.dialled = this.dial();
     for (const cutOff of [...this.open]) cutOff();

@@ -118,7 +118,7 @@ export class EventStoreDbEventStore extends OpenEventStore {
       // Asleep before the look: what comes in between wakes this reader all the same.
       const doze = this.tail.doze(signal);
       const kept = known ? this.tail.page(position, options, maxBatch) : null;
-      const page = kept ?? (await this.pageAfter(position, options, maxBatch, signal));
+      const page = kept ?? (await this.pageAfter(position, options, maxBatch, { signal, known }));
       if (page === null) return;
       known = true;
       const live = page.isLast;
@@ -156,14 +156,22 @@ export class EventStoreDbEventStore extends OpenEventStore {
     return this.identity();
   }
 
-  /** Tries for as long as it takes: a server that is away comes back, and the reader goes on where it was. */
-  private async pageAfter(position: Position, selection: Selection, limit: number, signal: AbortSignal) {
+  /**
+   * Tries for as long as it takes: a server that is away comes back, and the reader goes on where it was. A position that is `known`
+   * to be one of this log stays one: the server says the same of a position that is none as of a fault of its own.
+   */
+  private async pageAfter(
+    position: Position,
+    selection: Selection,
+    limit: number,
+    { signal, known }: { readonly signal: AbortSignal; readonly known: boolean },
+  ) {
     for (let delayMs = RETRY_MS; !signal.aborted; delayMs = Math.min(MAX_RETRY_MS, delayMs * 2)) {
       try {
         await this.sameLog.assure();
         return await this.reader.page(position, selection, limit, signal);
       } catch (error) {
-        if (error instanceof InvalidPosition || error instanceof LogReplaced) throw error;
+        if (error instanceof LogReplaced || (error instanceof InvalidPosition && !known)) throw error;
         if (!wasTooSlow(error)) this.logger.warn({ error }, 'the log could not be read; the reader tries again');
         await pause(delayMs, signal);
       }

@@ -1,0 +1,106 @@
+/** The log in PostgreSQL. */
+const FOLDER = 'src/platform/event-store/postgres';
+const inFile = (file) => (what, from, to) => ({ what, file, from, to });
+const [lane, call, announcements, reader, wakeUp, store] = [
+  ...['lane', 'append-call', 'announcements', 'reader', 'wake-up', 'postgres.event-store'],
+].map((name) => inFile(`${FOLDER}/${name}.ts`));
+const connection = inFile('src/platform/database/own-connection.ts');
+const sql = inFile('src/platform/database/migrations/0001-event-store.ts');
+const several = inFile('src/platform/database/migrations/0018-append-several.ts');
+
+export const specs = [
+  'test/contract/event-store.spec.ts',
+  'test/contract/postgres-event-store.spec.ts',
+  'test/contract/event-store-limits.spec.ts',
+  'test/contract/many-writers.spec.ts',
+];
+
+export const mutations = [
+  lane('two appends to a stream share a call', 'if (!fits || streams.has(request.stream)) {', 'if (!fits) {'),
+  lane(
+    'a bad append spoils those beside it',
+    'else await this.sendOneByOne(batch, error);',
+    'else for (const request of batch) request.reject(error);',
+  ),
+  lane(
+    'nothing is sent again',
+    'if (!isTransient(error) || performance.now() + delayMs > deadline) throw error;',
+    'throw error;',
+  ),
+  lane(
+    'those who wait are never told',
+    'performance.now() + delayMs > deadline) throw error;',
+    'delayMs < 0) throw error;',
+  ),
+  lane('the planner is let do as it likes', "'oma lane', BY_KEY)", "'oma lane', 'select 1')"),
+  lane('a closed log leaves its connection open', 'await this.connection.close();', ''),
+  call('the events of an append have one revision', 'revision: first + BigInt(index)', 'revision: first'),
+  call(
+    'an id in use is an error of the database',
+    'if ((error as { code?: unknown }).code === UNIQUE_VIOLATION) return null;',
+    '',
+  ),
+  call(
+    'an append is acknowledged that something stood in the way of',
+    'if (base !== null) {',
+    '{\n        if (base === null) { answerAll(batch, 0n); return; }',
+  ),
+  call('a duplicate passes for new', "duplicate: outcome.status === 'duplicate',", 'duplicate: false,'),
+  call(
+    'a conflict names the revision that was expected',
+    'new WrongExpectedRevision(request.stream, request.expected, revision)',
+    'new WrongExpectedRevision(request.stream, request.expected, -1n)',
+  ),
+  announcements('the last of many appends is not told', 'this.tell();\n      }, TELL_EVERY_MS);', '}, TELL_EVERY_MS);'),
+  reader('a hole is passed over', 'if (BigInt(row.position) !== expected) throw new LogHasHole(expected);', ''),
+  reader(
+    'a full page says that it looked at everything',
+    'upTo: full ? positionOf(last.position) : head, head };',
+    'upTo: head, head };',
+  ),
+  reader(
+    'the event at a position comes again',
+    "const conditions = ['position > $1'",
+    "const conditions = ['position >= $1'",
+  ),
+  reader('the newest events are not selected', 'newest.filter((event) => selects(selection, event))', 'newest'),
+  reader(
+    'a stream ends with its first page',
+    'left -= rows.length;\n      next = forward',
+    'return;\n      next = forward',
+  ),
+  wakeUp('nobody listens', "await client.query('listen es');", ''),
+  wakeUp('nobody is woken, nor looks', 'this.wakeAll();\n    }, POLL_MS);', '}, POLL_MS);'),
+  store(
+    'a database that shows old heads is taken',
+    "row?.default_transaction_isolation !== 'read committed'",
+    'row === undefined',
+  ),
+  store(
+    'a reader stays with a database that hangs',
+    'await unlessAborted(this.reader.page(position, selection, limit), signal)',
+    'await this.reader.page(position, selection, limit)',
+  ),
+  store('a reader ends when the database is away', 'await pause(delayMs, signal);', 'return null;'),
+  connection(
+    'a connection that was lost is kept',
+    'if (!(error instanceof pg.DatabaseError)) this.giveUp(connecting);',
+    '',
+  ),
+  connection(
+    'a refusal costs the connection',
+    'if (!(error instanceof pg.DatabaseError)) this.giveUp(connecting);',
+    'this.giveUp(connecting);',
+  ),
+  sql(
+    'positions have gaps',
+    'select base + row_number() over (order by u.o) pos',
+    'select base + 1 + row_number() over (order by u.o) pos',
+  ),
+  sql('an order of ids is as good as another', 'when s.same and s.n = w.n and s.in_order', 'when s.same and s.n = w.n'),
+  several(
+    'a revision that is not there yet is taken',
+    'where not exists (\n         select from unnest',
+    'where true or not exists (\n         select from unnest',
+  ),
+];

@@ -1,0 +1,81 @@
+/** Rows that follow the log. */
+const FOLDER = 'src/platform/projections';
+const inFile = (name) => (what, from, to) => ({ what, file: `${FOLDER}/${name}.ts`, from, to });
+const [loop, passes, poison, writer, runner, statuses, upkeep] = [
+  ...['projection-loop', 'passes', 'poison', 'writer', 'projection-runner', 'statuses', 'registry.projection-upkeep'],
+].map(inFile);
+
+export const specs = [
+  'test/contract/passes.spec.ts',
+  'test/contract/projections.spec.ts',
+  'test/contract/rebuilds.spec.ts',
+];
+
+export const mutations = [
+  loop('two instances fold the same event', 'if (rows[0]?.position !== from) throw new Moved();', ''),
+  loop(
+    'rows move and the checkpoint stays',
+    "name: 'projection move',\n        text: MOVE,",
+    "name: 'projection stay',\n        text: 'select $1::text, $2::int, $3::int, $4::text, $5::timestamptz',",
+  ),
+  loop('rows that stopped go on', "if (live?.status !== 'running') {", 'if (live === undefined) {'),
+  loop('an event that can not be handled is tried for ever', 'if (await this.halt(live, error)) continue;', ''),
+  loop(
+    'the rows of an older version are followed',
+    "'name = $1 and version = $2 and live', [name, version]",
+    "'name = $1 and live', [name]",
+  ),
+  loop('nobody is told how far the rows are', 'this.onAdvance(position, batch.events.length);', ''),
+  passes('a checkpoint jumps from where it is not', 'and p.position = w.since', ''),
+  passes(
+    'a checkpoint jumps from where it is not, when it is alone',
+    "and live and status = 'running' and position = $4`",
+    "and live and status = 'running' and $4 <> ''`",
+  ),
+  passes('what stopped passes', "where p.live and p.status = 'running' and", 'where p.live and'),
+  passes('all wait for the one that is held', 'for update of p skip locked', 'for update of p'),
+  passes(
+    'who holds its own is not waited for',
+    'passed.has(one.live.name) || this.alone(one)',
+    'passed.has(one.live.name)',
+  ),
+  poison('what comes before it is not kept', 'await applyOrFindPoison(apply, half, from, border);', ''),
+  poison(
+    'an outage is taken for an event that can not be handled',
+    'if (error instanceof Moved || isTransient(error)) throw error;',
+    'if (error instanceof Moved) throw error;',
+  ),
+  poison(
+    'its neighbour is blamed',
+    'const [only] = events;\n    if (events.length <= 1) {',
+    'const only = events.at(-1);\n    if (events.length <= 2) {',
+  ),
+  writer('rows that are no more stay', 'if (gone.length > 0) await', 'if (gone.length < 0) await'),
+  writer(
+    'a row begins anew with each batch',
+    'const rows = await loadRows(sql, projection, table, keys);',
+    'const rows: Rows = new Map();',
+  ),
+  writer('a row that is there is left as it is', "`do update set ${sets.join(', ')}`", "'do nothing'"),
+  runner(
+    'who waits is told too soon',
+    'while (!this.stopped) {\n      const rows',
+    'while (this.stopped) {\n      const rows',
+  ),
+  runner(
+    'what stopped is set going in one instance alone',
+    '!(await retryStopped(this.database, loop.projection))',
+    "loop.projection.name === ''",
+  ),
+  statuses('nothing is ever behind', 'live.position >= head ? 0 : await', 'live.position >= head || head ? 0 : await'),
+  upkeep(
+    'whatever it stopped at is skipped',
+    'if (event.id === eventId) return event.position;',
+    'return event.position;',
+  ),
+  upkeep(
+    'a skipped event is not written down',
+    "await addDeadLetter(sql, projection, { eventId, error: stopped.error ?? '', actor, reason });",
+    '',
+  ),
+];

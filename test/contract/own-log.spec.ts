@@ -61,7 +61,8 @@ describe('the log that a database belongs to', () => {
   });
 
   describe('while OMA runs', () => {
-    const replaced = (store: OpenEventStore) => Promise.race([store.replaced.then(() => true), pause(10_000, false, { ref: false })]);
+    const replaced = (store: OpenEventStore) =>
+      Promise.race([store.replaced.then(() => true), pause(10_000, false, { ref: false })]);
     /** Another server, with nothing in it, takes the place of the one that was there. */
     const replaceServer = async () => {
       const port = Number(new URL(double.url.replace('esdb:', 'http:')).port);

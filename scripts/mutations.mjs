@@ -9,7 +9,7 @@ import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 
 const FOLDER = 'test/mutations';
-const COPIED = ['src', 'lab', 'test', 'docs', 'scripts', 'jest.config.js', 'package.json', 'tsconfig.json'];
+const COPIED = ['src', 'lab', 'test', 'docs', 'scripts', 'jest.config.js', '.swcrc', 'package.json', 'tsconfig.json'];
 
 const { values, positionals } = parseArgs({ allowPositionals: true, options: { only: { type: 'string' } } });
 const known = readdirSync(FOLDER).map((file) => file.replace('.mjs', ''));

@@ -564,6 +564,22 @@ describe('a rebuild', () => {
       expect(tables).toEqual([]);
     });
 
+    it('are not waited for when a newer version takes the place of those that were meant', async () => {
+      await runner.stop();
+      const { id } = await requestCheck(fresh.database, counter);
+      const shadow = `rm_counter_v1_check_${id.replaceAll('-', '').slice(-12)}`;
+      // As one leaves it behind that is killed in the middle.
+      await fresh.database.query(`create table ${shadow} (name text)`);
+      await (await start(counting.version(2), listing)).caughtUp();
+      await eventually(async () => {
+        expect(await checkOf(fresh.database, id)).toMatchObject({
+          status: 'failed',
+          error: 'none of its rows are live in this version',
+        });
+      });
+      expect(await fresh.database.query(`select to_regclass('${shadow}') as it`)).toEqual([{ it: null }]);
+    });
+
     it('that can not be made from the log are told as such', async () => {
       await append(anEvent('Poison', { name: 'a' }));
       counting.cured = true;

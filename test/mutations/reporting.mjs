@@ -50,12 +50,5 @@ export const mutations = [
     'grant select on all tables in schema reporting to oma_reporting;',
     'grant select on all tables in schema reporting, public to oma_reporting;',
   ),
-  sql('anybody may make the views anew', 'revoke all on function remake_reporting() from public;', ''),
-  sql('several instances make them at once', "perform pg_advisory_xact_lock(hashtext('oma reporting'));", ''),
   tables('views for reports are missing after a swap', "await sql.query('select remake_reporting()');", ''),
-  tables(
-    'whoever reads several fails in place of the swap',
-    "await sql.query(`set local lock_timeout = '500ms'`);",
-    '',
-  ),
 ];

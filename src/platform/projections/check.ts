@@ -1,4 +1,5 @@
 import type { Position } from '#domain/kernel/event';
+import type { Database } from '#platform/database/database';
 
 import type { BuildParts } from './build.js';
 import { BuildConnection } from './build-connection.js';
@@ -14,8 +15,21 @@ const PAGE = 10_000;
 /** What is left to apply while the snapshot is held. */
 const NEAR = 2000;
 
+const NOT_LIVE = 'none of its rows are live in this version';
+
 /** There is nothing to compare with, or no time any more. */
 class NotComparable extends Error {}
+
+/** Ends a check whose rows were replaced by those of a newer version: nobody will make their shadow any more. */
+export async function endIfReplaced(database: Database, { id, name, version }: CheckStatus): Promise<void> {
+  const newer = await registered(database.pool, 'name = $1 and live and version > $2', [name, version]);
+  if (newer.length === 0) return;
+  await database.transaction(async (sql) => {
+    await sql.query(`set local lock_timeout = '1s'`);
+    await sql.query(`drop table if exists ${shadowTable({ name, version }, id)}`);
+  });
+  await endCheck(database, id, null, NOT_LIVE);
+}
 
 /** Compares the live rows of a projection with a shadow of them that is made from the log and removed again. */
 export class Check {
@@ -83,7 +97,7 @@ export class Check {
   private async live(sql: Parameters<typeof registered>[0] = this.parts.database.pool): Promise<Registered> {
     const { name, version } = this.projection;
     const [live] = await registered(sql, 'name = $1 and version = $2 and live', [name, version]);
-    if (live === undefined) throw new NotComparable('none of its rows are live in this version');
+    if (live === undefined) throw new NotComparable(NOT_LIVE);
     return live;
   }
 }

@@ -2,7 +2,7 @@ import { Ticker } from '#platform/clock/ticker';
 
 import { Build, type BuildParts } from './build.js';
 import { buildLock } from './build-connection.js';
-import { Check } from './check.js';
+import { Check, endIfReplaced } from './check.js';
 import { openChecks } from './check-log.js';
 import { type Registered, registered } from './registry.js';
 import { type AnyProjection, tableOf } from './tables.js';
@@ -78,8 +78,8 @@ export class Upkeep {
     }
     for (const check of await openChecks(this.parts.database)) {
       const own = this.own(check);
-      if (own === undefined) continue;
-      this.begin(`check ${check.id}`, () => this.workshop.check(own, check.id, this.controller.signal));
+      if (own === undefined) await endIfReplaced(this.parts.database, check);
+      else this.begin(`check ${check.id}`, () => this.workshop.check(own, check.id, this.controller.signal));
     }
   }
 

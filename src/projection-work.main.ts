@@ -5,6 +5,7 @@ import { projections } from './catalogue.js';
 import { Database } from './platform/database/database.js';
 import { LATER, stepBack } from './platform/database/step-back.js';
 import { chosenEventStore } from './platform/event-store/chosen-event-store.js';
+import { requireOwnLog } from './platform/event-store/own-log.js';
 import { pinoLogger } from './platform/logging/pino.logger.js';
 import { workshopHere } from './platform/projections/upkeep.js';
 import type { ProjectionWork } from './projection-workshop.js';
@@ -18,6 +19,8 @@ async function work({ name, checkId, databaseUrl, logLevel, log }: ProjectionWor
   const store = chosenEventStore(log, database, logger);
   try {
     await store.start();
+    // From here on it notices as well when the log is replaced.
+    await requireOwnLog(database, store);
     const workshop = workshopHere({ database, store, logger });
     if (checkId === null) await workshop.build(projection, signal);
     else await workshop.check(projection, checkId, signal);

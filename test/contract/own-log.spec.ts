@@ -10,6 +10,8 @@ import { EventStoreDbEventStore } from '#platform/event-store/eventstoredb/event
 import { keepToOwnLog, requireOwnLog } from '#platform/event-store/own-log';
 import { PostgresEventStore } from '#platform/event-store/postgres/postgres.event-store';
 
+import { projections } from '../../src/catalogue.js';
+import { projectionThreads } from '../../src/projection-workshop.js';
 import { freshDatabase } from '../kit/database.js';
 import { all, anEvent } from '../kit/event-stores.js';
 import { eventually } from '../kit/eventually.js';
@@ -196,6 +198,16 @@ describe('the log that a database belongs to', () => {
     await store.named();
     expect(await store.head()).toBe('');
     expect(await all(store.readAll())).toEqual([]);
+  });
+
+  it('is the only one that rows are built from, also in a thread of its own', async () => {
+    await keepTo(await inEventStoreDb());
+    const building = async (eventStoreUrl: string) => {
+      const threads = projectionThreads(fresh.url, 'silent', { eventStoreUrl, eventStoreNamespace: 'berlin' });
+      await threads.build(projections[0]!, AbortSignal.timeout(20_000));
+    };
+    await expect(building((await anotherServer()).url)).rejects.toThrow('belongs to a log in EventStoreDB');
+    await expect(building(double.url)).resolves.toBeUndefined();
   });
 
   it('is compared without being named by those who only look', async () => {

@@ -1,3 +1,6 @@
+import { once } from 'node:events';
+import { type AddressInfo, createServer, type Socket } from 'node:net';
+
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 
 import type { CommandContext } from '#domain/kernel/command-context';
@@ -6,7 +9,9 @@ import { Database } from '#platform/database/database';
 import { Aggregates } from '#platform/event-store/aggregates';
 import { type EventStore, EventStoreAway } from '#platform/event-store/event-store.port';
 import { PostgresEventStore } from '#platform/event-store/postgres/postgres.event-store';
+import { WakeUp } from '#platform/event-store/postgres/wake-up';
 import { newId } from '#platform/ids/ids';
+import { BuildConnection } from '#platform/projections/build-connection';
 
 import { freshDatabase } from '../kit/database.js';
 import { all, anEvent, EVENT_STORES } from '../kit/event-stores.js';
@@ -189,6 +194,7 @@ describe('the log in PostgreSQL', () => {
 describe('who appends to the log in PostgreSQL is told within the promised time that', () => {
   let whileAway: readonly string[];
   let whileSilent: string;
+  let whileMute: readonly string[];
 
   const appendAway = async () => {
     const away = new Database('postgres://nobody@127.0.0.1:1/none');
@@ -222,9 +228,30 @@ describe('who appends to the log in PostgreSQL is told within the promised time 
     return refusal;
   };
 
+  /** Something takes the connections of whoever wakes readers, or builds rows, and says nothing. */
+  const connectToMute = async () => {
+    const sockets: Socket[] = [];
+    const mute = createServer((socket) => sockets.push(socket)).listen(0, '127.0.0.1');
+    await once(mute, 'listening');
+    const url = `postgres://nobody@127.0.0.1:${(mute.address() as AddressInfo).port}/none`;
+    const wakeUp = new WakeUp(url, silentLog);
+    const outcomes = await Promise.all([
+      outcomeWithin(wakeUp.listen(), 20_000),
+      outcomeWithin(BuildConnection.open(url, 'one', new AbortController().signal), 20_000),
+    ]);
+    for (const socket of sockets) socket.destroy();
+    await wakeUp.close();
+    mute.close();
+    return outcomes;
+  };
+
   beforeAll(async () => {
-    [whileAway, whileSilent] = await Promise.all([appendAway(), appendSilent()]);
+    [whileAway, whileSilent, whileMute] = await Promise.all([appendAway(), appendSilent(), connectToMute()]);
   }, 60_000);
+
+  it('nobody speaks where the database should be, and so is who wakes readers or builds rows', () => {
+    expect(whileMute).toEqual(['fulfilled', 'rejected']);
+  });
 
   it('the database is away, however many wait', () => {
     expect(whileAway).toEqual(Array.from({ length: 4 }, () => 'EventStoreAway in time'));

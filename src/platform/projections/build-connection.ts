@@ -1,7 +1,7 @@
 import pg from 'pg';
 
 import { pause } from '#platform/clock/pause';
-import type { Sql } from '#platform/database/database';
+import { CONNECTING, type Sql } from '#platform/database/database';
 import { stepBack } from '#platform/database/step-back';
 
 import type { Generation } from './tables.js';
@@ -32,7 +32,7 @@ export class BuildConnection {
 
   /** Another one for who builds already. */
   static async beside(url: string): Promise<BuildConnection> {
-    const client = new pg.Client({ connectionString: url, application_name: 'oma rebuild', keepAlive: true });
+    const client = new pg.Client({ connectionString: url, application_name: 'oma rebuild', ...CONNECTING });
     // The query under way fails by itself; without a listener a lost connection would end the process.
     client.on('error', () => undefined);
     try {

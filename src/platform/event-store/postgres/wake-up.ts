@@ -1,6 +1,7 @@
 import pg from 'pg';
 
 import { type Doze, Sleepers } from '#platform/clock/sleepers';
+import { CONNECTING } from '#platform/database/database';
 import type { Logger } from '#platform/logging/logger.port';
 
 const POLL_MS = 1000;
@@ -31,7 +32,7 @@ export class WakeUp {
 
   /** Opens the connection; when that fails, the poll does alone until a later try succeeds. */
   async listen(): Promise<void> {
-    const client = new pg.Client({ connectionString: this.url, application_name: 'oma wake-up', keepAlive: true });
+    const client = new pg.Client({ connectionString: this.url, application_name: 'oma wake-up', ...CONNECTING });
     client.on('error', () => {
       this.lost(client);
     });

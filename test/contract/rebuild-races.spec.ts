@@ -15,6 +15,7 @@ import { seededRandom } from '../kit/seeded-random.js';
 import { silentLog } from '../kit/silent-log.js';
 
 const ROUNDS = 60;
+const SWAPS = 5;
 const NAMES = 40;
 
 describe('rebuilds that are asked for, cancelled and cut off at any moment, by two instances while others write', () => {
@@ -73,6 +74,8 @@ describe('rebuilds that are asked for, cancelled and cut off at any moment, by t
     for (const instance of instances) instance.lookAgain();
   }
 
+  const swaps = async () => (await fresh.database.query(`select from projection where status = 'retired'`)).length;
+
   /** What the log says, added up without any of the machinery. */
   async function expected() {
     const sums = new Map<string, number>();
@@ -92,21 +95,19 @@ describe('rebuilds that are asked for, cancelled and cut off at any moment, by t
     const random = seededRandom(1911);
     const over = new AbortController();
     const writing = write(over.signal, random);
-    for (let round = 0; round < ROUNDS; round += 1) {
+    // Until enough of them came to their end all the same: on a busy machine most are disturbed before.
+    for (let round = 0; round < ROUNDS || (await swaps()) < SWAPS; round += 1) {
       await disturb(random);
-      await pause(random() * 150);
+      await pause(random() * (round < ROUNDS ? 150 : 1000));
     }
     over.abort();
     await writing;
-    const swaps = await eventually(async () => {
+    await eventually(async () => {
       const open = await fresh.database.query(
         `select name from projection where (not live and status in ('building', 'stopped')) or status = 'cancelled'`,
       );
       expect(open).toEqual([]);
-      return fresh.database.query(`select name from projection where status = 'retired'`);
     }, 30);
-    // Otherwise nothing was tried.
-    expect(swaps.length).toBeGreaterThan(4);
     await Promise.all(instances.map((instance) => instance.caughtUp()));
     const { counter, listing: listed } = await expected();
     expect(await fresh.database.query('select name, sum from counter order by name collate "C"')).toEqual(counter);
@@ -121,5 +122,5 @@ describe('rebuilds that are asked for, cancelled and cut off at any moment, by t
     );
     const generations = await fresh.database.query<{ count: string }>('select count(*) from projection');
     expect(tables).toEqual(generations);
-  }, 90_000);
+  }, 120_000);
 });

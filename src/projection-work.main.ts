@@ -7,11 +7,15 @@ import { LATER, stepBack } from './platform/database/step-back.js';
 import { chosenEventStore } from './platform/event-store/chosen-event-store.js';
 import { requireOwnLog } from './platform/event-store/own-log.js';
 import { pinoLogger } from './platform/logging/pino.logger.js';
+import { bystandersOf } from './platform/projections/bystanders.js';
 import { workshopHere } from './platform/projections/upkeep.js';
 import type { ProjectionWork } from './projection-workshop.js';
 
 /** A thread that builds the rows of one projection, or compares them with the log: the API's thread has other things to do. */
-async function work({ name, checkId, databaseUrl, logLevel, log }: ProjectionWork, signal: AbortSignal): Promise<void> {
+async function work(
+  { name, checkId, databaseUrl, logLevel, log, busy }: ProjectionWork,
+  signal: AbortSignal,
+): Promise<void> {
   const projection = projections.find((one) => one.name === name);
   if (projection === undefined) throw new Error(`there is no projection ${name}`);
   const logger = pinoLogger(logLevel);
@@ -21,7 +25,7 @@ async function work({ name, checkId, databaseUrl, logLevel, log }: ProjectionWor
     await store.start();
     // From here on it notices as well when the log is replaced.
     await requireOwnLog(database, store);
-    const workshop = workshopHere({ database, store, logger });
+    const workshop = workshopHere({ database, store, logger, bystanders: bystandersOf(busy) });
     if (checkId === null) await workshop.build(projection, signal);
     else await workshop.check(projection, checkId, signal);
   } finally {

@@ -3,6 +3,7 @@ import { Worker } from 'node:worker_threads';
 
 import type { LogSettings } from './platform/event-store/chosen-event-store.js';
 import { builtProgram } from './platform/processes/built-program.js';
+import { BusyThread } from './platform/projections/bystanders.js';
 import type { Workshop } from './platform/projections/upkeep.js';
 
 /** What a thread is given to do. */
@@ -13,6 +14,8 @@ export interface ProjectionWork {
   readonly databaseUrl: string;
   readonly logLevel: string;
   readonly log: LogSettings;
+  /** Of the thread that gives the work: see BusyThread. */
+  readonly busy: SharedArrayBuffer;
 }
 
 /** Two pages of events live at a time; the nursery has room for them. */
@@ -25,7 +28,8 @@ export function projectionThreads(databaseUrl: string, logLevel: string, setting
   const inThread = async (name: string, checkId: string | null, signal: AbortSignal) => {
     // A thread that is told before it begins is never told.
     if (signal.aborted) return;
-    const workerData: ProjectionWork = { name, checkId, databaseUrl, logLevel, log };
+    const busy = new BusyThread();
+    const workerData: ProjectionWork = { name, checkId, databaseUrl, logLevel, log, busy: busy.memory };
     const worker = new Worker(builtProgram('../projection-work.main.js'), {
       workerData,
       resourceLimits: LIMITS,
@@ -38,6 +42,7 @@ export function projectionThreads(databaseUrl: string, logLevel: string, setting
       await once(worker, 'exit');
     } finally {
       signal.removeEventListener('abort', stop);
+      busy.stop();
     }
   };
   return {

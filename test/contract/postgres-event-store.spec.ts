@@ -44,20 +44,33 @@ describe('the log in PostgreSQL', () => {
     },
   );
 
-  it('gives the same events to those who want them unparsed', async () => {
-    const data = { note: 'a "quoted" \\ ü', deep: [{ number: 1.5 }, null, false] };
-    await store.append('a-1', 'no-stream', [anEvent('Happened', data), anEvent('Happened', {})]);
-    const [expected] = await all(store.readAll({ limit: 1 }));
-    const over = new AbortController();
-    for await (const { events } of store.subscribe({ after: '', signal: over.signal, unparsed: true })) {
-      over.abort();
-      const [{ id, type, stream, revision, position, recordedAt, metadata, data: found, unparsed }] = events as [
-        StoredEvent,
-      ];
-      expect({ id, type, stream, revision, position, recordedAt, metadata, data: found }).toEqual(expected);
-      expect(JSON.parse(unparsed?.text ?? '')).toEqual(data);
-    }
-  });
+  it.each([{}, { types: [`It's`, 'a,b"{}'] }, { streamPrefixes: ['a-', 'c', `b' or \\'`] }])(
+    'gives the same events to those who want them unparsed: %j',
+    async (selection) => {
+      const data = { note: 'a "quoted" \\ ü\t€', deep: [{ number: 1.5 }, null, false] };
+      await store.append('a-1', 'no-stream', [anEvent(`It's`, data), anEvent('Happened', {})]);
+      await store.append('b-1', 'no-stream', [anEvent('a,b"{}', data)]);
+      await store.append('c-ü', 'no-stream', [anEvent(`It's`, data)]);
+      const expected = await all(store.readAll(selection));
+      const over = new AbortController();
+      const found: StoredEvent[] = [];
+      for await (const { events, live } of store.subscribe({
+        ...{ after: '', signal: over.signal, unparsed: true, maxBatch: 2 },
+        ...selection,
+      })) {
+        if (live) over.abort();
+        found.push(...events);
+      }
+      expect(
+        found.map(({ id, type, stream, revision, position, recordedAt, metadata, data }) => {
+          return { id, type, stream, revision, position, recordedAt, metadata, data };
+        }),
+      ).toEqual(expected);
+      expect(found.map(({ unparsed }) => JSON.parse(Buffer.from(unparsed?.utf8 ?? []).toString()) as object)).toEqual(
+        expected.map((event) => event.data),
+      );
+    },
+  );
 
   it('has positions without gaps, in the order of commits, with several processes writing', async () => {
     const others = await Promise.all(

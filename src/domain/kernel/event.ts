@@ -48,9 +48,9 @@ export interface StoredEvent<E extends DomainEvent = DomainEvent> extends NewEve
   readonly unparsed?: JsonText;
 }
 
-/** JSON that nobody has looked into. */
+/** JSON that nobody has looked into, as the bytes of its text. */
 export class JsonText {
-  constructor(readonly text: string) {}
+  constructor(readonly utf8: Uint8Array) {}
 }
 
 export type Json = string | number | boolean | null | readonly Json[] | JsonObject;

@@ -1,15 +1,16 @@
-import type { Position, StoredEvent } from '#domain/kernel/event';
 import { pause } from '#platform/clock/pause';
-import type { Database, Sql } from '#platform/database/database';
+import type { Database } from '#platform/database/database';
 import { isTransient } from '#platform/database/transient';
 import { type EventStore, EventStoreAway } from '#platform/event-store/event-store.port';
 import type { Logger } from '#platform/logging/logger.port';
 
 import { BuildConnection, buildLock } from './build-connection.js';
 import { BulkWriter } from './bulk-writer.js';
+import { type Bystanders, nobodyWaits } from './bystanders.js';
 import { withoutDeadLetters } from './dead-letters.js';
+import { GenerationRows } from './generation-rows.js';
 import { pages } from './pages.js';
-import { type ApplyBatch, applyOrFindPoison, Moved, Poison } from './poison.js';
+import { Moved, Poison } from './poison.js';
 import { type Registered, registered } from './registry.js';
 import { FarBehind, swap } from './swap.js';
 import { type AnyProjection, createIndexes, createTable, tableIsFilled, tableOf } from './tables.js';
@@ -27,6 +28,8 @@ export interface BuildParts {
   readonly database: Database;
   readonly store: EventStore;
   readonly logger: Logger;
+  /** For whom a build makes room; nobody where it isn't said. */
+  readonly bystanders?: Bystanders;
 }
 
 /** How an attempt to build ended; `elsewhere` when another process builds, `none` when nothing is to be built (any more). */
@@ -90,7 +93,8 @@ export class Build {
     signal.addEventListener('abort', cut, { once: true });
     try {
       for (const { sql } of [connection, second]) await sql.query(SORTING);
-      await createIndexes([connection.sql, second.sql], this.projection, table);
+      const helping = this.bystanders.wait() ? [] : [second.sql];
+      await createIndexes([connection.sql, ...helping], this.projection, table);
       await tableIsFilled(connection.sql, table);
     } finally {
       signal.removeEventListener('abort', cut);
@@ -118,10 +122,16 @@ export class Build {
     return (await registered(this.parts.database.pool, condition, [name, version]))[0];
   }
 
-  /** Up to what is the head of the log now. */
+  /**
+   * Up to what is the head of the log now. Where others wait for answers one thing is done after the other, and nothing for as long
+   * again.
+   */
   private async catchUp(rows: GenerationRows, signal: AbortSignal): Promise<void> {
-    const stretch = { after: rows.position, upTo: await this.parts.store.head(), maxBatch: this.pageSize, signal };
+    const { bystanders } = this;
+    const upTo = await this.parts.store.head();
+    const stretch = { after: rows.position, upTo, maxBatch: this.pageSize, signal, ahead: () => !bystanders.wait() };
     let writing: Promise<void> = Promise.resolve();
+    let began = performance.now();
     try {
       for await (const page of pages(this.parts.store, this.projection, stretch)) {
         // While the page before it is on its way to the disk; where that fails, the loop ends here.
@@ -129,10 +139,19 @@ export class Build {
         await writing;
         writing = rows.advance(page.events, page.upTo, prepared);
         writing.catch(() => undefined);
+        if (bystanders.wait()) {
+          await writing;
+          await pause(performance.now() - began, signal);
+        }
+        began = performance.now();
       }
     } finally {
       await writing;
     }
+  }
+
+  private get bystanders(): Bystanders {
+    return this.parts.bystanders ?? nobodyWaits;
   }
 
   private async swap(connection: BuildConnection, rows: GenerationRows): Promise<boolean> {
@@ -180,61 +199,6 @@ export class Build {
         () => true,
         () => false,
       );
-  }
-}
-
-type Write = (sql: Sql) => Promise<void>;
-
-/** The rows being built and their checkpoint, which move together. */
-class GenerationRows {
-  position: Position;
-
-  constructor(
-    private readonly connection: BuildConnection,
-    readonly row: Registered,
-    readonly writer: BulkWriter,
-  ) {
-    this.position = row.position;
-  }
-
-  /** Null when an event of it can't be handled; which one is found out when its turn comes. */
-  prepare(events: readonly StoredEvent[]): Promise<Write | null> {
-    return this.writer.prepare(events).catch(() => null);
-  }
-
-  async advance(events: readonly StoredEvent[], upTo: Position, prepared: Write | null): Promise<void> {
-    const apply: ApplyBatch = async (part, from, border) => {
-      const write = part === events ? prepared : null;
-      await this.write(write ?? (await this.writer.prepare(part)), part, from, border);
-    };
-    await applyOrFindPoison(apply, events, this.position, upTo);
-  }
-
-  private async write(write: Write, events: readonly StoredEvent[], from: Position, upTo: Position): Promise<void> {
-    const id = [this.row.name, this.row.version, this.row.generation];
-    try {
-      await this.connection.transaction(async (sql) => {
-        // A crash may take back the last pages together with their checkpoint; they are built again.
-        await sql.query('set local synchronous_commit = off');
-        const { rows } = await sql.query<{ position: string }>(
-          `select position from projection
-            where name = $1 and version = $2 and generation = $3 and not live and status = 'building' for update`,
-          id,
-        );
-        if (rows[0]?.position !== from) throw new Moved();
-        await write(sql);
-        await sql.query(
-          `update projection set position = $4, events = events + $5, updated_at = now(),
-                  last_recorded_at = coalesce($6, last_recorded_at)
-            where name = $1 and version = $2 and generation = $3`,
-          [...id, upTo, events.length, events.at(-1)?.recordedAt ?? null],
-        );
-      });
-      this.position = upTo;
-    } catch (error) {
-      this.writer.forget();
-      throw error;
-    }
   }
 }
 

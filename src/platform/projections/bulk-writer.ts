@@ -3,7 +3,7 @@ import { setImmediate as letOthers } from 'node:timers/promises';
 import type { StoredEvent } from '#domain/kernel/event';
 import type { Sql } from '#platform/database/database';
 
-import { copyLines, linesOf } from './copy.js';
+import { copyOf, writeCopy } from './copy.js';
 import type { AnyProjection } from './tables.js';
 import { foldInto, loadRows, type Row, type Rows, saveRows, type Touched, touchedBy } from './writer.js';
 
@@ -41,8 +41,8 @@ export class BulkWriter {
     const { projection, table } = this;
     const events = this.handled(page);
     if (projection.insertOnly !== true) return (sql) => this.fold(sql, events);
-    const lines = await linesOf(projection, events);
-    return (sql) => copyLines(sql, projection, table, lines);
+    const copy = await copyOf(projection, events);
+    return (sql) => writeCopy(sql, projection, table, copy);
   }
 
   forget(): void {

@@ -9,6 +9,8 @@ interface Stretch {
   readonly upTo: Position;
   readonly maxBatch: number;
   readonly signal: AbortSignal;
+  /** Whether the next page is read while one is being worked on; it is where nobody says otherwise. */
+  readonly ahead?: () => boolean;
 }
 
 /** The part of the log that a projection is interested in. */
@@ -17,13 +19,13 @@ export function selectionOf({ handles }: AnyProjection): { readonly types?: read
 }
 
 /**
- * A stretch of the log for a projection, page by page; while one page is being worked on, the next one is read. A reader may
+ * A stretch of the log for a projection, page by page; while one page is being worked on, the next one may be read. A reader may
  * take itself for live although others know of more by now: then the log itself is asked whether something is still to come.
  */
 export async function* pages(
   store: EventStore,
   projection: AnyProjection,
-  { after, upTo, maxBatch, signal }: Stretch,
+  { after, upTo, maxBatch, signal, ahead = () => true }: Stretch,
 ): AsyncIterable<{ readonly events: readonly StoredEvent[]; readonly upTo: Position }> {
   if (after >= upTo) return;
   // A subscription never ends by itself: when the stretch is over it is called off.
@@ -42,15 +44,21 @@ export async function* pages(
       const result = await reading;
       if (result.done === true) return;
       const { value } = result;
-      const isLast = value.upTo >= upTo || (value.live && (await store.head()) <= value.upTo);
-      if (!isLast) reading = read();
+      const isLast = value.upTo >= upTo || (await isAtHead(store, value));
+      const early = !isLast && ahead();
+      if (early) reading = read();
       yield isLast ? cutOff(value, upTo) : value;
       if (isLast) return;
+      if (!early) reading = read();
     }
   } finally {
     over.abort();
     await iterator.return?.();
   }
+}
+
+async function isAtHead(store: EventStore, { live, upTo }: Batch): Promise<boolean> {
+  return live && (await store.head()) <= upTo;
 }
 
 function cutOff(batch: Batch, upTo: Position): { events: readonly StoredEvent[]; upTo: Position } {

@@ -79,10 +79,10 @@ export async function saveRows(
   if (gone.length > 0) await sql.query(`delete from ${table} where "${key}" = any($1)`, [gone]);
 }
 
-export function toSql(value: unknown, type: ColumnType | undefined): unknown {
+function toSql(value: unknown, type: ColumnType | undefined): unknown {
   if (value === undefined || value === null) return null;
   if (type !== 'jsonb') return value;
-  return value instanceof JsonText ? value.text : JSON.stringify(value);
+  return value instanceof JsonText ? Buffer.from(value.utf8).toString() : JSON.stringify(value);
 }
 
 /** Rows come back as `evolve` made them: numbers as numbers, times as ISO strings. */

@@ -1,6 +1,4 @@
-import pg from 'pg';
-
-import { type EventMetadata, JsonText, type Position, type StoredEvent } from '#domain/kernel/event';
+import type { EventMetadata, Position, StoredEvent } from '#domain/kernel/event';
 
 import { type Expected, InvalidPosition } from '../event-store.port.js';
 
@@ -59,62 +57,4 @@ export function storedEvent(row: EventRow): StoredEvent {
     position: positionOf(row.position),
     recordedAt: row.recorded_at,
   };
-}
-
-const { JSONB } = pg.types.builtins;
-
-/** Leaves what is costly to parse as the text that PostgreSQL sent. */
-export const UNPARSED = {
-  /** A time as milliseconds since 1970, whose fraction a Date leaves out: that is read far sooner than a date in words. */
-  recordedAt: 'extract(epoch from recorded_at) * 1000 as recorded_at',
-  types: {
-    getTypeParser: (type, format) =>
-      type === JSONB ? (text: string) => text : (pg.types.getTypeParser(type, format) as never),
-  } satisfies pg.CustomTypesConfig,
-};
-
-/** A row that was read with UNPARSED. */
-export interface UnparsedRow extends Omit<EventRow, 'data' | 'metadata' | 'recorded_at'> {
-  readonly data: string;
-  readonly metadata: string;
-  readonly recorded_at: string;
-}
-
-/** Its parts are parsed when somebody looks at them. */
-export function unparsedEvent(row: UnparsedRow): StoredEvent {
-  return new UnparsedEvent(row);
-}
-
-class UnparsedEvent implements StoredEvent {
-  readonly id: string;
-  readonly type: string;
-  readonly stream: string;
-  readonly revision: bigint;
-  readonly position: Position;
-  private parsedData: object | undefined;
-  private parsedMetadata: EventMetadata | undefined;
-
-  constructor(private readonly row: UnparsedRow) {
-    this.id = row.id;
-    this.type = row.type;
-    this.stream = row.stream;
-    this.revision = BigInt(row.revision);
-    this.position = positionOf(row.position);
-  }
-
-  get data(): object {
-    return (this.parsedData ??= JSON.parse(this.row.data) as object);
-  }
-
-  get metadata(): EventMetadata {
-    return (this.parsedMetadata ??= JSON.parse(this.row.metadata) as EventMetadata);
-  }
-
-  get recordedAt(): Date {
-    return new Date(Number(this.row.recorded_at));
-  }
-
-  get unparsed(): JsonText {
-    return new JsonText(this.row.data);
-  }
 }

@@ -1,4 +1,5 @@
-import type pg from 'pg';
+import pg from 'pg';
+import { to } from 'pg-copy-streams';
 
 import type { Position, StoredEvent } from '#domain/kernel/event';
 import type { Database } from '#platform/database/database';
@@ -7,23 +8,22 @@ import { preparedName } from '#platform/database/prepared';
 import { selects } from '../append-rules.js';
 import type { Selection } from '../event-store.port.js';
 import { refusalOf } from './away.js';
-import {
-  type EventRow,
-  numberOf,
-  positionOf,
-  storedEvent,
-  UNPARSED,
-  unparsedEvent,
-  type UnparsedRow,
-} from './codec.js';
+import { type EventRow, numberOf, positionOf, storedEvent } from './codec.js';
+import { COPIED_COLUMNS, eventsOf } from './copied-events.js';
 
 const PAGE = 500;
 /** So few events are read whole, whatever a subscriber selects. */
 const NEWEST = 32;
-const COLUMNS_BUT_TIME = 'position, stream, revision, id, type, data, metadata';
-const COLUMNS = `${COLUMNS_BUT_TIME}, recorded_at`;
+const COLUMNS = 'position, stream, revision, id, type, data, metadata, recorded_at';
 
 type Direction = 'forward' | 'backward';
+
+interface Range {
+  readonly after: bigint;
+  readonly before: bigint | null;
+  readonly forward: boolean;
+  readonly limit: number;
+}
 
 export interface Page {
   readonly events: readonly StoredEvent[];
@@ -103,13 +103,15 @@ export class Reader {
       return { events: newest.filter((event) => selects(selection, event)), upTo: head, head };
     }
     const before = numberOf(head) + 1n;
-    const unparsed = selection.unparsed === true;
-    const rows = await this.select(selection, { after: from, before, forward: true, limit }, unparsed);
-    const last = rows.at(-1);
-    const full = rows.length === limit && last !== undefined;
-    if (isWhole) refuseHoles(rows, from, full ? null : numberOf(head));
-    const events = unparsed ? (rows as unknown as UnparsedRow[]).map(unparsedEvent) : rows.map(storedEvent);
-    return { events, upTo: full ? positionOf(last.position) : head, head };
+    const range = { after: from, before, forward: true, limit };
+    const events =
+      selection.unparsed === true
+        ? await this.copy(selection, range)
+        : (await this.select(selection, range)).map(storedEvent);
+    const last = events.at(-1);
+    const full = events.length === limit && last !== undefined;
+    if (isWhole) refuseHoles(events, from, full ? null : numberOf(head));
+    return { events, upTo: full ? last.position : head, head };
   }
 
   /** Subscribers are woken together: those who ask before the question is sent get one answer. */
@@ -133,32 +135,28 @@ export class Reader {
     return reading;
   }
 
-  private async select(
-    { types, streamPrefixes }: Selection,
-    range: { after: bigint; before: bigint | null; forward: boolean; limit: number },
-    unparsed = false,
-  ): Promise<EventRow[]> {
-    const values: unknown[] = [range.after, range.before, range.limit];
-    const conditions = ['position > $1', '($2::bigint is null or position < $2)'];
-    if (types !== undefined) {
-      values.push([...types]);
-      conditions.push(`type = any($${values.length}::text[])`);
+  private async select(selection: Selection, range: Range): Promise<EventRow[]> {
+    const values: Value[] = [];
+    const text = selecting(COLUMNS, selection, range, (value) => `$${values.push(value)}`);
+    return this.ask<EventRow & Record<string, unknown>>({ name: preparedName(text), text, values });
+  }
+
+  /** The same by COPY, which costs both sides the least for large pages; it takes no parameters. */
+  private async copy(selection: Selection, range: Range): Promise<readonly StoredEvent[]> {
+    const text = selecting(COPIED_COLUMNS, selection, range, literal);
+    try {
+      const client = await this.database.pool.connect();
+      try {
+        const pieces = await client.query(to(`copy (${text}) to stdout (format binary)`)).toArray();
+        client.release();
+        return eventsOf(Buffer.concat(pieces as readonly Buffer[]));
+      } catch (error) {
+        client.release(true);
+        throw error;
+      }
+    } catch (error) {
+      throw refusalOf(error);
     }
-    if (streamPrefixes !== undefined) {
-      values.push([...streamPrefixes]);
-      conditions.push(
-        `exists (select from unnest($${values.length}::text[]) prefix where starts_with(stream, prefix))`,
-      );
-    }
-    const columns = unparsed ? `${COLUMNS_BUT_TIME}, ${UNPARSED.recordedAt}` : COLUMNS;
-    const text = `select ${columns} from es.event where ${conditions.join(' and ')}
-        order by position ${range.forward ? 'asc' : 'desc'} limit $3`;
-    return this.ask<EventRow & Record<string, unknown>>({
-      name: preparedName(text),
-      text,
-      values,
-      ...(unparsed && { types: UNPARSED.types }),
-    });
   }
 
   private async ask<Row extends pg.QueryResultRow>(query: pg.QueryConfig): Promise<Row[]> {
@@ -168,6 +166,31 @@ export class Reader {
       throw refusalOf(error);
     }
   }
+}
+
+type Value = bigint | number | null | readonly string[];
+
+/** `place` says how a value stands in the statement. */
+function selecting(
+  columns: string,
+  { types, streamPrefixes }: Selection,
+  { after, before, forward, limit }: Range,
+  place: (value: Value) => string,
+): string {
+  const conditions = [`position > ${place(after)}`];
+  if (before !== null) conditions.push(`position < ${place(before)}`);
+  if (types !== undefined) conditions.push(`type = any(${place(types)}::text[])`);
+  if (streamPrefixes !== undefined) {
+    conditions.push(
+      `exists (select from unnest(${place(streamPrefixes)}::text[]) prefix where starts_with(stream, prefix))`,
+    );
+  }
+  return `select ${columns} from es.event where ${conditions.join(' and ')}
+    order by position ${forward ? 'asc' : 'desc'} limit ${place(limit)}`;
+}
+
+function literal(value: Value): string {
+  return value instanceof Array ? `array[${value.map((one) => pg.escapeLiteral(one)).join(', ')}]` : String(value);
 }
 
 /** The lane has no gaps: a number that is missing is an event that was lost. */

@@ -1,0 +1,110 @@
+import { type EventMetadata, JsonText, type Position, type StoredEvent } from '#domain/kernel/event';
+
+import { positionOf } from './codec.js';
+
+/** The columns of `es.event` in the order in which `eventsOf` looks for them. */
+export const COPIED_COLUMNS = 'position, stream, revision, id, type, data, metadata, recorded_at';
+
+/** PostgreSQL counts microseconds from the year 2000. */
+const EPOCH_MS = Date.UTC(2000, 0, 1);
+const HEADER_BYTES = 19;
+const COUNT_BYTES = 2;
+const LENGTH_BYTES = 4;
+const INTEGER_BYTES = 8;
+const UUID_BYTES = 16;
+/** What stands before the text of a jsonb. */
+const JSON_VERSION_BYTES = 1;
+const END = -1;
+
+/**
+ * The events of a whole COPY of COPIED_COLUMNS in PostgreSQL's binary format (its manual, "COPY", "Binary Format"). Each stays the
+ * bytes that were sent until somebody looks at a part of it; who keeps one, or its `unparsed`, keeps the whole copy.
+ */
+export function eventsOf(copied: Buffer): readonly StoredEvent[] {
+  const events: StoredEvent[] = [];
+  for (let at = HEADER_BYTES; copied.readInt16BE(at) !== END;) {
+    const event = new CopiedEvent(copied, at);
+    events.push(event);
+    at = event.end;
+  }
+  return events;
+}
+
+/** A part begins after its length, and ends where the length of the next one begins. */
+class CopiedEvent implements StoredEvent {
+  readonly end: number;
+  private readonly positionAt: number;
+  private readonly streamAt: number;
+  private readonly revisionAt: number;
+  private readonly idAt: number;
+  private readonly typeAt: number;
+  private readonly dataAt: number;
+  private readonly metadataAt: number;
+  private readonly recordedAtAt: number;
+  private parsedData: object | undefined;
+  private parsedMetadata: EventMetadata | undefined;
+
+  constructor(
+    private readonly copied: Buffer,
+    at: number,
+  ) {
+    this.positionAt = at + COUNT_BYTES + LENGTH_BYTES;
+    this.streamAt = this.positionAt + INTEGER_BYTES + LENGTH_BYTES;
+    this.revisionAt = this.after(this.streamAt);
+    this.idAt = this.revisionAt + INTEGER_BYTES + LENGTH_BYTES;
+    this.typeAt = this.idAt + UUID_BYTES + LENGTH_BYTES;
+    this.dataAt = this.after(this.typeAt);
+    this.metadataAt = this.after(this.dataAt);
+    this.recordedAtAt = this.after(this.metadataAt);
+    this.end = this.recordedAtAt + INTEGER_BYTES;
+  }
+
+  get position(): Position {
+    return positionOf(this.copied.readBigInt64BE(this.positionAt));
+  }
+
+  get stream(): string {
+    return this.text(this.streamAt, this.revisionAt);
+  }
+
+  get revision(): bigint {
+    return this.copied.readBigInt64BE(this.revisionAt);
+  }
+
+  get id(): string {
+    const hex = this.copied.toString('hex', this.idAt, this.idAt + UUID_BYTES);
+    return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`;
+  }
+
+  get type(): string {
+    return this.text(this.typeAt, this.dataAt);
+  }
+
+  get data(): object {
+    return (this.parsedData ??= JSON.parse(this.text(this.dataAt + JSON_VERSION_BYTES, this.metadataAt)) as object);
+  }
+
+  get metadata(): EventMetadata {
+    return (this.parsedMetadata ??= JSON.parse(
+      this.text(this.metadataAt + JSON_VERSION_BYTES, this.recordedAtAt),
+    ) as EventMetadata);
+  }
+
+  get recordedAt(): Date {
+    const microseconds = Number(this.copied.readBigInt64BE(this.recordedAtAt));
+    return new Date(Math.floor(microseconds / 1000) + EPOCH_MS);
+  }
+
+  get unparsed(): JsonText {
+    return new JsonText(this.copied.subarray(this.dataAt + JSON_VERSION_BYTES, this.metadataAt - LENGTH_BYTES));
+  }
+
+  private text(at: number, next: number): string {
+    return this.copied.toString('utf8', at, next - LENGTH_BYTES);
+  }
+
+  /** Where the part after the one that begins here begins. */
+  private after(at: number): number {
+    return at + this.copied.readInt32BE(at - LENGTH_BYTES) + LENGTH_BYTES;
+  }
+}

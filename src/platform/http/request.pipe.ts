@@ -86,6 +86,7 @@ function fieldErrors(error: ValidationError, above: string): FieldError[] {
 }
 
 function wordsOf({ property, value }: ValidationError, message: string): string {
-  const words = message.replace(`${property} `, '');
+  const named = `${property} `;
+  const words = message.startsWith(named) ? message.slice(named.length) : message;
   return value === undefined ? `is missing: ${words}` : words;
 }

@@ -93,7 +93,10 @@ function headersOf(request: FastifyRequest): Readonly<Record<string, string>> {
 export function openApiOf(app: NestFastifyApplication): OpenAPIObject {
   const config = new DocumentBuilder()
     .setTitle('OMA')
-    .setDescription('Control plane of disaster recovery and backup. Every error is a problem document (RFC 9457).')
+    .setDescription(
+      'Control plane of disaster recovery and backup. Every error is a problem document (RFC 9457). ' +
+        'In the body of a request, null is the same as leaving a member out.',
+    )
     .setVersion('1')
     .setOpenAPIVersion('3.1.0')
     .addSecurity('bearer', { type: 'http', scheme: 'bearer', description: 'the session_token of POST /auth/login' })

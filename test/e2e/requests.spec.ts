@@ -94,6 +94,34 @@ describe('what requests bring', () => {
     expect(await oma.api.post('/users', '')).toMatchObject({ status: 400, body: { errors: [{ field: '(body)' }] } });
   });
 
+  it('takes null for what is left out', async () => {
+    const config = { path: `${oma.dataDir}/nulls` };
+    const nothing = {
+      enabled: null,
+      is_immutable: null,
+      min_retention_days: null,
+      bandwidth_limit_bytes_per_second: null,
+    };
+    const made = await oma.api.post('/repositories', { name: 'nulls', type: 'local', config, ...nothing });
+    expect(made).toMatchObject({ status: 201, body: { enabled: true, is_immutable: false, min_retention_days: 0 } });
+    const unnamed = await oma.api.post('/repositories', { name: null, type: 'local', config: { path: null } });
+    expect(unnamed).toMatchObject({ status: 400, body: { errors: [{ field: 'name' }, { field: 'config.path' }] } });
+    expect(await oma.api.post('/discovery/discover-vms', { credential_id: null })).toMatchObject({
+      status: 400,
+      body: { errors: expect.arrayContaining([expect.objectContaining({ field: 'vcenter' })]) },
+    });
+  });
+
+  it('compares moments of any time zone, also of one that the database does not know', async () => {
+    for (const moment of [
+      '2026-01-01T00:00:00%2B23:59',
+      '2026-01-01T00:00:00.123456789Z',
+      '9999-12-31T23:59:59-23:59',
+    ]) {
+      expect({ moment, status: (await oma.api.get(`/audit?from=${moment}`)).status }).toEqual({ moment, status: 200 });
+    }
+  });
+
   it('reads no body that is not UTF-8', async () => {
     const route = { method: 'POST', path: '/api/v1/users' };
     const body = Buffer.from('{"username":"j\xfcrgen","password":"a-long-password","role":"viewer"}', 'latin1');

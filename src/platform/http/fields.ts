@@ -13,6 +13,7 @@ import {
   IsOptional,
   IsString,
   Length,
+  Matches,
   Max,
   Min,
   registerDecorator,
@@ -101,9 +102,14 @@ export function OneOf(options: Common & { readonly of: readonly string[] }): Pro
   return field(options, { type: 'string', enum: [...options.of] }, IsIn([...options.of]));
 }
 
-/** A moment as RFC 3339 says. */
+const MOMENT = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d)$/;
+
+/** A moment as RFC 3339 says: of the many forms of ISO 8601 the one that tells the time zone. */
 export function Moment(options: Common): PropertyDecorator {
-  return field(options, { type: 'string', format: 'date-time' }, IsISO8601({ strict: true }));
+  const message =
+    'must be a moment like 2026-01-31T12:00:00Z or 2026-01-31T13:00:00+01:00 (with + as %2B in an address)';
+  const rules = [Matches(MOMENT, { message }), IsISO8601({ strict: true }, { message })];
+  return field(options, { type: 'string', format: 'date-time' }, ...rules);
 }
 
 export function TextList(options: Common & { readonly min?: number; readonly max?: number }): PropertyDecorator {

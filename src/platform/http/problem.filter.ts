@@ -39,6 +39,8 @@ const TITLES: Readonly<Record<number, string>> = {
   503: 'Not available',
 };
 
+const FORBIDDEN = 403;
+const NOT_FOUND = 404;
 const INTERNAL = 500;
 const UNAVAILABLE = 503;
 /** What is away is no fault of ours. */
@@ -126,7 +128,9 @@ function problemOf(error: unknown, request: FastifyRequest): Problem {
   }
   if (error instanceof EventStoreAway) return awayProblem('event-store-away', error.message, request);
   if (isDatabaseAway(error)) return awayProblem('database-away', 'the database does not answer just now', request);
-  const status = error instanceof HttpException ? error.getStatus() : statusOf(error);
+  const given = error instanceof HttpException ? error.getStatus() : statusOf(error);
+  // Who asks Swagger's files for what lies outside their folder.
+  const status = given === FORBIDDEN ? NOT_FOUND : given;
   if (status >= INTERNAL) {
     const remedy = 'tell the operator the correlation_id; the log says more';
     return { status: INTERNAL, code: 'internal', detail: 'something went wrong on our side', remedy };
@@ -159,7 +163,7 @@ function statusOf(error: unknown): number {
 
 function wordsFor(status: number): { code: string; detail: string; remedy: string } {
   switch (status) {
-    case 404:
+    case NOT_FOUND:
       return {
         code: 'unknown-route',
         detail: 'there is no such route',

@@ -71,7 +71,8 @@ export class ListAuditHandler implements IQueryHandler<ListAudit> {
       );
     }
     for (const column of others) filter.and(`one.${column} = ${valueOf(column)}`);
-    filter.on(from, (place) => `one.recorded_at >= ${place}`).on(to, (place) => `one.recorded_at < ${place}`);
+    filter.on(dateOf(from), (place) => `one.recorded_at >= ${place}`);
+    filter.on(dateOf(to), (place) => `one.recorded_at < ${place}`);
     const order = lead === undefined ? ['one.position'] : [`one.${lead}`, 'one.position'];
     const statement = { columns, view: 'audit', filter, order, limit, descending: true } as const;
     const page = pageText({ ...statement, after: lead === undefined ? after : null });
@@ -79,4 +80,9 @@ export class ListAuditHandler implements IQueryHandler<ListAudit> {
     return `select own.* from (select ${named}::text as id union select user_id from app_user where username = ${named}) actor
       cross join lateral (${page}) own order by own.position desc`;
   }
+}
+
+/** PostgreSQL knows fewer time zones than RFC 3339 allows. */
+function dateOf(moment: string | undefined): Date | undefined {
+  return moment === undefined ? undefined : new Date(moment);
 }

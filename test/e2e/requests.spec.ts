@@ -85,6 +85,25 @@ describe('what requests bring', () => {
     }
   });
 
+  it.each(['/projections', '/projections/job', '/vm-contexts/none', '/backup/none', '/repositories/none/storage'])(
+    'GET %s names what it does not know in the address',
+    async (path) => {
+      expect(await oma.api.get(`${path}?limit=5`)).toMatchObject({
+        status: 400,
+        body: { code: 'malformed-request', errors: [{ field: 'limit', message: 'is not known here' }] },
+      });
+    },
+  );
+
+  it('names what it does not know in the address of a command', async () => {
+    for (const path of ['/jobs/none/cancel', '/users']) {
+      expect(await oma.api.post(`${path}?force=true`)).toMatchObject({
+        status: 400,
+        body: { errors: [{ field: 'force', message: 'is not known here' }] },
+      });
+    }
+  });
+
   it('tells strangers nothing of what a body should look like', async () => {
     const { status } = await oma.api.as('').post('/jobs/none/cancel', { nonsense: true });
     expect(status).toBe(401);

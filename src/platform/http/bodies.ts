@@ -31,17 +31,22 @@ function textOf(body: Buffer): string | null {
   }
 }
 
-/** A route that takes no body doesn't drop one in silence. */
+/** A route that takes no body, or no query, doesn't drop one in silence. */
 @Injectable()
-export class UnaskedBodyGuard implements CanActivate {
+export class UnaskedGuard implements CanActivate {
   canActivate(context: ExecutionContext): boolean {
-    const { body, routeOptions } = context.switchToHttp().getRequest<FastifyRequest>();
-    if (body === undefined || routeOptions.config.takesBody !== false) return true;
-    if (typeof body !== 'object' || body === null || Array.isArray(body)) {
-      throw new MalformedRequest([{ field: '(body)', message: 'must be empty or {}' }]);
-    }
-    const unknown = Object.keys(body).map((field) => ({ field, message: 'is not known here' }));
-    if (unknown.length > 0) throw new MalformedRequest(unknown);
+    const { body, query, routeOptions } = context.switchToHttp().getRequest<FastifyRequest>();
+    const { takesBody, takesQuery } = routeOptions.config;
+    if (takesBody === false && body !== undefined) refuseMembers(body);
+    if (takesQuery === false) refuseMembers(query);
     return true;
   }
+}
+
+function refuseMembers(given: unknown): void {
+  if (typeof given !== 'object' || given === null || Array.isArray(given)) {
+    throw new MalformedRequest([{ field: '(body)', message: 'must be empty or {}' }]);
+  }
+  const unknown = Object.keys(given).map((field) => ({ field, message: 'is not known here' }));
+  if (unknown.length > 0) throw new MalformedRequest(unknown);
 }

@@ -70,7 +70,8 @@ export function Endpoint<const Says extends EndpointSays>(says: Says): Declares<
   return applyDecorators(
     DeclaresAccess(access),
     HasTraits({ reads, subject, creates }),
-    TellsFastify({ takesKey: mutates }),
+    // Balancers and agents of other generations may add to their addresses what they like.
+    TellsFastify({ takesKey: mutates, isLenient: access === 'public' || access === 'agent' }),
     HttpCode(answers[0].status),
     ApiOperation({ summary, description: access === 'public' ? 'Public.' : `Needs the role ${access}.` }),
     ...documented.map(([status, document]) => ApiResponse({ status, ...document })),

@@ -20,16 +20,22 @@ declare module 'fastify' {
   /** What Fastify knows of a route, also where Nest isn't asked; nothing where there is no route. */
   interface FastifyContextConfig {
     readonly takesBody?: boolean;
+    readonly takesQuery?: boolean;
     readonly takesKey?: boolean;
   }
 }
 
-/** Tells Fastify whether a route takes an `Idempotency-Key`, and whether it takes a body, as its parameters say. */
-export function TellsFastify({ takesKey }: { readonly takesKey: boolean }): MethodDecorator {
+/**
+ * Tells Fastify whether a route takes an `Idempotency-Key`, and whether it takes a body and a query, as its parameters say. Where it
+ * `isLenient` there may be a query that nobody looks at.
+ */
+export function TellsFastify(says: { readonly takesKey: boolean; readonly isLenient: boolean }): MethodDecorator {
   return (target, name, descriptor) => {
     const parameters = (Reflect.getMetadata(ROUTE_ARGS_METADATA, target.constructor, name) ?? {}) as object;
-    const takesBody = Object.keys(parameters).some((key) => key.startsWith(`${RouteParamtypes.BODY}:`));
-    RouteConfig({ takesBody, takesKey })(target, name, descriptor);
+    const takes = (type: RouteParamtypes) => Object.keys(parameters).some((key) => key.startsWith(`${type}:`));
+    const takesBody = takes(RouteParamtypes.BODY);
+    const takesQuery = says.isLenient || takes(RouteParamtypes.QUERY);
+    RouteConfig({ takesBody, takesQuery, takesKey: says.takesKey })(target, name, descriptor);
   };
 }
 

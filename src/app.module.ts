@@ -15,6 +15,7 @@ import { RepositoriesModule } from './modules/repositories/repositories.module.j
 import { RestoreModule } from './modules/restore/restore.module.js';
 import { VerificationsModule } from './modules/verifications/verifications.module.js';
 import { AccessGuard } from './platform/http/access.guard.js';
+import { UnaskedGuard } from './platform/http/bodies.js';
 import { ConsistencyInterceptor } from './platform/http/consistency.interceptor.js';
 import { IdempotencyInterceptor } from './platform/http/idempotency.interceptor.js';
 import { Positions } from './platform/http/positions.js';
@@ -45,7 +46,9 @@ class MachineryModule {
     VerificationsModule,
   ],
   providers: [
+    // In this order: strangers hear nothing of what a request should look like.
     { provide: APP_GUARD, useClass: AccessGuard },
+    { provide: APP_GUARD, useClass: UnaskedGuard },
     // In this order: the first answer is remembered with all its headers.
     { provide: APP_INTERCEPTOR, useClass: IdempotencyInterceptor },
     { provide: APP_INTERCEPTOR, useClass: ConsistencyInterceptor },

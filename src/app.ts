@@ -9,12 +9,14 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { EventStreams } from './platform/event-stream/event-streams.js';
 import { measureStreams } from './platform/event-stream/measured-streams.js';
 import { withAnswers } from './platform/http/api-document.js';
+import { readBodies } from './platform/http/bodies.js';
 import { refuseDeepBody } from './platform/http/body-depth.js';
 import { isUnmodified } from './platform/http/etag.js';
 import { measureRequests } from './platform/http/measured-requests.js';
 import { ProblemFilter } from './platform/http/problem.filter.js';
 import { correlationIdOf } from './platform/http/request-context.js';
 import { RequestPipe } from './platform/http/request.pipe.js';
+import { refuseUnreadable } from './platform/http/unreadable-requests.js';
 import type { Logger } from './platform/logging/logger.port.js';
 import { Metrics } from './platform/metrics/metrics.port.js';
 
@@ -30,6 +32,7 @@ export async function createApp(module: DynamicModule, logger: Logger): Promise<
     rewriteUrl: (request: IncomingMessage) => oneAddress(request.url ?? '/'),
     genReqId: (request: IncomingMessage) => correlationIdOf(request.headers),
     forceCloseConnections: true,
+    clientErrorHandler: refuseUnreadable,
     // Names of guests and of VMs are percent-encoded in paths and may be long.
     routerOptions: { maxParamLength: 4096 },
     // What the router can't read meets neither hooks nor filters.
@@ -38,7 +41,7 @@ export async function createApp(module: DynamicModule, logger: Logger): Promise<
     },
   });
   const fastify = adapter.getInstance();
-  fastify.removeContentTypeParser('text/plain');
+  readBodies(fastify);
   fastify.addHook('onRequest', (request, reply, done) => {
     void reply.headers(headersOf(request));
     done();
@@ -90,10 +93,13 @@ function headersOf(request: FastifyRequest): Readonly<Record<string, string>> {
 export function openApiOf(app: NestFastifyApplication): OpenAPIObject {
   const config = new DocumentBuilder()
     .setTitle('OMA')
-    .setDescription('Control plane of disaster recovery and backup. Every error is a problem document (RFC 9457).')
+    .setDescription(
+      'Control plane of disaster recovery and backup. Every error is a problem document (RFC 9457). ' +
+        'In the body of a request, null is the same as leaving a member out.',
+    )
     .setVersion('1')
     .setOpenAPIVersion('3.1.0')
-    .addBearerAuth()
+    .addSecurity('bearer', { type: 'http', scheme: 'bearer', description: 'the session_token of POST /auth/login' })
     .build();
   return withAnswers(SwaggerModule.createDocument(app, config));
 }

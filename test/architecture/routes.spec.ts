@@ -16,6 +16,11 @@ interface Operation {
   readonly summary?: string;
   readonly description?: string;
   readonly security?: unknown;
+  readonly parameters?: readonly {
+    readonly $ref?: string;
+    readonly name?: string;
+    readonly schema?: { readonly pattern?: string };
+  }[];
   readonly responses: Readonly<Record<string, Answer>>;
 }
 
@@ -163,6 +168,40 @@ describe('the routes', () => {
     const known = Object.keys(document.components?.schemas ?? {});
     expect(named.length).toBeGreaterThan(20);
     expect([...new Set(named)].filter((name) => !known.includes(name))).toEqual([]);
+  });
+
+  it('say which headers they read, and what those may hold', () => {
+    const { components } = openApiOf(app);
+    const parameters = components?.parameters as Record<string, { schema: { pattern?: string; maxLength?: number } }>;
+    const takenBy = (wanted: string) =>
+      operations
+        .filter(({ name }) => name === wanted)
+        .flatMap(({ operation }) => operation.parameters ?? [])
+        .flatMap(({ $ref }) => ($ref === undefined ? [] : [$ref.replace('#/components/parameters/', '')]));
+    expect(takenBy('GET /api/v1/jobs')).toEqual(['X-Correlation-Id', 'X-Min-Position']);
+    expect(takenBy('POST /api/v1/jobs/{job_id}/cancel').sort()).toEqual(
+      ['Idempotency-Key', 'If-Match', 'X-Correlation-Id', 'X-Min-Position', 'X-Reason'].sort(),
+    );
+    expect(takenBy('GET /api/v1/vm-contexts/by-id/{context_id}')).toContain('If-None-Match');
+    expect(takenBy('GET /api/v1/restore/{mount_id}/download')).toContain('Range');
+    expect(parameters['X-Reason']?.schema.maxLength).toBe(500);
+    const fits = (name: string, value: string) => new RegExp(parameters[name]?.schema.pattern ?? 'missing').test(value);
+    for (const key of ['a', 'order-7:retry.1', 'x'.repeat(128)]) expect(fits('Idempotency-Key', key)).toBe(true);
+    for (const key of ['', 'two words', 'ü', 'x'.repeat(129)]) expect(fits('Idempotency-Key', key)).toBe(false);
+    for (const tag of ['*', 'W/"3"', '"3"', 'W/"3", W/"4"']) expect(fits('If-Match', tag)).toBe(true);
+    for (const tag of ['3', 'W/3', '"3" "4"', '']) expect(fits('If-Match', tag)).toBe(false);
+  });
+
+  it('promise no form of token, and no longer wait than there is', () => {
+    const { components, paths } = openApiOf(app);
+    expect(components?.securitySchemes?.['bearer']).toMatchObject({ type: 'http', scheme: 'bearer' });
+    expect(components?.securitySchemes?.['bearer']).not.toHaveProperty('bearerFormat');
+    const { parameters = [] } = paths['/api/v1/jobs/{job_id}']?.get as Operation;
+    const pattern = new RegExp(String(parameters.find(({ name }) => name === 'wait')?.schema?.pattern));
+    for (const wait of ['0s', '7s', '59s', '60s'])
+      expect({ wait, fits: pattern.test(wait) }).toEqual({ wait, fits: true });
+    for (const wait of ['61s', '100s', '99999s', '30', 's'])
+      expect({ wait, fits: pattern.test(wait) }).toEqual({ wait, fits: false });
   });
 
   it('have a parameter document for each placeholder', () => {

@@ -495,7 +495,7 @@ describe('a rebuild', () => {
   describe('compared with the log', () => {
     let runner: ProjectionRunner;
     const check = async (projection: AnyProjection) => {
-      const { id } = await requestCheck(fresh.database, projection);
+      const { id } = await requestCheck(fresh.database, projection, newId());
       await new Check({ database: fresh.database, store, logger: silentLog }, projection, id).run(
         new AbortController().signal,
       );

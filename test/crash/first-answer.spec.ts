@@ -40,10 +40,11 @@ describe('a command that was carried out and never answered, since OMA was kille
     await lab.clear();
   }, 60_000);
 
-  const count = async (type: string): Promise<number> => {
-    const { rows } = await database.query<{ count: string }>('select count(*) from es.event where type = $1', [type]);
+  const number = async (statement: string, values: readonly string[] = []): Promise<number> => {
+    const { rows } = await database.query<{ count: string }>(statement, [...values]);
     return Number(rows[0]?.count);
   };
+  const count = (type: string) => number('select count(*) from es.event where type = $1', [type]);
 
   const commands: readonly {
     readonly what: string;
@@ -51,6 +52,8 @@ describe('a command that was carried out and never answered, since OMA was kille
     readonly body: () => Json;
     /** The fact that must be there once. */
     readonly fact: string;
+    /** Asks for the number of times that what was ordered was done, where the fact only says that it was ordered. */
+    readonly effects?: string;
   }[] = [
     {
       what: 'a mount',
@@ -88,13 +91,28 @@ describe('a command that was carried out and never answered, since OMA was kille
       body: () => ({ vm_name: vm.contextId, backup_type: 'full', repository_id: vm.repositoryId }),
       fact: 'VmHeld',
     },
+    {
+      what: 'a rebuild',
+      path: () => '/projections/repository/rebuild',
+      body: () => ({}),
+      fact: 'ProjectionRebuildRequested',
+      effects: `select max(generation) count from projection where name = 'repository'`,
+    },
+    {
+      what: 'a comparison',
+      path: () => '/projections/repository/verify',
+      body: () => ({}),
+      fact: 'ProjectionVerificationRequested',
+      effects: 'select count(*) from projection_check',
+    },
   ];
 
   it.each(commands.map((command) => [command.what, command] as const))(
     '%s is made once, and the same key gets the answer',
-    async (what, { path, body, fact }) => {
+    async (what, { path, body, fact, effects = 'select 0 count' }) => {
       const key = { 'idempotency-key': `key of ${what}`.replaceAll(' ', '-') };
       const before = await count(fact);
+      const done = await number(effects);
       await database.query(HOLD);
       const lost = oma.api.post(path(), body(), key).catch(() => null);
       await eventually(async () => {
@@ -114,6 +132,7 @@ describe('a command that was carried out and never answered, since OMA was kille
       expect(third.headers.get('idempotency-replayed')).toBe('true');
       expect(third.body).toEqual(again.body);
       expect(await count(fact)).toBe(before + 1);
+      expect(await number(effects)).toBeLessThanOrEqual(done + 1);
     },
     90_000,
   );

@@ -89,6 +89,13 @@ describe('jobs and the audit trail', () => {
     }
   });
 
+  it('refuses a type of which there is no event', async () => {
+    expect(await oma.api.get('/audit?type=Nonsense')).toMatchObject({
+      status: 400,
+      body: { code: 'malformed-request', detail: 'type: "Nonsense" is no event type; docs/events.md lists them' },
+    });
+  });
+
   it('filters by time, and pages without losing or doubling anything', async () => {
     const events = await all('');
     expect(events.map((event) => event.position)).toEqual(

@@ -4,7 +4,7 @@ import { freshDatabase } from '../kit/database.js';
 import { behindDoor, type Door, openDoor } from '../kit/door.js';
 import { eventually } from '../kit/eventually.js';
 import { heardLog } from '../kit/heard-log.js';
-import { runningOma, type RunningOma } from '../kit/running-oma.js';
+import { ADMIN_PASSWORD, runningOma, type RunningOma } from '../kit/running-oma.js';
 import { givenEventStore } from '../kit/store-settings.js';
 
 const PORT = 24_300;
@@ -15,7 +15,7 @@ describe('OMA while PostgreSQL is away', () => {
   let fresh: Awaited<ReturnType<typeof freshDatabase>>;
   let door: Door;
   let oma: RunningOma;
-  const { logger, heard } = heardLog();
+  const { logger, heard, failures } = heardLog();
 
   beforeAll(async () => {
     fresh = await freshDatabase();
@@ -33,17 +33,26 @@ describe('OMA while PostgreSQL is away', () => {
     const body = { name, type: 'local', config: { path: `${oma.dataDir}/${name}` } };
     return oma.api.post('/repositories', body, { 'idempotency-key': name });
   };
-  const awayAs = (code: string) => ({
+  const awayAs = (
+    code: string,
+    remedy: unknown = 'ask again with the same Idempotency-Key: what was done is recognised',
+  ) => ({
     status: 503,
-    body: { code, remedy: 'ask again with the same Idempotency-Key: what was done is recognised' },
+    body: { code, remedy },
   });
 
   it('says so to those who read and to those who change something, and answers again when it is back', async () => {
     await door.close();
     const read = await oma.api.get('/repositories');
-    expect(read).toMatchObject(awayAs('database-away'));
+    expect(read).toMatchObject(awayAs('database-away', 'ask again in a moment'));
     expect(read.headers.get('retry-after')).toBe('1');
     expect(await addRepository('early')).toMatchObject(awayAs('database-away'));
+    const login = await oma.api.post('/auth/login', { username: 'admin', password: ADMIN_PASSWORD });
+    expect(login).toMatchObject(awayAs('database-away', 'ask again in a moment'));
+    const keyless = await oma.api.post('/jobs/none/cancel');
+    expect(keyless).toMatchObject(awayAs('database-away', expect.stringMatching(/may have been done.*look/)));
+    expect(heard.map(({ line }) => line)).toContain('a request was refused: the database does not answer just now');
+    expect(failures.map(({ line }) => line)).not.toContain('a request failed for a reason of our own');
     door = await openDoor(PORT, fresh.url);
     await eventually(async () => {
       expect((await addRepository('early')).status).toBe(201);

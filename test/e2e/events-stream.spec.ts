@@ -67,7 +67,7 @@ describe('the stream of events', () => {
     const state = { isWriting: true };
     const writers = Promise.all(
       Array.from({ length: 4 }, async (_, one) => {
-        for (let number = 0; number < 250; number += 1) await writer.write('Noted', { one, number });
+        for (let number = 0; number < 250; number += 1) await writer.write('UserLoggedOut', { one, number });
       }),
     ).then(() => {
       state.isWriting = false;
@@ -76,14 +76,14 @@ describe('the stream of events', () => {
     let lastId = before;
     for (let round = 0; state.isWriting || seen.length < 1000; round += 1) {
       expect(round).toBeLessThan(2000);
-      const listener = await EventListener.open(oma.api, 'types=Noted', { 'last-event-id': lastId });
+      const listener = await EventListener.open(oma.api, 'types=UserLoggedOut', { 'last-event-id': lastId });
       await listener.came(1 + (round % 40), 2).catch(() => undefined);
       await listener.cut();
       seen.push(...listener.events.map((event) => event.position));
       if (listener.lastId !== '') lastId = listener.lastId;
     }
     await writers;
-    const stored = await all(writer.store.readAll({ after: before, types: ['Noted'] }));
+    const stored = await all(writer.store.readAll({ after: before, types: ['UserLoggedOut'] }));
     expect(seen).toEqual(stored.map((event) => event.position));
   }, 60_000);
 
@@ -96,15 +96,18 @@ describe('the stream of events', () => {
 
   it('shows only the types, the VM and the request that are asked for', async () => {
     const after = await writer.write();
-    const byType = await listen(`after=${after}&types=Painted,Drawn`);
+    const byType = await listen(`after=${after}&types=ProjectionRetryRequested,ProjectionRebuildCancelled`);
     const byVm = await listen(`after=${after}&vm_context_id=ctx-1`);
-    await writer.write('Painted', { contextId: 'ctx-1' }, 'backup-b1');
+    await writer.write('ProjectionRetryRequested', { contextId: 'ctx-1' }, 'backup-b1');
     await writer.write('Noted', { jobId: 'b1' }, 'backup-b1');
     await writer.write('SagaInputReceived', { type: 'x', data: { contextId: 'ctx-1' } }, 'takebackup-b1');
-    await writer.write('Drawn', {}, 'takebackup-b1');
+    await writer.write('ProjectionRebuildCancelled', {}, 'takebackup-b1');
     await writer.write('Noted', { contextId: 'ctx-2' });
     await writer.write('Reserved', { by: 'ctx-1', creates: { category: 'context' } }, 'vmidentity-v1');
-    expect((await byType.came(2)).map(({ type }) => type)).toEqual(['Painted', 'Drawn']);
+    expect((await byType.came(2)).map(({ type }) => type)).toEqual([
+      'ProjectionRetryRequested',
+      'ProjectionRebuildCancelled',
+    ]);
     // What the reservation sets going is about the VM, too.
     expect((await byVm.came(5)).slice(0, 5).map(({ stream }) => stream.split('-')[0])).toEqual([
       'backup',
@@ -121,8 +124,22 @@ describe('the stream of events', () => {
     expect(only).toMatchObject({ type: 'UserCreated', correlation_id: 'just-this-request' });
   });
 
+  it.each([
+    ['UserCreatd', '"UserCreatd" is no event type'],
+    ['UserCreated,backupcompleted, Nonsense', '"backupcompleted", "Nonsense" are no event type'],
+    ['UserCreated,', '"" is no event type'],
+    [',,', '"", "", "" are no event type'],
+  ])('refuses the types %s, which nobody would ever see, and says which it does not know', async (types, why) => {
+    const answer = await oma.api.get(`/events/stream?types=${types}`);
+    expect(answer).toMatchObject({
+      status: 400,
+      body: { code: 'malformed-request', errors: [{ field: 'types' }] },
+    });
+    expect(answer.body['detail']).toBe(`types: ${why}; docs/events.md lists them`);
+  });
+
   it('tells how far it is when nothing was wanted', async () => {
-    const listener = await listen('types=NothingEver');
+    const listener = await listen('types=MountFailed');
     const position = await writer.write();
     await eventually(() => {
       expect(listener.lastId >= position).toBe(true);
@@ -210,9 +227,9 @@ describe('the stream of events', () => {
     const tooSlow = 'oma_event_streams_closed_total\\{outcome="too-slow"\\}';
     expect(await measured(tooSlow)).toBe(0);
     const slow = deafReader(oma.api.url, oma.api.token);
-    const quick = await listen('types=Filled');
+    const quick = await listen('types=ProjectionRebuildRequested');
     const filling = { text: 'x'.repeat(200_000) };
-    for (let count = 0; count < 150; count += 1) await writer.write('Filled', filling);
+    for (let count = 0; count < 150; count += 1) await writer.write('ProjectionRebuildRequested', filling);
     await quick.came(150);
     await eventually(() => {
       expect(warnings).toContain('a stream of events was closed: its reader is too slow');

@@ -14,6 +14,7 @@ import type { Json } from '../kit/api-client.js';
 import { all } from '../kit/events.js';
 import { OutsideWriter } from '../kit/outside-writer.js';
 import { runningOma, type RunningOma } from '../kit/running-oma.js';
+import { POSITION_AHEAD } from '../kit/store-settings.js';
 
 type Shape = Readonly<Record<string, string>>;
 
@@ -187,6 +188,16 @@ describe('lists', () => {
     } finally {
       await writer.close();
     }
+  });
+
+  it('the audit trail refuses a cursor that lies ahead of the log', async () => {
+    const { body } = await oma.api.get('/audit?limit=1');
+    const [mark] = JSON.parse(Buffer.from(String(body['next_cursor']), 'base64url').toString()) as [string];
+    const ahead = Buffer.from(JSON.stringify([mark, POSITION_AHEAD])).toString('base64url');
+    expect(await oma.api.get(`/audit?limit=1&cursor=${ahead}`)).toMatchObject({
+      status: 400,
+      body: { code: 'malformed-request', newest_cursor: null, remedy: expect.stringMatching(/first page/) },
+    });
   });
 
   it.each([...LISTS.map(({ path }) => path), '/audit'])(

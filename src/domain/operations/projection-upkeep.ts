@@ -3,8 +3,11 @@ import type { DomainEvent } from '../kernel/event.js';
 
 type Whose = { readonly projection: string; readonly version: number };
 
-/** Somebody wants the rows of a projection built anew. */
-export type ProjectionRebuildRequested = DomainEvent<'ProjectionRebuildRequested', Whose>;
+/** Somebody wants the rows of a projection built anew. `generation` is the one that is read then; earlier versions left it out. */
+export type ProjectionRebuildRequested = DomainEvent<
+  'ProjectionRebuildRequested',
+  Whose & { readonly generation?: number }
+>;
 /** Somebody no longer wants the rows that are being built; those that are read stay. */
 export type ProjectionRebuildCancelled = DomainEvent<'ProjectionRebuildCancelled', Whose>;
 /** Somebody wants the rows of a projection compared with the log. */

@@ -57,7 +57,7 @@ export class EventsController {
       token: bearerToken(request) ?? '',
       correlationId: request.id,
     };
-    const types = query.types?.split(',').map((type) => type.trim());
+    const { types } = query;
     const events = await this.streams.open(reader, { after, ...(types && { types }), wants: this.wantsOf(query) });
     await reply.headers(STREAM_HEADERS).send(events);
   }

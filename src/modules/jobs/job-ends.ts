@@ -62,23 +62,26 @@ export class JobEnds implements OnModuleDestroy {
     this.again = true;
     if (this.looking) return;
     this.looking = true;
-    void this.lookUntilSettled().finally(() => {
-      this.looking = false;
-    });
+    void this.lookUntilSettled();
   }
 
+  /** Nothing may lie between the last look and the end of looking: who asks in between would not be heard. */
   private async lookUntilSettled(): Promise<void> {
-    while (this.again && this.waiting.size > 0) {
-      this.again = false;
-      const asked = [...this.waiting.keys()];
-      // Without an answer nobody is told anything: who waits has an own time.
-      const running = await this.rows
-        .getRepository(JobRow)
-        .find({ select: { jobId: true }, where: { jobId: In(asked), status: 'running' } })
-        .catch(() => null);
-      if (running === null) return;
-      const stillRunning = new Set(running.map(({ jobId }) => jobId));
-      this.release(asked.filter((jobId) => !stillRunning.has(jobId)));
+    try {
+      while (this.again && this.waiting.size > 0) {
+        this.again = false;
+        const asked = [...this.waiting.keys()];
+        // Without an answer nobody is told anything: who waits has an own time.
+        const running = await this.rows
+          .getRepository(JobRow)
+          .find({ select: { jobId: true }, where: { jobId: In(asked), status: 'running' } })
+          .catch(() => null);
+        if (running === null) return;
+        const stillRunning = new Set(running.map(({ jobId }) => jobId));
+        this.release(asked.filter((jobId) => !stillRunning.has(jobId)));
+      }
+    } finally {
+      this.looking = false;
     }
   }
 

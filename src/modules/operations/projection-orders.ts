@@ -1,6 +1,7 @@
 import type { CommandContext } from '#domain/kernel/command-context';
 import { projectionUpkeep, type ProjectionUpkeepEvent } from '#domain/operations/projection-upkeep';
 import type { Aggregates } from '#platform/event-store/aggregates';
+import { idFor } from '#platform/ids/ids';
 import type { CheckStatus } from '#platform/projections/check-log';
 import type { ProjectionProgress, ProjectionStatus } from '#platform/projections/projection-progress.port';
 import type { ProjectionUpkeep } from '#platform/projections/projection-upkeep.port';
@@ -16,7 +17,10 @@ import {
   UnknownProjection,
 } from './operations.errors.js';
 
-/** What admins want of projections, from the API and from the command line. Who asked is in the log before it is done. */
+/**
+ * What admins want of projections, from the API and from the command line. Who asked is in the log before it is done. An order that
+ * is there already was given before, by the same command: what may have been left undone then is done, and nothing is in the way.
+ */
 export class ProjectionOrders {
   constructor(
     private readonly aggregates: Aggregates,
@@ -36,25 +40,34 @@ export class ProjectionOrders {
 
   async rebuild(name: string, context: CommandContext): Promise<ProjectionStatus> {
     const status = await this.own(name);
+    const earlier = await this.earlier(name, context);
+    if (earlier !== null) {
+      if (isStillRead(earlier, status)) await this.upkeep.rebuild(name);
+      return this.one(name);
+    }
     if (status.building !== null) throw new RebuildUnderWay(name);
-    await this.note(name, { type: 'ProjectionRebuildRequested', data: whose(status) }, context);
+    const data = { ...whose(status), generation: status.generation };
+    await this.note(name, { type: 'ProjectionRebuildRequested', data }, context);
     if ((await this.upkeep.rebuild(name)) === null) throw new RebuildUnderWay(name);
     return this.one(name);
   }
 
   async cancel(name: string, context: CommandContext): Promise<ProjectionStatus> {
     const status = await this.own(name);
-    if (status.building === null) throw new NoRebuildUnderWay(name);
+    const again = (await this.earlier(name, context)) !== null;
+    if (status.building === null && !again) throw new NoRebuildUnderWay(name);
     await this.note(name, { type: 'ProjectionRebuildCancelled', data: whose(status) }, context);
-    if (!(await this.upkeep.cancel(name))) throw new NoRebuildUnderWay(name);
+    if (!(await this.upkeep.cancel(name)) && !again) throw new NoRebuildUnderWay(name);
     return this.one(name);
   }
 
   async retry(name: string, context: CommandContext): Promise<ProjectionStatus> {
     const status = await this.one(name);
-    if (status.status !== 'stopped' && status.building?.status !== 'stopped') throw new NoStoppedProjection(name);
+    const again = (await this.earlier(name, context)) !== null;
+    const hasStopped = status.status === 'stopped' || status.building?.status === 'stopped';
+    if (!hasStopped && !again) throw new NoStoppedProjection(name);
     await this.note(name, { type: 'ProjectionRetryRequested', data: whose(status) }, context);
-    if (!(await this.upkeep.retry(name))) throw new NoStoppedProjection(name);
+    if (!(await this.upkeep.retry(name)) && !again) throw new NoStoppedProjection(name);
     return this.one(name);
   }
 
@@ -62,19 +75,20 @@ export class ProjectionOrders {
     const { reason, actor } = context;
     if (reason === undefined) throw new ReasonMissing();
     const status = await this.one(name);
-    const stopped = [status, status.building].find((rows) => rows?.stoppedEventId === eventId);
-    if (stopped === undefined || stopped === null) throw new NotStoppedThere(name, eventId);
-    const data = { ...whose(status), eventId, error: stopped.error ?? '' };
+    const again = (await this.earlier(name, context)) !== null;
+    const stopped = [status, status.building].find((rows) => rows?.stoppedEventId === eventId) ?? null;
+    if (stopped === null && !again) throw new NotStoppedThere(name, eventId);
+    const data = { ...whose(status), eventId, error: stopped?.error ?? '' };
     await this.note(name, { type: 'ProjectionEventSkipped', data }, context);
     const why = { actor: `${actor.kind} ${actor.id}`, reason };
-    if (!(await this.upkeep.skip(name, eventId, why))) throw new NotStoppedThere(name, eventId);
+    if (!(await this.upkeep.skip(name, eventId, why)) && !again) throw new NotStoppedThere(name, eventId);
     return this.one(name);
   }
 
   async verify(name: string, context: CommandContext): Promise<CheckStatus> {
     const status = await this.own(name);
     await this.note(name, { type: 'ProjectionVerificationRequested', data: whose(status) }, context);
-    return this.upkeep.verify(name);
+    return this.upkeep.verify(name, idFor('check', context.commandId, name));
   }
 
   async check(name: string, checkId: string): Promise<CheckStatus> {
@@ -89,10 +103,21 @@ export class ProjectionOrders {
     return status;
   }
 
+  /** The order that this command gave before; null when it is the first time. */
+  private async earlier(projection: string, context: CommandContext): Promise<ProjectionUpkeepEvent | null> {
+    const decided = await this.aggregates.earlier<ProjectionUpkeepEvent>(`projection-${projection}`, context);
+    return decided?.events[0] ?? null;
+  }
+
   private async note(projection: string, fact: ProjectionUpkeepEvent, context: CommandContext): Promise<void> {
     const call = { decider: projectionUpkeep, stream: `projection-${projection}`, command: fact, context };
     await this.aggregates.handle(call);
   }
+}
+
+/** Whether the rows that were read when a rebuild was asked for are still read, and none are built that could take their place. */
+function isStillRead({ data }: ProjectionUpkeepEvent, { building, ownVersion, generation }: ProjectionStatus): boolean {
+  return building === null && data.version === ownVersion && 'generation' in data && data.generation === generation;
 }
 
 function whose({ name, ownVersion }: ProjectionStatus): { readonly projection: string; readonly version: number } {

@@ -7,7 +7,7 @@ import { type AnswerHeader, answerHeaders } from './answer-headers.js';
 import { type Documented, documentedHeaders } from './headers.js';
 import { type JsonSchema, schemaRef } from './json-schema.js';
 import { refusalDocument } from './problem.js';
-import { HasTraits } from './route.js';
+import { HasTraits, TellsFastify } from './route.js';
 
 /** One way to answer. */
 export interface AnswerSays {
@@ -59,21 +59,24 @@ type Declares<Says extends EndpointSays> = (
 export function Endpoint<const Says extends EndpointSays>(says: Says): Declares<Says> {
   const { summary, access, refusals = {}, mutates = false, reads = null, subject = [], creates = false } = says;
   const answers = isList(says.answers) ? says.answers : ([says.answers] as const);
-  const headers = documentedHeaders({ mutates, reads, subject, creates });
+  const statuses = answers.map(({ status }) => status);
+  const headers = documentedHeaders({ mutates, reads, subject, creates, statuses });
   const documented = [
     ...answers.map((answer) => [answer.status, answerDocument(answer, headers.answered)] as const),
     ...Object.entries(codesOf(access, [refusals, headers.refusals], mutates)).map(
-      ([status, codes]) => [Number(status), refusalDocument(codes)] as const,
+      ([status, codes]) => [Number(status), refusalDocument(codes, noteOn(status, mutates))] as const,
     ),
   ];
   return applyDecorators(
     DeclaresAccess(access),
     HasTraits({ reads, subject, creates }),
+    // Balancers and agents of other generations may add to their addresses what they like.
+    TellsFastify({ takesKey: mutates, isLenient: access === 'public' || access === 'agent' }),
     HttpCode(answers[0].status),
     ApiOperation({ summary, description: access === 'public' ? 'Public.' : `Needs the role ${access}.` }),
     ...documented.map(([status, document]) => ApiResponse({ status, ...document })),
     ...(access === 'public' ? [] : [ApiBearerAuth()]),
-    ...headers.taken.map(({ name, about: description }) => ApiHeader({ name, required: false, description })),
+    ...headers.taken.map((name) => ApiHeader({ name, required: false })),
   );
 }
 
@@ -89,6 +92,11 @@ function answerDocument(answer: AnswerSays, answered: Documented['answered']): J
     ...(type !== undefined && { content: { 'application/json': { schema: bodySchema(type) } } }),
     ...(media !== undefined && { content: Object.fromEntries([media].flat().map((one) => [one, BYTES])) }),
   };
+}
+
+/** So long a command is tried again where the log is away. */
+function noteOn(status: string, mutates: boolean): string {
+  return mutates && status === '503' ? '; of a log that is away a command hears after 14 to 30 seconds' : '';
 }
 
 const BYTES = { schema: { type: 'string', format: 'binary' } };

@@ -13,6 +13,7 @@ import {
   IsOptional,
   IsString,
   Length,
+  Matches,
   Max,
   Min,
   registerDecorator,
@@ -23,7 +24,7 @@ import {
 import { isStorable } from './storable.js';
 
 /** Says that a field may be left out, and what stands for it then. */
-interface Common {
+export interface Common {
   readonly about: string;
   readonly optional?: boolean;
   readonly example?: unknown;
@@ -34,7 +35,8 @@ const MAX_LIST = 1000;
 const MAX_TAGS = 64;
 const MAX_TAG_CHARACTERS = 256;
 
-function field(common: Common, schema: ApiPropertyOptions, ...rules: PropertyDecorator[]): PropertyDecorator {
+/** Makes a decorator of what the API document says and of the rules that a value is checked by. */
+export function field(common: Common, schema: ApiPropertyOptions, ...rules: PropertyDecorator[]): PropertyDecorator {
   const required = common.optional !== true;
   const documented = ApiProperty({
     ...schema,
@@ -77,15 +79,16 @@ function asNumber(value: unknown): unknown {
   return typeof value === 'string' && /^-?\d{1,15}$/.test(value) ? Number(value) : value;
 }
 
-/** A time in whole seconds, written like `30s`; arrives as a number. */
-export function Seconds(options: Common & { readonly max: number }): PropertyDecorator {
+const UP_TO_A_MINUTE = /^([1-5]?\d|60)s$/;
+
+/** A time of at most a minute in whole seconds, written like `30s`; arrives as a number. */
+export function Seconds(options: Common): PropertyDecorator {
   const read = Transform(({ value }: { value: unknown }) => {
-    const seconds = typeof value === 'string' ? /^(\d{1,6})s$/.exec(value)?.[1] : undefined;
+    const seconds = typeof value === 'string' ? UP_TO_A_MINUTE.exec(value)?.[1] : undefined;
     return seconds === undefined ? NaN : Number(seconds);
   });
-  const message = `must be whole seconds like 30s, at most ${options.max}s`;
-  const schema = { type: 'string', pattern: '^\\d{1,6}s$' } as const;
-  return field(options, schema, read, IsInt({ message }), Max(options.max, { message }));
+  const schema = { type: 'string', pattern: UP_TO_A_MINUTE.source } as const;
+  return field(options, schema, read, IsInt({ message: 'must be whole seconds like 30s, at most 60s' }));
 }
 
 export function Flag(options: Common & { readonly inQuery?: boolean }): PropertyDecorator {
@@ -99,9 +102,14 @@ export function OneOf(options: Common & { readonly of: readonly string[] }): Pro
   return field(options, { type: 'string', enum: [...options.of] }, IsIn([...options.of]));
 }
 
-/** A moment as RFC 3339 says. */
+const MOMENT = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d)$/;
+
+/** A moment as RFC 3339 says: of the many forms of ISO 8601 the one that tells the time zone. */
 export function Moment(options: Common): PropertyDecorator {
-  return field(options, { type: 'string', format: 'date-time' }, IsISO8601({ strict: true }));
+  const message =
+    'must be a moment like 2026-01-31T12:00:00Z or 2026-01-31T13:00:00+01:00 (with + as %2B in an address)';
+  const rules = [Matches(MOMENT, { message }), IsISO8601({ strict: true }, { message })];
+  return field(options, { type: 'string', format: 'date-time' }, ...rules);
 }
 
 export function TextList(options: Common & { readonly min?: number; readonly max?: number }): PropertyDecorator {

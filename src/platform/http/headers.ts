@@ -1,9 +1,13 @@
 import type { AnswerHeader } from './answer-headers.js';
+import type { RequestHeader } from './request-headers.js';
 import type { RouteTraits } from './route.js';
+
+const PARTIAL = 206;
+const NOT_MODIFIED = 304;
 
 export interface Documented {
   /** Headers that the route takes. */
-  readonly taken: readonly { readonly name: string; readonly about: string }[];
+  readonly taken: readonly RequestHeader[];
   /** Headers of its good answers. */
   readonly answered: { readonly always: readonly AnswerHeader[]; readonly sometimes: readonly AnswerHeader[] };
   /** Why it may refuse because of them. */
@@ -11,16 +15,22 @@ export interface Documented {
 }
 
 /** What the API document says of the headers that the edge itself reads and writes, by what a route declares. */
-export function documentedHeaders(traits: RouteTraits & { readonly mutates: boolean }): Documented {
-  const { mutates, subject, creates } = traits;
+export function documentedHeaders(
+  traits: RouteTraits & { readonly mutates: boolean; readonly statuses: readonly number[] },
+): Documented {
+  const { mutates, statuses, subject, creates } = traits;
   const waits = (traits.reads ?? []).length > 0;
-  const matches = mutates && subject.length > 0 && !creates;
+  const taken: readonly (readonly [RequestHeader, boolean])[] = [
+    ['X-Correlation-Id', true],
+    ['Idempotency-Key', mutates],
+    ['X-Reason', mutates],
+    ['X-Min-Position', waits],
+    ['If-Match', mutates && subject.length > 0 && !creates],
+    ['If-None-Match', statuses.includes(NOT_MODIFIED)],
+    ['Range', statuses.includes(PARTIAL)],
+  ];
   return {
-    taken: [
-      ...(mutates ? [{ name: 'Idempotency-Key', about: 'the same key gets the first answer' }] : []),
-      ...(waits ? [{ name: 'X-Min-Position', about: 'answer only from rows that have passed this position' }] : []),
-      ...(matches ? [{ name: 'If-Match', about: 'the ETag seen last; 412 when it was changed since' }] : []),
-    ],
+    taken: taken.flatMap(([name, isTaken]) => (isTaken ? [name] : [])),
     answered: {
       always: mutates ? ['X-Event-Position'] : [],
       sometimes: [

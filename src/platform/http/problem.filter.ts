@@ -25,6 +25,7 @@ const TITLES: Readonly<Record<number, string>> = {
   403: 'Not allowed',
   404: 'Not found',
   405: 'Method not allowed',
+  408: 'Too slow',
   409: 'Conflict',
   410: 'Gone',
   412: 'Changed meanwhile',
@@ -33,14 +34,19 @@ const TITLES: Readonly<Record<number, string>> = {
   416: 'Range not satisfiable',
   422: 'Not possible',
   429: 'Too many requests',
+  431: 'Headers too large',
   500: 'Internal error',
   503: 'Not available',
 };
 
+const FORBIDDEN = 403;
+const NOT_FOUND = 404;
 const INTERNAL = 500;
 const UNAVAILABLE = 503;
+/** What is away is no fault of ours. */
+const AWAY: readonly string[] = ['event-store-away', 'database-away'];
 
-interface Problem {
+export interface Problem {
   readonly status: number;
   readonly code: string;
   readonly detail: string;
@@ -76,10 +82,8 @@ export class ProblemFilter implements ExceptionFilter {
   }
 
   answer(error: unknown, request: FastifyRequest, reply: FastifyReply): void {
-    const problem = problemOf(error);
-    if (problem.status >= INTERNAL && !(error instanceof DomainError)) {
-      this.logger.error({ error, correlationId: request.id }, 'a request failed for a reason of our own');
-    }
+    const problem = problemOf(error, request);
+    this.tell(error, problem, request);
     if (reply.sent) {
       // Part of the answer is out already: what is missing must be visible as a broken transfer.
       reply.raw.destroy();
@@ -89,21 +93,31 @@ export class ProblemFilter implements ExceptionFilter {
       .headers(problem.headers ?? {})
       .status(problem.status)
       .type('application/problem+json')
-      .send({
-        type: `urn:problem:${problem.code}`,
-        title: TITLES[problem.status] ?? 'Refused',
-        status: problem.status,
-        detail: problem.detail,
-        code: problem.code,
-        correlation_id: request.id,
-        ...(problem.remedy !== undefined && { remedy: problem.remedy }),
-        ...problem.facts,
-        error: problem.detail,
-      });
+      .send(problemDocument(problem, request.id));
+  }
+
+  private tell(error: unknown, { code, detail }: Problem, request: FastifyRequest): void {
+    const fields = { error, correlationId: request.id };
+    if (code === 'internal') this.logger.error(fields, 'a request failed for a reason of our own');
+    if (AWAY.includes(code)) this.logger.warn(fields, `a request was refused: ${detail}`);
   }
 }
 
-function problemOf(error: unknown): Problem {
+export function problemDocument({ status, code, detail, remedy, facts }: Problem, correlationId: string): object {
+  return {
+    type: `urn:problem:${code}`,
+    title: TITLES[status] ?? 'Refused',
+    status,
+    detail,
+    code,
+    correlation_id: correlationId,
+    ...(remedy !== undefined && { remedy }),
+    ...facts,
+    error: detail,
+  };
+}
+
+function problemOf(error: unknown, request: FastifyRequest): Problem {
   if (error instanceof DomainError) {
     const { code, message, remedy, facts } = error;
     return { status: STATUS[error.kind], code, detail: message, remedy, facts };
@@ -112,9 +126,11 @@ function problemOf(error: unknown): Problem {
     const { status, code, message, remedy, facts, headers } = error;
     return { status, code, detail: message, remedy, facts, headers };
   }
-  if (error instanceof EventStoreAway) return awayProblem('event-store-away', error.message);
-  if (isDatabaseAway(error)) return awayProblem('database-away', 'the database does not answer just now');
-  const status = error instanceof HttpException ? error.getStatus() : statusOf(error);
+  if (error instanceof EventStoreAway) return awayProblem('event-store-away', error.message, request);
+  if (isDatabaseAway(error)) return awayProblem('database-away', 'the database does not answer just now', request);
+  const given = error instanceof HttpException ? error.getStatus() : statusOf(error);
+  // Who asks Swagger's files for what lies outside their folder.
+  const status = given === FORBIDDEN ? NOT_FOUND : given;
   if (status >= INTERNAL) {
     const remedy = 'tell the operator the correlation_id; the log says more';
     return { status: INTERNAL, code: 'internal', detail: 'something went wrong on our side', remedy };
@@ -127,10 +143,16 @@ function codeOf(error: unknown): string {
   return String((error as { code?: unknown } | null)?.code);
 }
 
-/** What was asked for may have been done all the same. */
-function awayProblem(code: string, detail: string): Problem {
-  const remedy = 'ask again with the same Idempotency-Key: what was done is recognised';
-  return { status: UNAVAILABLE, code, detail, remedy, headers: { 'retry-after': '1' } };
+function awayProblem(code: string, detail: string, request: FastifyRequest): Problem {
+  return { status: UNAVAILABLE, code, detail, remedy: remedyFor(request), headers: { 'retry-after': '1' } };
+}
+
+/** What was to be changed may be changed all the same; only what takes a key changes anything that must not happen twice. */
+function remedyFor({ headers, routeOptions }: FastifyRequest): string {
+  if (routeOptions.config.takesKey !== true) return 'ask again in a moment';
+  return headers['idempotency-key'] === undefined
+    ? 'it may have been done all the same: look before you ask again, and send an Idempotency-Key the next time'
+    : 'ask again with the same Idempotency-Key: what was done is recognised';
 }
 
 /** Fastify's own errors (unreadable JSON, too large, wrong media type) carry their status. */
@@ -141,7 +163,7 @@ function statusOf(error: unknown): number {
 
 function wordsFor(status: number): { code: string; detail: string; remedy: string } {
   switch (status) {
-    case 404:
+    case NOT_FOUND:
       return {
         code: 'unknown-route',
         detail: 'there is no such route',

@@ -91,12 +91,12 @@ const HEADERS_OF: Readonly<Record<string, AnswerHeader | readonly AnswerHeader[]
   'range-not-satisfiable': 'Content-Range',
 };
 
-/** How the API document has a refusal: the codes that one status may have here, and the headers that belong to them. */
-export function refusalDocument(codes: readonly string[]): JsonSchema {
+/** How the API document has a refusal: the codes that one status may have here, and the headers that belong to them. `note` is what else callers should know. */
+export function refusalDocument(codes: readonly string[], note = ''): JsonSchema {
   const headers = codes.flatMap((code) => HEADERS_OF[code] ?? []);
   const schema = { allOf: [schemaRef(Problem.name), { properties: { code: { enum: codes } } }] };
   return {
-    description: codes.join(', '),
+    description: codes.join(', ') + note,
     headers: codes.length === 1 ? answerHeaders(headers) : answerHeaders([], headers),
     content: { 'application/problem+json': { schema } },
   };

@@ -33,7 +33,7 @@ export class RequestPipe extends ValidationPipe {
     if (type === 'param') requireStorable(value, metadata.data ?? '(path)');
     return type === 'query' && metatype !== undefined
       ? this.query(value, metadata, metatype)
-      : (super.transform(value, metadata) as Promise<unknown>);
+      : (super.transform(type === 'body' ? withoutNulls(value) : value, metadata) as Promise<unknown>);
   }
 
   private query(value: unknown, metadata: ArgumentMetadata, type: Class): Promise<unknown> {
@@ -58,6 +58,14 @@ export class RequestPipe extends ValidationPipe {
   private async checked(value: unknown, metadata: ArgumentMetadata): Promise<unknown> {
     return Object.freeze(await (super.transform(value, metadata) as Promise<unknown>));
   }
+}
+
+/** Many clients write null for what they leave out; to all that comes after, left out is the one way to say nothing. */
+function withoutNulls(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(withoutNulls);
+  if (typeof value !== 'object' || value === null) return value;
+  const given = Object.entries(value).filter(([, member]) => member !== null);
+  return Object.fromEntries(given.map(([name, member]) => [name, withoutNulls(member)]));
 }
 
 function requireObject(body: unknown): void {
@@ -86,6 +94,7 @@ function fieldErrors(error: ValidationError, above: string): FieldError[] {
 }
 
 function wordsOf({ property, value }: ValidationError, message: string): string {
-  const words = message.replace(`${property} `, '');
+  const named = `${property} `;
+  const words = message.startsWith(named) ? message.slice(named.length) : message;
   return value === undefined ? `is missing: ${words}` : words;
 }

@@ -1,4 +1,7 @@
 import { SetMetadata } from '@nestjs/common';
+import { ROUTE_ARGS_METADATA } from '@nestjs/common/constants';
+import { RouteParamtypes } from '@nestjs/common/enums/route-paramtypes.enum';
+import { RouteConfig } from '@nestjs/platform-fastify';
 
 /** What the edge itself does for a route, beside calling its handler. */
 export interface RouteTraits {
@@ -12,6 +15,29 @@ export interface RouteTraits {
 
 export const ROUTE = 'oma:route';
 export const HasTraits = (traits: RouteTraits) => SetMetadata(ROUTE, traits);
+
+declare module 'fastify' {
+  /** What Fastify knows of a route, also where Nest isn't asked; nothing where there is no route. */
+  interface FastifyContextConfig {
+    readonly takesBody?: boolean;
+    readonly takesQuery?: boolean;
+    readonly takesKey?: boolean;
+  }
+}
+
+/**
+ * Tells Fastify whether a route takes an `Idempotency-Key`, and whether it takes a body and a query, as its parameters say. Where it
+ * `isLenient` there may be a query that nobody looks at.
+ */
+export function TellsFastify(says: { readonly takesKey: boolean; readonly isLenient: boolean }): MethodDecorator {
+  return (target, name, descriptor) => {
+    const parameters = (Reflect.getMetadata(ROUTE_ARGS_METADATA, target.constructor, name) ?? {}) as object;
+    const takes = (type: RouteParamtypes) => Object.keys(parameters).some((key) => key.startsWith(`${type}:`));
+    const takesBody = takes(RouteParamtypes.BODY);
+    const takesQuery = says.isLenient || takes(RouteParamtypes.QUERY);
+    RouteConfig({ takesBody, takesQuery, takesKey: says.takesKey })(target, name, descriptor);
+  };
+}
 
 const SAFE = ['GET', 'HEAD', 'OPTIONS'];
 

@@ -1,6 +1,5 @@
 import type { Position } from '#domain/kernel/event';
 import type { Database } from '#platform/database/database';
-import { newId } from '#platform/ids/ids';
 
 import type { Comparison } from './comparison.js';
 import type { AnyProjection } from './tables.js';
@@ -40,16 +39,19 @@ interface Row {
 
 const COLUMNS = 'id, name, version, status, position, result, error, started_at, ended_at';
 
-/** Asks for one; whichever process looks first does it. */
-export async function requestCheck(database: Database, { name, version }: AnyProjection): Promise<CheckStatus> {
+/** Asks for one; whichever process looks first does it. The same id again is the same one. */
+export async function requestCheck(
+  database: Database,
+  { name, version }: AnyProjection,
+  id: string,
+): Promise<CheckStatus> {
   await database.query(`delete from projection_check where ended_at < now() - $1::interval`, [KEPT]);
-  const id = newId();
-  const rows = await database.query<Row>(
-    `insert into projection_check (id, name, version, status) values ($1, $2, $3, 'running') returning ${COLUMNS}`,
+  await database.query(
+    `insert into projection_check (id, name, version, status) values ($1, $2, $3, 'running') on conflict do nothing`,
     [id, name, version],
   );
-  const [asked] = statusOf(rows);
-  if (asked === undefined) throw new Error(`the check ${id} was not written down`);
+  const asked = await checkOf(database, id);
+  if (asked === null) throw new Error(`the check ${id} was not written down`);
   return asked;
 }
 

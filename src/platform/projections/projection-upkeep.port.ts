@@ -14,7 +14,7 @@ export abstract class ProjectionUpkeep {
     eventId: string,
     why: { readonly actor: string; readonly reason: string },
   ): Promise<boolean>;
-  /** Compares them with the log. */
-  abstract verify(name: string): Promise<CheckStatus>;
+  /** Compares them with the log; asked for again under the same id it is the same comparison. */
+  abstract verify(name: string, id: string): Promise<CheckStatus>;
   abstract check(id: string): Promise<CheckStatus | null>;
 }

@@ -57,8 +57,8 @@ export class RegistryProjectionUpkeep extends ProjectionUpkeep {
     return this.told(Promise.resolve(skipped));
   }
 
-  async verify(name: string): Promise<CheckStatus> {
-    return this.told(requestCheck(this.database, this.named(name)));
+  async verify(name: string, id: string): Promise<CheckStatus> {
+    return this.told(requestCheck(this.database, this.named(name), id));
   }
 
   async check(id: string): Promise<CheckStatus | null> {

@@ -1,6 +1,7 @@
 import { type IQueryHandler, Query, QueryHandler } from '@nestjs/cqrs';
 
 import { Filter, pageText, Views } from '#platform/database/views';
+import { UnknownCursor } from '#platform/http/edge.errors';
 import { List } from '#platform/http/paging';
 import { AuditRow } from '#projections/audit/audit.entity';
 
@@ -33,10 +34,12 @@ export class ListAuditHandler implements IQueryHandler<ListAudit> {
   async execute({ request }: ListAudit): Promise<AuditPageResponse> {
     const filter = new Filter();
     const list = new List('audit', request);
+    const after = list.after('position');
+    if (after !== null) await this.requireGiven(after);
     // What explains a row is looked up for those of the page alone.
     const found = await this.views.select<ExplainedAuditRow>(
       `select page.*, c.event_id as "causeId", c.type as "causeType", c.stream as "causeStream", u.username
-         from (${this.page(request, list.after('position'), filter)}) page
+         from (${this.page(request, after, filter)}) page
          left join audit c on c.event_id = case when page."causationId" ~ '${UUID}' then page."causationId"::uuid end
          left join app_user u on u.user_id = page."actorId"
         order by page.position desc`,
@@ -44,6 +47,12 @@ export class ListAuditHandler implements IQueryHandler<ListAudit> {
     );
     const { rows, next } = list.page(found.slice(0, request.limit + 1), (row) => [row.position]);
     return { events: rows.map(auditResponse), next_cursor: next };
+  }
+
+  /** What lies ahead of all rows was given by another log, or before this one was restored. Throws UnknownCursor. */
+  private async requireGiven(after: readonly string[]): Promise<void> {
+    const reached = await this.views.select('select from audit where position >= $1 limit 1', after);
+    if (reached.length === 0) throw new UnknownCursor();
   }
 
   /** An actor is named by an id or as a user: one page of each, since an `or` would keep the database from using its index. */
@@ -62,7 +71,8 @@ export class ListAuditHandler implements IQueryHandler<ListAudit> {
       );
     }
     for (const column of others) filter.and(`one.${column} = ${valueOf(column)}`);
-    filter.on(from, (place) => `one.recorded_at >= ${place}`).on(to, (place) => `one.recorded_at < ${place}`);
+    filter.on(dateOf(from), (place) => `one.recorded_at >= ${place}`);
+    filter.on(dateOf(to), (place) => `one.recorded_at < ${place}`);
     const order = lead === undefined ? ['one.position'] : [`one.${lead}`, 'one.position'];
     const statement = { columns, view: 'audit', filter, order, limit, descending: true } as const;
     const page = pageText({ ...statement, after: lead === undefined ? after : null });
@@ -70,4 +80,9 @@ export class ListAuditHandler implements IQueryHandler<ListAudit> {
     return `select own.* from (select ${named}::text as id union select user_id from app_user where username = ${named}) actor
       cross join lateral (${page}) own order by own.position desc`;
   }
+}
+
+/** PostgreSQL knows fewer time zones than RFC 3339 allows. */
+function dateOf(moment: string | undefined): Date | undefined {
+  return moment === undefined ? undefined : new Date(moment);
 }

@@ -1,3 +1,4 @@
+import { EventType } from '#platform/http/event-type-fields';
 import { Moment, Text } from '#platform/http/fields';
 import { PageRequest } from '#platform/http/paging';
 
@@ -5,7 +6,7 @@ export class ListAuditRequest extends PageRequest {
   @Text({ about: "only what this actor did: a user's id or name, or the name of a saga", max: 255, optional: true })
   readonly actor?: string;
 
-  @Text({ about: 'only events of this type', max: 255, optional: true })
+  @EventType({ about: 'only events of this type', optional: true, example: 'BackupCompleted' })
   readonly type?: string;
 
   @Text({ about: 'only events of this stream', max: 255, optional: true })

@@ -1,3 +1,4 @@
+import { EventTypes } from '#platform/http/event-type-fields';
 import { Text } from '#platform/http/fields';
 
 /** Longer ones are refused with the newest position, as every one that isn't one. */
@@ -12,8 +13,8 @@ export class StreamEventsRequest {
   })
   readonly after?: string;
 
-  @Text({ about: 'only events of these types, separated by commas', optional: true, example: 'BackupCompleted' })
-  readonly types?: string;
+  @EventTypes({ about: 'only events of these types, separated by commas', optional: true })
+  readonly types?: readonly string[];
 
   @Text({ about: 'only events about this VM', max: 128, optional: true })
   readonly vm_context_id?: string;

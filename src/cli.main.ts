@@ -11,6 +11,11 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) {
   });
 }
 
+/** Who reads no further, as `head`, still gets the exit code that the rest deserves. */
+process.stdout.on('error', (error) => {
+  if ((error as NodeJS.ErrnoException).code !== 'EPIPE') throw error;
+});
+
 const command = understood();
 if (command === 'help') {
   process.stdout.write(`${USAGE}\n`);

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -177,6 +177,12 @@ describe('the command line', () => {
     expect(away.code).toBe(3);
     expect(away.out + away.err).not.toContain('canary-pass');
     expect(await omaWith({ OMA_DATA_DIR: '/nonexistent/oma' }, 'projections', 'list')).toMatchObject({ code: 3 });
+    const empty = mkdtempSync(join(tmpdir(), 'oma-cli-'));
+    const nowhere = await omaWith({ OMA_DATA_DIR: empty }, 'projections', 'list');
+    expect(nowhere).toMatchObject({ code: 3, err: expect.stringContaining('there is no OMA in') });
+    // Who only looks makes no database where there was none.
+    expect(readdirSync(empty)).toEqual([]);
+    rmSync(empty, { recursive: true });
     for (const [name, value] of Object.entries({ DATABASE_URL: 'garbage', EVENTSTORE_URL: 'esdb://' })) {
       const wrong = await omaWith({ DATABASE_URL: fresh.url, [name]: value }, 'projections', 'list');
       expect(wrong).toMatchObject({ code: 3, err: expect.stringContaining(name) });
@@ -186,6 +192,17 @@ describe('the command line', () => {
     await fresh.database.query(`delete from migration where id = '9999-newer'`);
     expect(newer).toMatchObject({ code: 3, err: expect.stringContaining('written by a newer OMA') });
   }, 60_000);
+
+  it('ends quietly when nobody reads on', async () => {
+    const child = spawn('sh', ['-c', 'node dist/src/cli.main.js projections list | true'], {
+      env: { PATH: process.env['PATH'], DATABASE_URL: fresh.url },
+      stdio: ['ignore', 'ignore', 'pipe'],
+    });
+    let err = '';
+    child.stderr.setEncoding('utf8').on('data', (text: string) => (err += text));
+    await once(child, 'close');
+    expect(err).toBe('');
+  });
 
   it('ends with 3 when the rows were made from another log', async () => {
     await keepToOwnLog(fresh.database, store);

@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-import { readCommand, USAGE } from './cli/command.js';
+import { type Command, Misuse, readCommand, USAGE } from './cli/command.js';
 import { EXIT } from './cli/exit.js';
 import { runCommand } from './cli/projections.js';
 
@@ -11,11 +11,12 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) {
   });
 }
 
-const command = readCommand(process.argv.slice(2));
-if (command === null) {
-  process.stderr.write(`${USAGE}\n`);
-  process.exit(EXIT.usage);
-}
+/** Who reads no further, as `head`, still gets the exit code that the rest deserves. */
+process.stdout.on('error', (error) => {
+  if ((error as NodeJS.ErrnoException).code !== 'EPIPE') throw error;
+});
+
+const command = understood();
 if (command === 'help') {
   process.stdout.write(`${USAGE}\n`);
   process.exit(EXIT.done);
@@ -32,3 +33,13 @@ process.exit(
     },
   }),
 );
+
+function understood(): Command | 'help' {
+  try {
+    return readCommand(process.argv.slice(2));
+  } catch (error) {
+    if (!(error instanceof Misuse)) throw error;
+    process.stderr.write(`oma: ${error.message}\n\n${USAGE}\n`);
+    process.exit(EXIT.usage);
+  }
+}

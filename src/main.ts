@@ -5,7 +5,7 @@ import { type Lab, startLab } from '#lab/lab';
 import { Oma } from './oma.js';
 import { Config } from './platform/config/config.js';
 import { pinoLogger } from './platform/logging/pino.logger.js';
-import { CannotStart } from './platform/start/cannot-start.js';
+import { CannotStart, Misfit } from './platform/start/cannot-start.js';
 
 /** npm passes a Ctrl-C on that the terminal sent already: the second one within so long is the same. */
 const SAME_SIGNAL_MS = 1000;
@@ -17,10 +17,6 @@ const GIVEN_UP = 75;
 /** As a start on another log would end. */
 const OTHER_LOG = 78;
 
-const { values: flags } = parseArgs({
-  options: { lab: { type: 'boolean', default: false }, 'ready-line': { type: 'boolean', default: false } },
-});
-
 /** Standard output belongs to the person, or to the program that waits for the ready line; the log is on standard error. */
 function say(line: string): void {
   process.stdout.write(`${line}\n`);
@@ -28,6 +24,7 @@ function say(line: string): void {
 
 /** Answers what the program is to end with. */
 async function run(): Promise<number> {
+  const flags = flagsOf(process.argv.slice(2));
   const settings = Config.from(process.env);
   const logger = pinoLogger(settings.logLevel);
   const stopped = stopSignal();
@@ -69,6 +66,17 @@ async function run(): Promise<number> {
   await oma.stop();
   await lab?.stop();
   return exitCode;
+}
+
+function flagsOf(words: string[]): { readonly lab: boolean; readonly 'ready-line': boolean } {
+  const flag = { type: 'boolean', default: false } as const;
+  try {
+    return parseArgs({ args: words, options: { lab: flag, 'ready-line': flag } }).values;
+  } catch (error) {
+    // What stands behind the first sentence is advice for arguments that there are none of.
+    const [said] = (error as Error).message.split(/\.?(?:\n|\. |$)/);
+    throw new Misfit(`${said ?? ''}; there are --lab and --ready-line`);
+  }
 }
 
 function greet(url: string, lab: Lab | null): void {

@@ -6,6 +6,8 @@ export const EXIT = {
   usage: 2,
   /** The database or the log can't be used: away, of another version, or the settings don't fit. */
   unreachable: 3,
+  /** Rows are what the log gives as far as they are, but they are behind it. */
+  behind: 4,
   interrupted: 130,
 } as const;
 

@@ -9,8 +9,10 @@ import { CannotStart } from '#platform/start/cannot-start';
 import { checkResponse, projectionResponse } from '../modules/operations/projection.response.js';
 import type { Command } from './command.js';
 import { EXIT, type Exit } from './exit.js';
+import { remedyOf } from './remedies.js';
 import { Unreachable, Workplace } from './workplace.js';
-import { checkLines, listLines, statusLines } from './table.js';
+import { buildingLine, checkLines, listLines, statusLines } from './table.js';
+import { type Verdict, verdictOn } from './verdict.js';
 
 export interface CommandSurroundings {
   readonly environment: Readonly<Record<string, string | undefined>>;
@@ -30,7 +32,8 @@ export async function runCommand(command: Command, surroundings: CommandSurround
     return await new ProjectionCommand(command, surroundings, place).run();
   } catch (error) {
     surroundings.tell(error instanceof Error ? error.message : 'something went wrong');
-    if (error instanceof DomainError && error.remedy !== undefined) surroundings.tell(error.remedy);
+    const remedy = error instanceof DomainError ? remedyOf(error) : undefined;
+    if (remedy !== undefined) surroundings.tell(remedy);
     if (error instanceof DomainError) return error.kind === 'not-found' ? EXIT.usage : EXIT.failed;
     return error instanceof Unreachable || error instanceof CannotStart ? EXIT.unreachable : EXIT.failed;
   } finally {
@@ -101,7 +104,7 @@ class ProjectionCommand {
       if (status.building?.status !== 'building' || signal.aborted) return status;
       if (performance.now() - told > TELL_MS) {
         told = performance.now();
-        tell(`${name}: ${status.building.events} events`);
+        tell(buildingLine(name, status.building));
       }
       await pause(LOOK_MS, signal);
     }
@@ -119,7 +122,7 @@ class ProjectionCommand {
     const { out } = this.surroundings;
     if (this.command.json) out(JSON.stringify({ verifications: ended.map(checkResponse) }, null, 2));
     else for (const line of checkLines(ended)) out(line);
-    return ended.every(isSound) ? EXIT.done : EXIT.failed;
+    return exitOf(ended.map(verdictOn));
   }
 
   private async checked(name: string, id: string): Promise<CheckStatus> {
@@ -153,7 +156,8 @@ class ProjectionCommand {
   }
 }
 
-function isSound({ status, comparison }: CheckStatus): boolean {
-  if (status !== 'done' || comparison === null) return false;
-  return comparison.missing + comparison.extra + comparison.different === 0;
+/** A script need not look at rows that are only behind, but compare them again later. */
+function exitOf(verdicts: readonly Verdict[]): Exit {
+  if (verdicts.every((verdict) => verdict === 'same')) return EXIT.done;
+  return verdicts.every((verdict) => verdict === 'same' || verdict === 'behind') ? EXIT.behind : EXIT.failed;
 }

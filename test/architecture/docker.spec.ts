@@ -89,6 +89,14 @@ describe.each(COMPOSE_FILES)('%s', (file) => {
     for (const { condition } of Object.values(oma.depends_on ?? {})) expect(condition).toBe('service_healthy');
   });
 
+  it('starts OMA again after failures, but not for ever: Docker can not tell the exit code that means never', () => {
+    expect(oma.restart).toMatch(/^on-failure:\d+$/);
+    for (const [name, { restart }] of services) {
+      if (name !== 'oma' && restart !== undefined)
+        expect({ name, restart }).toEqual({ name, restart: 'unless-stopped' });
+    }
+  });
+
   it('lets OMA end what is under way before it is killed', () => {
     expect(Number(/^(\d+)s$/.exec(oma.stop_grace_period ?? '')?.[1])).toBeGreaterThanOrEqual(LONGEST_STOP_SECONDS);
   });

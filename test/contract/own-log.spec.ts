@@ -94,6 +94,29 @@ describe('the log that a database belongs to', () => {
       expect(double.log.records.map(({ stream }) => stream).filter((stream) => stream.includes('b-'))).toEqual([]);
     });
 
+    it('is missed by those who read one stream of it: what was in it is not told to be nothing', async () => {
+      const store = await inEventStoreDb();
+      await keepTo(store);
+      await store.append('a-1', 'no-stream', [anEvent()]);
+      expect(await all(store.readStream('a-1'))).toHaveLength(1);
+      await replaceServer();
+      await expect(all(store.readStream('a-1'))).rejects.toThrow(EventStoreAway);
+      expect(await replaced(store)).toBe(true);
+      // Found out once, it is known for good, also about what another log has under that name.
+      await expect(all(store.readStream('a-1', { limit: 1 }))).rejects.toThrow(EventStoreAway);
+    });
+
+    it('is missed by those who do nothing but read one stream of it', async () => {
+      const other = await inEventStoreDb();
+      await keepTo(other);
+      await other.append('a-1', 'no-stream', [anEvent()]);
+      const store = await inEventStoreDb();
+      await keepTo(store);
+      expect(await all(store.readStream('a-1'))).toHaveLength(1);
+      await replaceServer();
+      await expect(all(store.readStream('a-1'))).rejects.toThrow(EventStoreAway);
+    });
+
     it('is missed by those who only follow it', async () => {
       const store = await inEventStoreDb();
       await keepTo(store);

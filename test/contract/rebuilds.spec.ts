@@ -23,7 +23,10 @@ import { eventually } from '../kit/eventually.js';
 import { silentLog } from '../kit/silent-log.js';
 
 /** The log, but for what is given here. */
-function behaving(store: PostgresEventStore, otherwise: Partial<Pick<EventStore, 'head' | 'subscribe'>>): EventStore {
+function behaving(
+  store: PostgresEventStore,
+  otherwise: Partial<Pick<EventStore, 'head' | 'readAll' | 'subscribe'>>,
+): EventStore {
   return Object.assign(Object.create(store) as EventStore, otherwise);
 }
 
@@ -494,9 +497,9 @@ describe('a rebuild', () => {
 
   describe('compared with the log', () => {
     let runner: ProjectionRunner;
-    const check = async (projection: AnyProjection) => {
+    const check = async (projection: AnyProjection, from: EventStore = store) => {
       const { id } = await requestCheck(fresh.database, projection, newId());
-      await new Check({ database: fresh.database, store, logger: silentLog }, projection, id).run(
+      await new Check({ database: fresh.database, store: from, logger: silentLog }, projection, id).run(
         new AbortController().signal,
       );
       return eventually(async () => {
@@ -517,6 +520,7 @@ describe('a rebuild', () => {
         status: 'done',
         position: await store.head(),
         comparison: { rows: 6, missing: 0, extra: 0, different: 0, examples: [] },
+        standing: { stopped: false, head: await store.head(), behind: 0 },
       });
       expect(await check(listing)).toMatchObject({ comparison: { rows: 1000, missing: 0, extra: 0, different: 0 } });
     });
@@ -554,6 +558,48 @@ describe('a rebuild', () => {
       }
       over.abort();
       await writing;
+    });
+
+    it('that stand still are told from those that are up to date, and how far the log is beyond them', async () => {
+      const at = await store.head();
+      await append(anEvent('Poison', { name: 'a' }), anEvent('Added', { name: 'a', by: 1 }));
+      await append(anEvent('Unheard', {}));
+      await runner.caughtUp();
+      const head = await store.head();
+      expect(await check(counter)).toMatchObject({
+        status: 'done',
+        position: at,
+        comparison: { rows: 6, missing: 0, extra: 0, different: 0 },
+        standing: { stopped: true, head, behind: 2 },
+      });
+    });
+
+    it('that nobody takes further are told to be behind, by what is for them alone', async () => {
+      await runner.stop();
+      await append(anEvent('Unheard', {}));
+      expect((await check(counter))?.standing).toEqual({ stopped: false, head: await store.head(), behind: 0 });
+      await addMany(3, 1);
+      expect((await check(counter))?.standing).toEqual({ stopped: false, head: await store.head(), behind: 3 });
+    });
+
+    it('that are a moment late are waited for', async () => {
+      const holder = new pg.Client({ connectionString: fresh.url });
+      await holder.connect();
+      await holder.query('begin');
+      await holder.query(`select from projection where name = 'counter' for update`);
+      await addMany(3, 1);
+      // What the log has beyond the rows is looked at once they would be compared: from then on they may go on.
+      let release: Promise<unknown> | undefined;
+      const looking = behaving(store, {
+        readAll: (options) => {
+          release ??= holder.query('rollback');
+          return store.readAll(options);
+        },
+      });
+      const found = await check(counter, looking);
+      await release;
+      await holder.end();
+      expect(found?.standing).toEqual({ stopped: false, head: await store.head(), behind: 0 });
     });
 
     it('leave no shadow behind, nor change what is read', async () => {

@@ -224,11 +224,17 @@ describe('the views for reports', () => {
         silentLog,
       );
       await ownRunner.start();
-      await offerReporting(own, reportingViews, silentLog);
+      const { logger, heard } = heardLog();
+      await offerReporting(own, reportingViews, logger);
+      expect(heard).toEqual([
+        { line: expect.stringContaining('run "create role oma_reporting nologin" and starts OMA again') },
+      ]);
       expect(await own.query('select * from reporting.jobs_v1')).toEqual([]);
       expect(await own.query(`select from pg_roles where rolname = '${role}'`)).toEqual([]);
       await other.database.query(`create role ${role} nologin`);
-      await offerReporting(own, reportingViews, silentLog);
+      heard.length = 0;
+      await offerReporting(own, reportingViews, logger);
+      expect(heard).toEqual([]);
       const [may] = await own.query<{ may: boolean }>(
         `select has_table_privilege('${role}', 'reporting.jobs_v1', 'select') as may`,
       );

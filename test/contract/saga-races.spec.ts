@@ -264,14 +264,25 @@ describe('the saga machinery under races', () => {
 
   it('begins what is short at once however much that lasts for hours is under way or waits', async () => {
     const PLACES = 70;
+    const looked = new Gate();
     let under = 0;
+    let looking = 0;
     const hours = executor(
       'hours',
       async (context) => {
         under += 1;
         await untilAborted(context);
       },
-      { ownPlaces: PLACES },
+      {
+        ownPlaces: PLACES,
+        observe: async (_args, { attempt }) => {
+          if (attempt > 1) {
+            looking += 1;
+            await looked.opened;
+          }
+          return { state: 'absent' };
+        },
+      },
     );
     const quick = executor('quick', () => Promise.resolve());
     await run(
@@ -292,14 +303,26 @@ describe('the saga machinery under races', () => {
     );
     expect(waiting).toHaveLength(10);
     for (const { waits } of waiting) expect(waits).toMatch(/^a free place/);
-    const [one] = waiting;
-    await say('TrialStopped', one?.id ?? '');
-    expect(await ended(one?.id ?? '')).toBe('cancelled');
+    const [one, tried] = waiting.map(({ id }) => id);
+    await say('TrialStopped', one ?? '');
+    expect(await ended(one ?? '')).toBe('cancelled');
     expect(under).toBe(PLACES);
+    // What is only to be cancelled takes none of those places, also where that lasts because somebody had begun it.
+    await fresh.database.query(
+      `insert into effect_lease (effect_id, resource, owner, state, attempt, leased_until, run_after)
+       select effect_id, resource, 'somebody', 'waiting', 1, now(), now() + interval '1 hour' from effect where saga_id = $1`,
+      [tried],
+    );
+    await say('TrialStopped', tried ?? '');
+    await eventually(() => {
+      expect(looking).toBe(1);
+    });
     await say('TrialStopped', 'hours0');
     await eventually(() => {
       expect(under).toBe(PLACES + 1);
     });
+    looked.open();
+    expect(await ended(tried ?? '')).toBe('cancelled');
   });
 
   describe('leases', () => {
@@ -359,6 +382,29 @@ describe('the saga machinery under races', () => {
       await fresh.database.query(
         `update effect_lease set state = 'running', leased_until = now() - interval '1 second'`,
       );
+      expect(await waits()).toMatch(/gives no sign of life$/);
+      await fresh.database.query(`update effect_lease set state = 'settled'`);
+      expect(await waits()).toMatch(/^a free place/);
+    });
+
+    it('tell that a step nobody began waits for an instance that is silent', async () => {
+      await request();
+      await longAgo();
+      const home = (aliveUntil: string) =>
+        fresh.database.query(
+          `insert into instance (instance_id, start_id, host, process, alive_until)
+           values ('home', 'start of home', 'host', 'process', now() + $1::interval)
+           on conflict (instance_id) do update set alive_until = excluded.alive_until`,
+          [aliveUntil],
+        );
+      await fresh.database.query(`update rm_effect_v2 set home = 'home'`);
+      const waits = async () => {
+        const [row] = await fresh.database.query<{ waits: string }>(`select ${waitsFor(`array['trial-x']`)} as waits`);
+        return row?.waits;
+      };
+      await home('1 minute');
+      expect(await waits()).toMatch(/^a free place/);
+      await home('-1 minute');
       expect(await waits()).toMatch(/gives no sign of life$/);
     });
 

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -114,6 +114,14 @@ describe('the command line', () => {
     const { code, out } = await oma('projections', 'status', 'app_user');
     expect(code).toBe(1);
     expect(out).toContain(`app_user stopped at the event ${event.id}: `);
+    const verified = await oma('projections', 'verify', 'app_user', 'job');
+    expect(verified.code).toBe(1);
+    expect(verified.out).toMatch(/^app_user +stopped +1 +0 +0 +0\njob +same /m);
+    expect(verified.out).toMatch(/^app_user: stopped at \d+, and .* the log goes on to \d+ with 1 more event for it/m);
+    expect(await omaJson('projections', 'verify', 'app_user')).toMatchObject({
+      code: 1,
+      verifications: [{ status: 'done', different: 0, stopped: true, events_behind: 1 }],
+    });
     expect((await oma('projections', 'skip', 'app_user', event.id)).code).toBe(2);
     const skipped = await omaJson('projections', 'skip', 'app_user', event.id, '--reason', 'a trial');
     expect(skipped).toMatchObject({ code: 0, projections: [{ status: 'running' }] });
@@ -121,6 +129,21 @@ describe('the command line', () => {
     await fresh.database.query('alter table rm_app_user_v1_g3 drop constraint trial');
     await runner.caughtUp();
     expect((await oma('projections', 'verify', 'app_user')).code).toBe(0);
+  }, 60_000);
+
+  it('ends with 4 where rows are right as far as they are, but nobody takes in what came since', async () => {
+    await runner.stop();
+    await store.append('user-3', 'no-stream', [
+      anEvent('UserCreated', { userId: 'u-3', username: 'third', role: 'viewer' }),
+    ]);
+    const behind = await oma('projections', 'verify', 'app_user', 'job');
+    runner = new ProjectionRunner(fresh.database, store, projections, silentLog);
+    await runner.start();
+    await runner.caughtUp();
+    expect(behind.code).toBe(4);
+    expect(behind.out).toMatch(/^app_user +behind .*\njob +same /m);
+    expect(behind.out).toMatch(/^app_user: is only at \d+, and .* with 1 more event for it/m);
+    expect((await oma('projections', 'verify', 'app_user', 'job')).code).toBe(0);
   }, 60_000);
 
   it('says how it is used, and that a projection is unknown, with 2', async () => {
@@ -133,9 +156,15 @@ describe('the command line', () => {
     ]) {
       const { code, err } = await oma(...words);
       expect({ words, code }).toEqual({ words, code: 2 });
-      expect(err).toContain('usage: oma projections');
+      // The first line names what is wrong.
+      expect(err).toMatch(/^oma: .+\n\nusage: oma projections/);
     }
-    expect(await oma('projections', 'rebuild', 'nothing')).toMatchObject({ code: 2, out: '' });
+    expect((await oma('projections', 'list', '--loud')).err).toMatch(/^oma: Unknown option '--loud'\n/);
+    expect(await oma('projections', 'rebuild', 'nothing')).toEqual({
+      code: 2,
+      out: '',
+      err: 'there is no projection nothing\n"oma projections list" names those that there are\n',
+    });
     expect(await oma('--help')).toMatchObject({ code: 0, err: '' });
   }, 60_000);
 
@@ -148,6 +177,12 @@ describe('the command line', () => {
     expect(away.code).toBe(3);
     expect(away.out + away.err).not.toContain('canary-pass');
     expect(await omaWith({ OMA_DATA_DIR: '/nonexistent/oma' }, 'projections', 'list')).toMatchObject({ code: 3 });
+    const empty = mkdtempSync(join(tmpdir(), 'oma-cli-'));
+    const nowhere = await omaWith({ OMA_DATA_DIR: empty }, 'projections', 'list');
+    expect(nowhere).toMatchObject({ code: 3, err: expect.stringContaining('there is no OMA in') });
+    // Who only looks makes no database where there was none.
+    expect(readdirSync(empty)).toEqual([]);
+    rmSync(empty, { recursive: true });
     for (const [name, value] of Object.entries({ DATABASE_URL: 'garbage', EVENTSTORE_URL: 'esdb://' })) {
       const wrong = await omaWith({ DATABASE_URL: fresh.url, [name]: value }, 'projections', 'list');
       expect(wrong).toMatchObject({ code: 3, err: expect.stringContaining(name) });
@@ -157,6 +192,17 @@ describe('the command line', () => {
     await fresh.database.query(`delete from migration where id = '9999-newer'`);
     expect(newer).toMatchObject({ code: 3, err: expect.stringContaining('written by a newer OMA') });
   }, 60_000);
+
+  it('ends quietly when nobody reads on', async () => {
+    const child = spawn('sh', ['-c', 'node dist/src/cli.main.js projections list | true'], {
+      env: { PATH: process.env['PATH'], DATABASE_URL: fresh.url },
+      stdio: ['ignore', 'ignore', 'pipe'],
+    });
+    let err = '';
+    child.stderr.setEncoding('utf8').on('data', (text: string) => (err += text));
+    await once(child, 'close');
+    expect(err).toBe('');
+  });
 
   it('ends with 3 when the rows were made from another log', async () => {
     await keepToOwnLog(fresh.database, store);

@@ -43,8 +43,8 @@ describe('starting while something is away or does not fit', () => {
     rmSync(dataDir, { recursive: true, force: true });
   });
 
-  const start = (settings: Readonly<Record<string, string>>): Started => {
-    const child = spawn(process.execPath, ['dist/src/main.js', '--ready-line'], {
+  const start = (settings: Readonly<Record<string, string>>, flag = '--ready-line'): Started => {
+    const child = spawn(process.execPath, ['dist/src/main.js', flag], {
       env: {
         PATH: process.env['PATH'],
         OMA_PORT: '0',
@@ -148,6 +148,7 @@ describe('starting while something is away or does not fit', () => {
       ['OMA_AGENTS_FILE', nowhere],
       ['OMA_DATA_DIR', '/dev/null/oma'],
       ['DATABASE_URL', 'mysql://127.0.0.1/oma'],
+      ['OMA_PORT', ''],
     ];
     const ends = wrong.map(async ([name, value]) => {
       const own = { OMA_DATA_DIR: mkdtempSync(join(dataDir, 'one-')), OMA_MASTER_KEY: 'ab'.repeat(32) };
@@ -156,6 +157,27 @@ describe('starting while something is away or does not fit', () => {
     });
     expect(await Promise.all(ends)).toEqual(wrong.map(() => [78, true]));
   }, 90_000);
+
+  it('ends with 78 at a flag that there is not, in one line', async () => {
+    const oma = start({ DATABASE_URL: fresh.url }, '--redy-line');
+    expect(await oma.exitCode).toBe(78);
+    expect(oma.said()).toMatch(/^Unknown option '--redy-line'.*; there are --lab and --ready-line\n$/);
+  });
+
+  it('goes on although its log can not be written, as when that disk is full', async () => {
+    const program = `import { pinoLogger } from './dist/src/platform/logging/pino.logger.js';
+      const logger = pinoLogger('info');
+      for (let line = 0; line < 3; line += 1) logger.info({}, 'a line');
+      setTimeout(() => console.log('alive'), 50);`;
+    const child = spawn('sh', ['-c', 'exec node --input-type=module 2> /dev/full'], {
+      stdio: ['pipe', 'pipe', 'ignore'],
+    });
+    child.stdin.end(program);
+    let said = '';
+    child.stdout.on('data', (text: Buffer) => (said += text.toString()));
+    expect(await once(child, 'close')).toEqual([0, null]);
+    expect(said).toBe('alive\n');
+  });
 
   it.each(['the database', 'the event store'])(
     'ends with 0 when it is stopped while it waits for %s',
@@ -220,7 +242,8 @@ describe('starting while something is away or does not fit', () => {
   it('ends at once with 78 where TLS is asked for that the database does not speak', async () => {
     const door = await openDoor(PORT + 6, fresh.url);
     try {
-      const oma = start({ DATABASE_URL: `${behind(PORT + 6)}?sslmode=require` });
+      // Whoever takes it for a database that is away gives up after this, with another code.
+      const oma = start({ DATABASE_URL: `${behind(PORT + 6)}?sslmode=require`, OMA_START_WAIT_SECONDS: '2' });
       expect(await oma.exitCode).toBe(78);
       expect(oma.said()).toContain('does not speak TLS, which DATABASE_URL asks for');
     } finally {

@@ -1,3 +1,5 @@
+import { createHash } from 'node:crypto';
+
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 
 import { freshDatabase } from '../kit/database.js';
@@ -73,6 +75,83 @@ describe('OMA while PostgreSQL is away', () => {
     },
     60_000,
   );
+
+  describe('and is scraped', () => {
+    const scrape = async (token: string) => {
+      const answer = await fetch(`${oma.api.url}/metrics`, { headers: { authorization: `Bearer ${token}` } });
+      return { status: answer.status, text: await answer.text() };
+    };
+    const open = async () => {
+      door = await openDoor(PORT, fresh.url);
+      await eventually(async () => {
+        expect((await oma.api.get('/repositories')).status).toBe(200);
+      });
+    };
+    /** Of another session of the admin, good until it logs out. */
+    const newToken = async () => {
+      const { body } = await oma.api.as('').post('/auth/login', { username: 'admin', password: ADMIN_PASSWORD });
+      return String(body['session_token']);
+    };
+    const logUp = givenEventStore === undefined ? 0 : 1;
+
+    it.each(['refuses', 'says nothing'])(
+      'tells a token that was good before what is down, when it %s',
+      async (how) => {
+        const scraper = await newToken();
+        expect((await scrape(scraper)).text).toMatch(/^oma_exports_open/m);
+        if (how === 'refuses') await door.close();
+        else door.stall();
+        const begun = performance.now();
+        const { status, text } = await scrape(scraper);
+        expect(status).toBe(200);
+        // Prometheus gives up after 10 s.
+        expect(performance.now() - begun).toBeLessThan(8000);
+        expect(text).toContain(`\noma_store_up ${logUp}\n`);
+        expect(text).toContain('oma_metrics_source_up{source="exports"} 0\n');
+        expect(text).not.toMatch(/^oma_exports_open/m);
+        expect(text).toMatch(/^oma_http_request_duration_seconds_count\{.*} \d+$/m);
+        expect(text).toMatch(/^process_resident_memory_bytes \d+$/m);
+        await door.close();
+        await open();
+      },
+      60_000,
+    );
+
+    it('tells nothing to anybody else, and nothing but this', async () => {
+      const [scraper, other] = [await newToken(), await newToken()];
+      expect((await scrape(scraper)).status).toBe(200);
+      expect((await oma.api.as(other).get('/repositories')).status).toBe(200);
+      await door.close();
+      for (const path of ['/repositories', '/projections']) {
+        expect(await oma.api.as(scraper).get(path)).toMatchObject({ status: 503, body: { code: 'database-away' } });
+      }
+      for (const token of [other, 'never-a-token']) expect((await scrape(token)).status).toBe(503);
+      await open();
+    });
+
+    it('never lets in a token that was revoked', async () => {
+      const token = await newToken();
+      expect((await scrape(token)).status).toBe(200);
+      await oma.api.as(token).post('/auth/logout');
+      await door.close();
+      expect((await scrape(token)).status).toBe(503);
+      await open();
+      expect((await scrape(token)).status).toBe(401);
+    });
+
+    it('lets a token in no longer once the database said that it is gone', async () => {
+      const token = await newToken();
+      expect((await scrape(token)).status).toBe(200);
+      // As another instance revokes it.
+      await fresh.database.query('delete from session where token_hash = $1', [
+        createHash('sha256').update(token).digest('hex'),
+      ]);
+      expect((await scrape(token)).status).toBe(401);
+      await door.close();
+      expect((await scrape(token)).status).toBe(503);
+      await open();
+    });
+  });
 
   it('stops cleanly all the same, lets go of its data folder, and starts again', async () => {
     await door.close();

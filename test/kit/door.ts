@@ -5,6 +5,8 @@ import { join } from 'node:path';
 export interface Door {
   /** Cuts all connections, and takes no more. */
   close(): Promise<void>;
+  /** Passes nothing on any more, and tells nobody, as a network that swallows everything. */
+  stall(): void;
 }
 
 /** The address of a database behind the door at this port. */
@@ -20,6 +22,7 @@ export async function openDoor(port: number, url: string): Promise<Door> {
   const { hostname, port: behindPort, searchParams } = new URL(url);
   const folder = searchParams.get('host');
   const sockets = new Set<Socket>();
+  let isStalled = false;
   const server: Server = createServer((client) => {
     const number = behindPort === '' ? 5432 : Number(behindPort);
     const database =
@@ -33,16 +36,21 @@ export async function openDoor(port: number, url: string): Promise<Door> {
       sockets.add(one);
       one.on('error', () => other.destroy());
       one.on('close', () => other.destroy());
-      one.pipe(other);
+      if (!isStalled) one.pipe(other);
     }
   });
   server.listen(port, '127.0.0.1');
   await once(server, 'listening');
   return {
     close: async () => {
+      if (!server.listening) return;
       for (const socket of sockets) socket.destroy();
       server.close();
       await once(server, 'close');
+    },
+    stall: () => {
+      isStalled = true;
+      for (const socket of sockets) socket.unpipe();
     },
   };
 }

@@ -55,13 +55,13 @@ export const mutations = [
   reader('a hole is passed over', 'if (BigInt(row.position) !== expected) throw new LogHasHole(expected);', ''),
   reader(
     'a full page says that it looked at everything',
-    'upTo: full ? positionOf(last.position) : head, head };',
+    'upTo: full ? last.position : head, head };',
     'upTo: head, head };',
   ),
   reader(
     'the event at a position comes again',
-    "const conditions = ['position > $1'",
-    "const conditions = ['position >= $1'",
+    'const conditions = [`position > ${place(after)}`]',
+    'const conditions = [`position >= ${place(after)}`]',
   ),
   reader('the newest events are not selected', 'newest.filter((event) => selects(selection, event))', 'newest'),
   reader(

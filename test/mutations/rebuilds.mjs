@@ -1,9 +1,23 @@
 /** Rows that are built beside the live ones, and compared with the log. */
 const FOLDER = 'src/platform/projections';
 const inFile = (name) => (what, from, to) => ({ what, file: `${FOLDER}/${name}.ts`, from, to });
-const [build, connection, swap, bulk, pages, tables, upkeep, requests, registration, check, comparison, dead] = [
+const [
+  build,
+  connection,
+  swap,
+  bulk,
+  pages,
+  tables,
+  upkeep,
+  requests,
+  registration,
+  check,
+  comparison,
+  dead,
+  generation,
+] = [
   ...['build', 'build-connection', 'swap', 'bulk-writer', 'pages', 'tables', 'upkeep', 'requests', 'registration'],
-  ...['check', 'comparison', 'dead-letters'],
+  ...['check', 'comparison', 'dead-letters', 'generation-rows'],
 ].map(inFile);
 
 export const specs = ['test/contract/rebuilds.spec.ts', 'test/contract/rebuild-races.spec.ts'];
@@ -20,17 +34,17 @@ export const mutations = [
   swap('the old rows stay live', "set live = false, status = 'retired'", "set live = true, status = 'retired'"),
   swap('a swap waits for reports and everybody behind it', "const LOCK_TIMEOUT = '2s';", "const LOCK_TIMEOUT = '0';"),
   swap('what is cancelled takes the place all the same', "next?.status !== 'building' ||", 'next === undefined ||'),
-  build('two who build write the same twice', 'if (rows[0]?.position !== from) throw new Moved();', ''),
-  build('indexes are left out', 'await createIndexes([connection.sql, second.sql], this.projection, table);', ''),
+  generation('two who build write the same twice', 'if (rows[0]?.position !== from) throw new Moved();', ''),
+  build('indexes are left out', 'await createIndexes([connection.sql, ...helping], this.projection, table);', ''),
   build('the planner knows nothing of the rows', 'await tableIsFilled(connection.sql, table);', ''),
-  build('what is built begins at the beginning again', 'this.position = row.position;', "this.position = '';"),
+  generation('what is built begins at the beginning again', 'this.position = row.position;', "this.position = '';"),
   build('a log that is away ends it', 'isTransient(error) || error instanceof EventStoreAway;', 'isTransient(error);'),
   build(
     'an event that can not be handled is tried for ever',
     'if (!isAway && (await this.halt(error))) return true;',
     '',
   ),
-  build(
+  generation(
     'a page is forgotten on its way',
     'this.writer.forget();\n      throw error;\n    }\n  }\n}',
     'throw error;\n    }\n  }\n}',
@@ -51,11 +65,7 @@ export const mutations = [
     'events: batch.events.filter((event) => event.position <= upTo), upTo',
     'events: batch.events, upTo',
   ),
-  pages(
-    'a reader that takes itself for live ends it',
-    '(value.live && (await store.head()) <= value.upTo)',
-    'value.live',
-  ),
+  pages('a reader that takes itself for live ends it', 'return live && (await store.head()) <= upTo;', 'return live;'),
   tables('views on the view are lost', 'if (!kept && old.length > 0)', 'if (old.length > 0)'),
   upkeep('what was cancelled is left behind', 'await sql.query(`drop table if exists ${tableOf(row)}`);', ''),
   upkeep('what was built last is removed at once', "const KEPT_RETIRED = '1 day';", "const KEPT_RETIRED = '0 days';"),

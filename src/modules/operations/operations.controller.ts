@@ -50,6 +50,8 @@ export class OperationsController {
   @Endpoint({
     summary: "All numbers of this OMA in Prometheus' text format",
     access: 'viewer',
+    // They matter most while the database, which knows the tokens, is away.
+    takesRecentToken: true,
     answers: { status: 200, about: 'the numbers; docs/operations.md says what they mean', media: 'text/plain' },
     reads: [],
   })

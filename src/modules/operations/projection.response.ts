@@ -43,8 +43,16 @@ export class CheckResponse {
   @Shown.text('which projection') projection: string;
   @Shown.whole('the version of its rows') version: number;
   @Shown.text('how the verification is') status: string;
-  @Shown.text('at which position both were compared', { nullable: true }) position: string | null;
-  @Shown.whole('how many rows the log gives', { nullable: true }) rows: number | null;
+  @Shown.text('at which position both were compared: where the projection was', { nullable: true }) position:
+    string | null;
+  @Shown.flag('whether the projection had stopped there, and does not go on by itself', { nullable: true })
+  stopped: boolean | null;
+  @Shown.text('where the log ended when the verification began', { nullable: true }) log_position: string | null;
+  @Shown.whole('how many events up to there the projection had yet to take: its rows show nothing of them', {
+    nullable: true,
+  })
+  events_behind: number | null;
+  @Shown.whole('how many rows the log gives up to position', { nullable: true }) rows: number | null;
   @Shown.whole('rows that are not there', { nullable: true }) missing: number | null;
   @Shown.whole('rows that should not be there', { nullable: true }) extra: number | null;
   @Shown.whole('rows that say something else', { nullable: true }) different: number | null;
@@ -92,6 +100,9 @@ export function checkResponse(check: CheckStatus): CheckResponse {
     version: check.version,
     status: check.status,
     position: check.position,
+    stopped: check.standing?.stopped ?? null,
+    log_position: check.standing?.head ?? null,
+    events_behind: check.standing?.behind ?? null,
     rows,
     missing,
     extra,

@@ -86,7 +86,7 @@ export class ProjectionsController {
 
   @Post(':name/verify')
   @Endpoint({
-    summary: 'Compare the rows of a projection with what the log gives',
+    summary: 'Compare the rows of a projection with what the log gives up to where they are',
     access: 'admin',
     answers: {
       status: 202,
@@ -112,7 +112,12 @@ export class ProjectionsController {
   @Endpoint({
     summary: 'What a verification found: how many rows are missing, extra or different, and the first of them by key',
     access: 'admin',
-    answers: { status: 200, about: 'the verification', type: CheckResponse },
+    answers: {
+      status: 200,
+      about:
+        'the verification; rows are right and up to date when nothing differs, stopped is false and events_behind 0',
+      type: CheckResponse,
+    },
     refusals: { 404: 'unknown-check' },
     reads: [],
   })

@@ -1,6 +1,8 @@
 import { randomBytes } from 'node:crypto';
-import { rm, writeFile } from 'node:fs/promises';
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
+
+import { writeDurably } from '#platform/repositories/durable-file';
 
 import { FirstPassword } from './first-password.port.js';
 
@@ -26,8 +28,8 @@ export class GeneratedFirstPassword extends FirstPassword {
     }
     const password = randomBytes(PASSWORD_BYTES).toString('base64url');
     const file = join(this.dataDir, 'admin-password');
-    // The file comes first: a crash in between leaves a file that doesn't fit, which the next start replaces.
-    if (!this.terminal.isTerminal) await writeFile(file, `${password}\n`, { mode: 0o600 });
+    // The file comes first: a crash in between leaves a file that doesn't fit, which the next start replaces, whoever could read it.
+    if (!this.terminal.isTerminal) await writeDurably(file, `${password}\n`);
     if (!(await store(password))) {
       // Another instance that started at the same moment was faster: its password counts.
       if (!this.terminal.isTerminal) await rm(file, { force: true });

@@ -1,15 +1,29 @@
 import { createHash, randomBytes } from 'node:crypto';
+import { setTimeout as pause } from 'node:timers/promises';
 
 import type { Database } from '#platform/database/database';
+import { isDatabaseAway } from '#platform/database/database-away';
 import type { Principal, Role } from '#platform/http/access';
 import { Sessions } from '#platform/http/sessions.port';
 
+import { RecentTokens } from './recent-tokens.js';
+
 const TOKEN_BYTES = 32;
 const HOURS = 24;
+/** Who may be answered from memory waits no longer for the database than this. */
+const ANSWER_WITHIN_MS = 2000;
+
+interface Found {
+  readonly principal: Principal;
+  readonly leftMs: number;
+}
 
 /** Sessions in a table that holds only hashes of their tokens; a token has 256 random bits, so a plain hash is enough. */
 export class PostgresSessions extends Sessions {
-  constructor(private readonly database: Database) {
+  constructor(
+    private readonly database: Database,
+    private readonly recent = new RecentTokens(),
+  ) {
     super();
   }
 
@@ -26,19 +40,50 @@ export class PostgresSessions extends Sessions {
   }
 
   async principalOf(token: string): Promise<Principal | null> {
-    // Asked with every request: planned once per connection.
-    const { rows } = await this.database.pool.query<{ user_id: string; username: string; role: Role }>({
-      name: 'session',
-      text: `select s.user_id, u.username, u.role from session s join app_user u on u.user_id = s.user_id
-        where s.token_hash = $1 and s.expires_at > now()`,
-      values: [hashOf(token)],
+    return (await this.find(hashOf(token)))?.principal ?? null;
+  }
+
+  async recentPrincipalOf(token: string): Promise<Principal | null> {
+    const hash = hashOf(token);
+    const known = this.recent.principalOf(hash);
+    const looking = this.lookUp(hash);
+    if (known === null) return looking;
+    const unlessAway = looking.catch((error: unknown) => {
+      if (isDatabaseAway(error)) return known;
+      throw error;
     });
-    const [row] = rows;
-    return row === undefined ? null : { userId: row.user_id, username: row.username, role: row.role };
+    return Promise.race([unlessAway, pause(ANSWER_WITHIN_MS, known, { ref: false })]);
   }
 
   async revoke(token: string): Promise<void> {
     await this.database.query(`delete from session where token_hash = $1`, [hashOf(token)]);
+    this.recent.isBad(hashOf(token));
+  }
+
+  /** What the database says is remembered, be it yes or no. */
+  private async lookUp(hash: string): Promise<Principal | null> {
+    const found = await this.find(hash);
+    if (found === null) this.recent.isBad(hash);
+    else this.recent.wasGood(hash, found.principal, found.leftMs);
+    return found?.principal ?? null;
+  }
+
+  private async find(hash: string): Promise<Found | null> {
+    // Asked with every request: planned once per connection.
+    const { rows } = await this.database.pool.query<{
+      user_id: string;
+      username: string;
+      role: Role;
+      left_ms: number;
+    }>({
+      name: 'session',
+      text: `select s.user_id, u.username, u.role, extract(epoch from s.expires_at - now())::float8 * 1000 as left_ms
+        from session s join app_user u on u.user_id = s.user_id where s.token_hash = $1 and s.expires_at > now()`,
+      values: [hash],
+    });
+    const [row] = rows;
+    if (row === undefined) return null;
+    return { principal: { userId: row.user_id, username: row.username, role: row.role }, leftMs: row.left_ms };
   }
 }
 

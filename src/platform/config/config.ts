@@ -3,11 +3,14 @@ import { z } from 'zod';
 
 import { Misfit } from '#platform/start/cannot-start';
 
-const port = z.coerce.number().int().min(0).max(65535);
+/** What is set to nothing was meant to be something: taken as a number it would be 0. */
+const number = (wanted: z.ZodCoercedNumber<string>) => z.string().regex(/\S/, 'a number').pipe(wanted);
+const PORTS = 65_535;
 
 const environment = z.object({
-  OMA_PORT: port.default(8082),
-  OMA_HOST: z.string().default('127.0.0.1'),
+  OMA_PORT: number(z.coerce.number<string>().int().min(0).max(PORTS)).default(8082),
+  // Nothing at all would be every address that this machine has.
+  OMA_HOST: z.string().regex(/\S/, 'an address').default('127.0.0.1'),
   OMA_DATA_DIR: z.string().min(1).default('.oma'),
   DATABASE_URL: z.url({ protocol: /^postgres(?:ql)?$/ }).optional(),
   EVENTSTORE_URL: z
@@ -23,21 +26,27 @@ const environment = z.object({
     .string()
     .regex(/^[0-9a-f]{64}$/i, '64 hexadecimal digits')
     .optional(),
-  OMA_VMA_URL: z.url().default('http://127.0.0.1:9081'),
+  OMA_VMA_URL: z.url({ protocol: /^https?$/ }).default('http://127.0.0.1:9081'),
   OMA_VMA_TOKEN: z.string().min(24, 'at least 24 characters').optional(),
   OMA_AGENTS_FILE: z.string().min(1).optional(),
-  OMA_AGENT_AWAY_SECONDS: z.coerce.number().positive().default(30),
-  OMA_AGENT_STALLED_SECONDS: z.coerce.number().positive().default(120),
+  OMA_AGENT_AWAY_SECONDS: number(z.coerce.number<string>().positive()).default(30),
+  OMA_AGENT_STALLED_SECONDS: number(z.coerce.number<string>().positive()).default(120),
   OMA_NBD_PORTS: z
     .string()
     .regex(/^\d{1,5}-\d{1,5}$/, 'FIRST-LAST')
+    .refine(isRangeOfPorts, 'two ports, the first one not above the last')
     .default('10100-10200'),
-  OMA_INSTANCE_GONE_SECONDS: z.coerce.number().min(60).default(300),
-  OMA_MOUNT_IDLE_SECONDS: z.coerce.number().int().min(1).default(3600),
-  OMA_START_WAIT_SECONDS: z.coerce.number().min(0).default(60),
-  OMA_READY_LAG_SECONDS: z.coerce.number().positive().default(30),
+  OMA_INSTANCE_GONE_SECONDS: number(z.coerce.number<string>().min(60)).default(300),
+  OMA_MOUNT_IDLE_SECONDS: number(z.coerce.number<string>().int().min(1)).default(3600),
+  OMA_START_WAIT_SECONDS: number(z.coerce.number<string>().min(0)).default(60),
+  OMA_READY_LAG_SECONDS: number(z.coerce.number<string>().positive()).default(30),
   OMA_LOG_LEVEL: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info'),
 });
+
+function isRangeOfPorts(text: string): boolean {
+  const [first = 0, last = 0] = text.split('-').map(Number);
+  return first >= 1 && first <= last && last <= PORTS;
+}
 
 /** The variables that are looked at. */
 export const SETTINGS: readonly string[] = Object.keys(environment.shape);

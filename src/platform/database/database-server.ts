@@ -1,9 +1,7 @@
-import { existsSync } from 'node:fs';
-
 import type { Config } from '#platform/config/config';
 import type { Logger } from '#platform/logging/logger.port';
 
-import { EmbeddedPostgres, runningPostgresUrl } from './embedded-postgres.js';
+import { EmbeddedPostgres, hasDatabase, runningPostgresUrl } from './embedded-postgres.js';
 import { DataDirInUse, InstanceLock } from './instance-lock.js';
 
 /** The PostgreSQL that OMA works with; the data folder is held until `close`. */
@@ -41,7 +39,7 @@ export async function joinDatabaseServer(config: Config, log: Logger): Promise<D
   const { dataDir, databaseUrl } = config;
   const nothingToClose = () => Promise.resolve();
   if (databaseUrl !== undefined) return { url: databaseUrl, close: nothingToClose };
-  if (!existsSync(dataDir)) throw new NoDatabase(dataDir, 'there is no OMA in');
+  if (!hasDatabase(dataDir)) throw new NoDatabase(dataDir, 'there is no OMA in');
   try {
     const embedded = await EmbeddedPostgres.start({ dataDir, log });
     return { url: embedded.url, close: () => embedded.stop() };

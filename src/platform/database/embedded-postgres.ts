@@ -4,7 +4,7 @@ import { join, resolve } from 'node:path';
 import { type Logger } from '#platform/logging/logger.port';
 
 import { InstanceLock } from './instance-lock.js';
-import { type AccountKind, chooseAccountKind, openAccount } from './postgres-account.js';
+import { type AccountKind, chooseAccountKind, homeOf, openAccount } from './postgres-account.js';
 import { findBinaries } from './postgres-binaries.js';
 import { openCluster } from './postgres-cluster.js';
 import {
@@ -71,6 +71,11 @@ export class EmbeddedPostgres {
     await endPostmaster(this.postmaster, 'SIGINT', 30);
     this.lock.release();
   }
+}
+
+/** Whether a database was ever made for this data folder. */
+export function hasDatabase(dataDir: string): boolean {
+  return existsSync(join(homeOf(chooseAccountKind(), resolve(dataDir)), 'data'));
 }
 
 /** The address of the server that somebody else runs in this data folder, null when none does. Holds the password. */

@@ -40,8 +40,8 @@ export class InstanceLock {
     const path = join(dataDir, 'oma.lock');
     const owner = `${process.pid} ${startTicksOf(process.pid) ?? 0} ${randomBytes(6).toString('hex')}`;
     const draft = `${path}.${randomBytes(6).toString('hex')}`;
-    writeFileSync(draft, owner, { mode: 0o600 });
     try {
+      writeFileSync(draft, owner, { mode: 0o600 });
       while (!succeed(dataDir, path, draft));
     } finally {
       rmSync(draft, { force: true });

@@ -31,9 +31,15 @@ export function chooseAccountKind(): AccountKind {
   return succeeds('unshare', [...namespace, 'true']) ? 'user-namespace' : 'system-user';
 }
 
+/** Where the files of a data folder's database lie; nothing is made. */
+export function homeOf(kind: AccountKind, dataDir: string): string {
+  if (kind !== 'system-user') return join(dataDir, 'postgres');
+  return join(systemFolder, createHash('sha256').update(dataDir).digest('hex').slice(0, 16));
+}
+
 export function openAccount(kind: AccountKind, dataDir: string, binaries: PostgresBinaries): PostgresAccount {
   if (kind === 'system-user') return openSystemUser(dataDir, binaries);
-  const home = join(dataDir, 'postgres');
+  const home = homeOf(kind, dataDir);
   mkdirSync(home, { recursive: true, mode: 0o700 });
   return {
     binaries,
@@ -61,7 +67,7 @@ function openSystemUser(dataDir: string, binaries: PostgresBinaries): PostgresAc
   const own = (path: string): void => {
     chownSync(path, uid, gid);
   };
-  const home = join(systemFolder, createHash('sha256').update(dataDir).digest('hex').slice(0, 16));
+  const home = homeOf('system-user', dataDir);
   mkdirSync(systemFolder, { recursive: true, mode: 0o755 });
   mkdirSync(home, { recursive: true, mode: 0o700 });
   own(home);

@@ -2,7 +2,7 @@ import { type CanActivate, type ExecutionContext, Injectable } from '@nestjs/com
 import { Reflector } from '@nestjs/core';
 import type { FastifyRequest } from 'fastify';
 
-import { ACCESS, type Access, type Principal, suffices } from './access.js';
+import { ACCESS, type Access, type Principal, RECENT_TOKEN, suffices } from './access.js';
 import { AgentTokens } from './agent-tokens.port.js';
 import { RoleDoesNotSuffice, Unauthenticated } from './edge.errors.js';
 import { Sessions } from './sessions.port.js';
@@ -22,15 +22,18 @@ export class AccessGuard implements CanActivate {
     if (access === 'public') return true;
     const request = context.switchToHttp().getRequest<FastifyRequest>();
     const token = bearerToken(request);
-    const principal = token === null ? null : await this.principalOf(token);
+    const takesRecent = this.reflector.get<boolean | undefined>(RECENT_TOKEN, context.getHandler()) ?? false;
+    const principal = token === null ? null : await this.principalOf(token, takesRecent);
     if (principal === null) throw new Unauthenticated();
     if (!suffices(principal.role, access)) throw new RoleDoesNotSuffice(principal.role, access);
     request.principal = principal;
     return true;
   }
 
-  private async principalOf(token: string): Promise<Principal | null> {
-    return this.agents.principalOf(token) ?? (await this.sessions.principalOf(token));
+  private async principalOf(token: string, takesRecent: boolean): Promise<Principal | null> {
+    const agent = this.agents.principalOf(token);
+    if (agent !== null) return agent;
+    return takesRecent ? this.sessions.recentPrincipalOf(token) : this.sessions.principalOf(token);
   }
 }
 

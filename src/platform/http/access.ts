@@ -17,6 +17,10 @@ export interface Principal {
 export const ACCESS = 'oma:access';
 export const DeclaresAccess = (access: Access) => SetMetadata(ACCESS, access);
 
+/** Whether a token that was good minutes ago is good enough for a route while tokens can't be looked up. */
+export const RECENT_TOKEN = 'oma:recent-token';
+export const TakesRecentToken = (takes: boolean) => SetMetadata(RECENT_TOKEN, takes);
+
 const RANK = { viewer: 1, operator: 2, admin: 3 } as const;
 
 /** Whether a role is enough for a route. */

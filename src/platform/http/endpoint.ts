@@ -1,7 +1,7 @@
 import { applyDecorators, HttpCode } from '@nestjs/common';
 import { ApiBearerAuth, ApiHeader, ApiOperation, ApiResponse } from '@nestjs/swagger';
 
-import { type Access, DeclaresAccess } from './access.js';
+import { type Access, DeclaresAccess, TakesRecentToken } from './access.js';
 import type { AnswerClass } from './answer-fields.js';
 import { type AnswerHeader, answerHeaders } from './answer-headers.js';
 import { type Documented, documentedHeaders } from './headers.js';
@@ -25,6 +25,8 @@ export interface AnswerSays {
 export interface EndpointSays {
   readonly summary: string;
   readonly access: Access;
+  /** True where a token that was good minutes ago is good enough while tokens can't be looked up. */
+  readonly takesRecentToken?: boolean;
   /** What success looks like. The first of several is the usual one, whose status Nest sets. */
   readonly answers: AnswerSays | readonly [AnswerSays, ...AnswerSays[]];
   /** Codes of refusal by status, beside those that every route has. */
@@ -69,6 +71,7 @@ export function Endpoint<const Says extends EndpointSays>(says: Says): Declares<
   ];
   return applyDecorators(
     DeclaresAccess(access),
+    TakesRecentToken(says.takesRecentToken ?? false),
     HasTraits({ reads, subject, creates }),
     // Balancers and agents of other generations may add to their addresses what they like.
     TellsFastify({ takesKey: mutates, isLenient: access === 'public' || access === 'agent' }),

@@ -1,9 +1,11 @@
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import { validate } from 'uuid';
 
 import { newId } from '#platform/ids/ids';
+import { writeDurably } from '#platform/repositories/durable-file';
 
 /** Who one start of OMA is. */
 export interface InstanceIdentity {
@@ -17,9 +19,8 @@ export interface InstanceIdentity {
 export async function newStartIn(dataDir: string): Promise<InstanceIdentity> {
   const file = join(dataDir, 'instance-id');
   await mkdir(dataDir, { recursive: true, mode: 0o700 });
-  await writeFile(file, `${newId()}\n`, { mode: 0o600, flag: 'wx' }).catch((error: unknown) => {
-    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
-  });
+  // Nobody else uses the folder, and a disk that is full must leave no half of an id for the next start.
+  if (!existsSync(file)) await writeDurably(file, `${newId()}\n`);
   const instanceId = (await readFile(file, 'utf8')).trim();
   if (!validate(instanceId)) throw new Error(`${file} must hold a UUID; remove it, and the next start makes another`);
   return { instanceId, startId: newId() };

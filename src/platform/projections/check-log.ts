@@ -6,10 +6,21 @@ import type { AnyProjection } from './tables.js';
 
 const KEPT = '30 days';
 
+/** Where live rows stood in the log when they were compared: whoever reads them sees nothing of what is behind them. */
+export interface Standing {
+  /** They stopped there, and don't go on by themselves. */
+  readonly stopped: boolean;
+  /** The head of the log when the comparison began. */
+  readonly head: Position;
+  /** How many events up to there they had yet to take. */
+  readonly behind: number;
+}
+
 export interface Checked {
   /** Both were compared as they are after the event at this position. */
   readonly position: Position;
   readonly comparison: Comparison;
+  readonly standing: Standing;
 }
 
 /** A comparison of live rows with the log: asked for, and later done. */
@@ -20,6 +31,8 @@ export interface CheckStatus {
   readonly status: 'running' | 'done' | 'failed';
   readonly position: Position | null;
   readonly comparison: Comparison | null;
+  /** Null of an older OMA's comparison too. */
+  readonly standing: Standing | null;
   readonly error: string | null;
   readonly startedAt: Date;
   readonly endedAt: Date | null;
@@ -31,7 +44,7 @@ interface Row {
   version: number;
   status: CheckStatus['status'];
   position: string | null;
-  result: Comparison | null;
+  result: (Comparison & { readonly standing?: Standing }) | null;
   error: string | null;
   started_at: Date;
   ended_at: Date | null;
@@ -70,19 +83,24 @@ export async function endCheck(
   checked: Checked | null,
   error: string | null,
 ): Promise<CheckStatus | null> {
+  const result = checked === null ? null : { ...checked.comparison, standing: checked.standing };
   const rows = await database.query<Row>(
     `update projection_check set status = $2, position = $3, result = $4, error = $5, ended_at = now()
       where id = $1 and status = 'running' returning ${COLUMNS}`,
-    [id, error === null ? 'done' : 'failed', checked?.position ?? null, checked?.comparison ?? null, error],
+    [id, error === null ? 'done' : 'failed', checked?.position ?? null, result, error],
   );
   return statusOf(rows)[0] ?? null;
 }
 
 function statusOf(rows: readonly Row[]): readonly CheckStatus[] {
-  return rows.map(({ result, started_at, ended_at, ...row }) => ({
-    ...row,
-    comparison: result,
-    startedAt: started_at,
-    endedAt: ended_at,
-  }));
+  return rows.map(({ result, started_at, ended_at, ...row }) => {
+    const { standing = null, ...comparison } = result ?? {};
+    return {
+      ...row,
+      comparison: result === null ? null : (comparison as Comparison),
+      standing,
+      startedAt: started_at,
+      endedAt: ended_at,
+    };
+  });
 }

@@ -1,4 +1,5 @@
 import type { Position } from '#domain/kernel/event';
+import { pause } from '#platform/clock/pause';
 import type { Database } from '#platform/database/database';
 
 import type { BuildParts } from './build.js';
@@ -7,13 +8,16 @@ import { BulkWriter } from './bulk-writer.js';
 import { type Checked, type CheckStatus, endCheck } from './check-log.js';
 import { compareTables } from './comparison.js';
 import { withoutDeadLetters } from './dead-letters.js';
-import { pages } from './pages.js';
+import { pages, selectionOf } from './pages.js';
 import { type Registered, registered } from './registry.js';
 import { type AnyProjection, createTable, tableOf } from './tables.js';
 
 const PAGE = 10_000;
 /** What is left to apply while the snapshot is held. */
 const NEAR = 2000;
+/** So long rows may take to come to where the log was when their comparison began; later they are behind it. */
+const COME_WITHIN_MS = 2000;
+const LOOK_MS = 50;
 
 const NOT_LIVE = 'none of its rows are live in this version';
 
@@ -71,6 +75,7 @@ export class Check {
   private async compareWith(connection: BuildConnection, table: string, signal: AbortSignal): Promise<Checked> {
     const handled = await withoutDeadLetters(connection.sql, this.projection);
     const writer = new BulkWriter(this.projection, table, handled, true);
+    const head = await this.parts.store.head();
     let position: Position = '';
     const follow = async (upTo: Position): Promise<number> => {
       let events = 0;
@@ -85,13 +90,44 @@ export class Check {
     };
     // Never beyond the live rows: those only go forward, so the shadow can always be brought to where they are.
     while ((await follow((await this.live()).position)) > NEAR);
+    await this.comeTo(head, signal);
     // In one snapshot rows and checkpoint belong together, and nobody has to stand still for it.
-    return connection.transaction(async (sql) => {
+    const { live, comparison } = await connection.transaction(async (sql) => {
       const live = await this.live(sql);
       await follow(live.position);
-      const comparison = await compareTables(sql, this.projection, tableOf(live), table);
-      return { position: live.position, comparison };
+      return { live, comparison: await compareTables(sql, this.projection, tableOf(live), table) };
     }, 'begin isolation level repeatable read');
+    const behind = await this.eventsUpTo(head, live.position, signal);
+    return {
+      position: live.position,
+      comparison,
+      standing: { stopped: live.status === 'stopped', head, behind },
+    };
+  }
+
+  /** Gives rows that follow the log the moment that they are always behind it. */
+  private async comeTo(head: Position, signal: AbortSignal): Promise<void> {
+    const deadline = performance.now() + COME_WITHIN_MS;
+    while (performance.now() < deadline && !signal.aborted) {
+      const { position, status } = await this.live();
+      if (status === 'stopped' || !(await this.isAnyUpTo(head, position))) return;
+      await pause(LOOK_MS, signal);
+    }
+  }
+
+  private async isAnyUpTo(head: Position, after: Position): Promise<boolean> {
+    if (after >= head) return false;
+    const next = this.parts.store.readAll({ after, limit: 1, ...selectionOf(this.projection) });
+    for await (const { position } of next) return position <= head;
+    return false;
+  }
+
+  private async eventsUpTo(head: Position, after: Position, signal: AbortSignal): Promise<number> {
+    let events = 0;
+    const stretch = { after, upTo: head, maxBatch: PAGE, signal };
+    for await (const page of pages(this.parts.store, this.projection, stretch)) events += page.events.length;
+    if (signal.aborted) throw new NotComparable('it was broken off');
+    return events;
   }
 
   private async live(sql: Parameters<typeof registered>[0] = this.parts.database.pool): Promise<Registered> {

@@ -9,6 +9,8 @@ import type { Logger } from '#platform/logging/logger.port';
 const LOCK_TIMEOUT = '2s';
 const LOCK_NOT_AVAILABLE = '55P03';
 const RETRY_MS = 1000;
+/** May read the views and nothing else. */
+const READERS = 'oma_reporting';
 
 /** A view for reports. Its name holds its version: columns are only ever added, at the end, and keep their meaning. */
 export interface ReportingView {
@@ -34,6 +36,7 @@ export async function offerReporting(
   for (;;) {
     try {
       await offerNow(database, views, logger);
+      await tellWithoutReaders(database, logger);
       return;
     } catch (error) {
       if (codeOf(error) !== LOCK_NOT_AVAILABLE) throw error;
@@ -67,6 +70,20 @@ async function offerNow(database: Database, views: readonly ReportingView[], log
     );
     await sql.query('select remake_reporting()');
   });
+}
+
+/** The role for readers is made with the schema, where OMA's account may; who would use it is told here rather than refused there. */
+async function tellWithoutReaders(database: Database, logger: Logger): Promise<void> {
+  const readers = await database.query(
+    `select from pg_namespace n, aclexplode(n.nspacl) a
+      where n.nspname = 'reporting' and a.grantee <> n.nspowner and a.privilege_type = 'USAGE'`,
+  );
+  if (readers.length > 0) return;
+  logger.warn(
+    {},
+    `nobody but OMA's own account may read the views for reports: the role ${READERS} is not there. Whoever wants reports has ` +
+      `an administrator of the database run "create role ${READERS} nologin" and starts OMA again; nothing else needs it`,
+  );
 }
 
 function definitionOf({ columns, from, with: before = '' }: ReportingView): string {

@@ -1,8 +1,10 @@
 import { randomBytes } from 'node:crypto';
-import { link, mkdir, open, readFile, rm } from 'node:fs/promises';
+import { link, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
+import { codeOf } from '#platform/database/error-code';
 import { newId } from '#platform/ids/ids';
+import { fsyncPath } from '#platform/repositories/durable-file';
 import { Misfit } from '#platform/start/cannot-start';
 
 import { KEY_BYTES } from './sealing.js';
@@ -29,7 +31,7 @@ export async function masterKey(
 ): Promise<Buffer> {
   if (given !== undefined) return Buffer.from(given, 'hex');
   const file = join(dataDir, 'master-key');
-  const existing = await readFile(file, 'utf8').catch(() => null);
+  const existing = await contentOf(file);
   if (existing === null) {
     if (!(await mayMake())) throw new MissingKey(file);
     await create(dataDir, file);
@@ -39,19 +41,30 @@ export async function masterKey(
   return key;
 }
 
-/** Whole or not at all, and never over a key that somebody made at the same moment. */
+/** Null when there is no such file: one that can't be read may hold the key that is wanted. */
+async function contentOf(file: string): Promise<string | null> {
+  try {
+    return await readFile(file, 'utf8');
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT') return null;
+    throw new UnusableKey(`${file} can't be read (${String(codeOf(error))})`);
+  }
+}
+
+/**
+ * Whole or not at all, and never over a key that somebody made at the same moment. It is on the disk, under its name, before
+ * anything is sealed with it.
+ */
 async function create(dataDir: string, file: string): Promise<void> {
   await mkdir(dataDir, { recursive: true, mode: 0o700 });
   const draft = `${file}.${newId()}`;
-  const handle = await open(draft, 'wx', 0o600);
   try {
-    await handle.writeFile(`${randomBytes(KEY_BYTES).toString('hex')}\n`);
-    await handle.sync();
+    await writeFile(draft, `${randomBytes(KEY_BYTES).toString('hex')}\n`, { mode: 0o600, flag: 'wx', flush: true });
+    await link(draft, file);
+    await fsyncPath(dataDir);
+  } catch (error) {
+    if (codeOf(error) !== 'EEXIST') throw error;
   } finally {
-    await handle.close();
+    await rm(draft, { force: true });
   }
-  await link(draft, file).catch((error: unknown) => {
-    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
-  });
-  await rm(draft);
 }

@@ -8,11 +8,19 @@ interface OpenCall {
 
 type Creator = (client: object) => OpenCall;
 
+/** What the client's calls go over: one connection after the other, dialled when a call wants one. */
+interface Channel {
+  close(): void;
+  getConnectivityState(dial: boolean): number;
+  /** Calls back once, when the state is another one than that. Throws when the channel is closed. */
+  watchConnectivityState(current: number, deadline: number, callback: (error?: Error) => void): void;
+}
+
 /** Members of the client that it doesn't show, by their names. */
 interface Inner {
   GRPCStreamCreator: (kind: object, name: string, creator: Creator, cache?: object) => () => Promise<OpenCall>;
   handleError: (client: object, error: Error) => Promise<void>;
-  getChannel: () => Promise<{ close(): void }>;
+  getChannel: () => Promise<Channel>;
 }
 
 /**
@@ -24,35 +32,47 @@ interface Inner {
  *   says that it is full lets none wait; what lies in it is bounded by the appends under way.
  * - Looking for a cluster's leader may fail while a broken connection is being handled, and nobody catches that either.
  *
- * `onAppendStream` hears of every new stream for appends, and so of every new connection that they go over.
+ * `onConnection` hears of every connection that is lost, and of every new one before anything is answered over it.
  *
  * Answers how to let go of the connection, which the client itself never does.
  */
 export function guardAgainstEndingTheProcess(
   client: object,
   onCaught: (error: unknown) => void,
-  onAppendStream: () => void,
+  onConnection: () => void,
 ): () => void {
   const inner = client as Inner;
   const { GRPCStreamCreator: createStream, handleError, getChannel } = inner;
-  let channel: { close(): void } | undefined;
+  let channel: Channel | undefined;
   inner.GRPCStreamCreator = (kind, name, creator, cache) =>
-    createStream(kind, name, (wire) => guarded(creator(wire), onCaught, onAppendStream), cache);
+    createStream(kind, name, (wire) => guarded(creator(wire), onCaught), cache);
   inner.handleError = async (wire, error) => {
     await handleError(wire, error).catch(onCaught);
   };
   inner.getChannel = async () => {
     const opened = await getChannel();
+    if (opened !== channel) tellConnections(opened, onConnection);
     channel = opened;
     return opened;
   };
   return () => channel?.close();
 }
 
-function guarded(call: OpenCall, onCaught: (error: unknown) => void, onAppendStream: () => void): OpenCall {
+/** Until the channel is closed. */
+function tellConnections(channel: Channel, onConnection: () => void): void {
+  try {
+    channel.watchConnectivityState(channel.getConnectivityState(false), Infinity, () => {
+      onConnection();
+      tellConnections(channel, onConnection);
+    });
+  } catch {
+    // It is closed: whoever calls again does so over another one.
+  }
+}
+
+function guarded(call: OpenCall, onCaught: (error: unknown) => void): OpenCall {
   const write = call.write?.bind(call);
   if (write === undefined) return call;
-  onAppendStream();
   call.write = (message) => {
     write(message);
     return true;

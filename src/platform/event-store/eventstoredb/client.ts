@@ -59,7 +59,7 @@ export class EventStoreDbClient {
   constructor(
     private readonly url: string,
     private readonly onCaught: (error: unknown) => void,
-    /** Called whenever somebody else may answer from now on: a call failed, or appends go over a new connection. */
+    /** Called whenever somebody else may answer from now on: a call failed, or calls go over a new connection. */
     private readonly onDoubt: () => void,
   ) {
     this.dialled = this.dial();

@@ -63,7 +63,7 @@ export class EventStoreDbEventStore extends OpenEventStore {
         this.sameLog.doubt();
       },
     );
-    this.reader = new Reader(this.client, names, this.closing.signal);
+    this.reader = new Reader(this.client, names, this.sameLog, this.closing.signal);
     this.appender = new Appender(this.client, this.reader, names, this.sameLog, this.closing.signal);
     this.tail = new Tail(this.client, this.reader, names, this.sameLog, logger, silenceMs);
   }

@@ -7,6 +7,7 @@ import { EventStoreAway, InvalidPosition, type Selection } from '../event-store.
 import type { EventStoreDbClient } from './client.js';
 import { NAME_OF_LOG, positionOf, type StreamNames, type WireEvent, wirePosition } from './codec.js';
 import { isMissingStream, isOffRecord, isTransient } from './failures.js';
+import type { SameLog } from './same-log.js';
 
 /** So long the server may be away before those who read are told. */
 const ANSWER_WITHIN_MS = 15_000;
@@ -40,6 +41,7 @@ export class Reader {
   constructor(
     private readonly client: EventStoreDbClient,
     private readonly names: StreamNames,
+    private readonly sameLog: SameLog,
     private readonly closing: AbortSignal,
   ) {}
 
@@ -122,7 +124,8 @@ export class Reader {
     let from = options.from ?? null;
     let limit = options.limit ?? Infinity;
     const name = this.names.onServer(stream);
-    const read = () => this.client.readStream(name, { from, direction, limit, signal: this.closing });
+    const read = () =>
+      this.sameLog.vouchFor(this.client.readStream(name, { from, direction, limit, signal: this.closing }));
     if (limit <= 0) return;
     for await (const wire of this.untilRead(read)) {
       from = direction === 'forward' ? wire.revision + 1n : wire.revision - 1n;

@@ -1,0 +1,34 @@
+import { describe, expect, it } from '@jest/globals';
+
+import { Config } from './config.js';
+
+describe('settings', () => {
+  it.each([
+    ['OMA_PORT', ''],
+    ['OMA_PORT', ' '],
+    ['OMA_PORT', '65536'],
+    ['OMA_HOST', ''],
+    ['OMA_START_WAIT_SECONDS', ''],
+    ['OMA_MOUNT_IDLE_SECONDS', 'soon'],
+    ['DATABASE_URL', ''],
+    ['OMA_ADMIN_PASSWORD', ''],
+    ['OMA_MASTER_KEY', ''],
+    ['OMA_VMA_URL', 'ftp://127.0.0.1'],
+    ['OMA_NBD_PORTS', ''],
+    ['OMA_NBD_PORTS', '10200-10100'],
+    ['OMA_NBD_PORTS', '0-10'],
+    ['OMA_NBD_PORTS', '65000-99999'],
+  ])('that can not be used are refused by name, without what they say: %s=%j', (name, value) => {
+    expect(() => Config.from({ [name]: value })).toThrow(new RegExp(`can't be used:\\n  ${name}: `));
+    if (value.trim() !== '') expect(() => Config.from({ [name]: value })).not.toThrow(value);
+  });
+
+  it('that are not set have a value of their own, and numbers may be written as numbers are', () => {
+    expect(Config.from({})).toMatchObject({ port: 8082, host: '127.0.0.1', startWaitSeconds: 60 });
+    expect(Config.from({ OMA_PORT: '0', OMA_START_WAIT_SECONDS: '0', OMA_NBD_PORTS: '10100-10100' })).toMatchObject({
+      port: 0,
+      startWaitSeconds: 0,
+      nbdPorts: { first: 10100, last: 10100 },
+    });
+  });
+});

@@ -20,15 +20,18 @@ export class JobEnds implements OnModuleDestroy {
     private readonly progress: ProjectionProgress,
   ) {}
 
-  /** Resolves when the job isn't running, which it isn't either when there is none; or after so long. */
-  async of(jobId: string, withinMs: number): Promise<void> {
+  /** Resolves when the job isn't running, which it isn't either when there is none; after so long; or when who asked is gone. */
+  async of(jobId: string, withinMs: number, gone: AbortSignal): Promise<void> {
+    if (gone.aborted) return;
     await new Promise<void>((resolve) => {
       const done = () => {
         clearTimeout(timer);
+        gone.removeEventListener('abort', done);
         this.remove(jobId, done);
         resolve();
       };
       const timer = setTimeout(done, withinMs);
+      gone.addEventListener('abort', done);
       this.add(jobId, done);
       this.look();
     });
@@ -60,14 +63,12 @@ export class JobEnds implements OnModuleDestroy {
   /** One look at a time; what changes meanwhile is looked at afterwards. */
   private look(): void {
     this.again = true;
-    if (this.looking) return;
-    this.looking = true;
-    void this.lookUntilSettled().finally(() => {
-      this.looking = false;
-    });
+    if (!this.looking) void this.lookUntilSettled();
   }
 
+  /** Nothing may lie between the last look and being idle: what changes in between would not be looked at. */
   private async lookUntilSettled(): Promise<void> {
+    this.looking = true;
     while (this.again && this.waiting.size > 0) {
       this.again = false;
       const asked = [...this.waiting.keys()];
@@ -76,10 +77,11 @@ export class JobEnds implements OnModuleDestroy {
         .getRepository(JobRow)
         .find({ select: { jobId: true }, where: { jobId: In(asked), status: 'running' } })
         .catch(() => null);
-      if (running === null) return;
+      if (running === null) break;
       const stillRunning = new Set(running.map(({ jobId }) => jobId));
       this.release(asked.filter((jobId) => !stillRunning.has(jobId)));
     }
+    this.looking = false;
   }
 
   private release(jobIds: readonly string[]): void {

@@ -36,7 +36,7 @@ export class ProjectionOrders {
 
   async rebuild(name: string, context: CommandContext): Promise<ProjectionStatus> {
     const status = await this.own(name);
-    if (status.building !== null) return this.again(status, context, new RebuildUnderWay(name));
+    if (status.building !== null) throw new RebuildUnderWay(name);
     await this.note(name, { type: 'ProjectionRebuildRequested', data: whose(status) }, context);
     if ((await this.upkeep.rebuild(name)) === null) throw new RebuildUnderWay(name);
     return this.one(name);
@@ -44,7 +44,7 @@ export class ProjectionOrders {
 
   async cancel(name: string, context: CommandContext): Promise<ProjectionStatus> {
     const status = await this.own(name);
-    if (status.building === null) return this.again(status, context, new NoRebuildUnderWay(name));
+    if (status.building === null) throw new NoRebuildUnderWay(name);
     await this.note(name, { type: 'ProjectionRebuildCancelled', data: whose(status) }, context);
     if (!(await this.upkeep.cancel(name))) throw new NoRebuildUnderWay(name);
     return this.one(name);
@@ -52,9 +52,7 @@ export class ProjectionOrders {
 
   async retry(name: string, context: CommandContext): Promise<ProjectionStatus> {
     const status = await this.one(name);
-    if (status.status !== 'stopped' && status.building?.status !== 'stopped') {
-      return this.again(status, context, new NoStoppedProjection(name));
-    }
+    if (status.status !== 'stopped' && status.building?.status !== 'stopped') throw new NoStoppedProjection(name);
     await this.note(name, { type: 'ProjectionRetryRequested', data: whose(status) }, context);
     if (!(await this.upkeep.retry(name))) throw new NoStoppedProjection(name);
     return this.one(name);
@@ -65,8 +63,7 @@ export class ProjectionOrders {
     if (reason === undefined) throw new ReasonMissing();
     const status = await this.one(name);
     const stopped = [status, status.building].find((rows) => rows?.stoppedEventId === eventId);
-    if (stopped === undefined || stopped === null)
-      return this.again(status, context, new NotStoppedThere(name, eventId));
+    if (stopped === undefined || stopped === null) throw new NotStoppedThere(name, eventId);
     const data = { ...whose(status), eventId, error: stopped.error ?? '' };
     await this.note(name, { type: 'ProjectionEventSkipped', data }, context);
     const why = { actor: `${actor.kind} ${actor.id}`, reason };
@@ -86,12 +83,6 @@ export class ProjectionOrders {
     return check;
   }
 
-  /** What is so already was done by this very order, if it was noted: nobody heard its answer. Any other one is refused. */
-  private async again(status: ProjectionStatus, context: CommandContext, refusal: Error): Promise<ProjectionStatus> {
-    if ((await this.aggregates.earlier(streamOf(status.name), context)) === null) throw refusal;
-    return status;
-  }
-
   private async own(name: string): Promise<ProjectionStatus> {
     const status = await this.one(name);
     if (status.version !== status.ownVersion) throw new OtherVersionLive(name, status.version);
@@ -99,13 +90,9 @@ export class ProjectionOrders {
   }
 
   private async note(projection: string, fact: ProjectionUpkeepEvent, context: CommandContext): Promise<void> {
-    const call = { decider: projectionUpkeep, stream: streamOf(projection), command: fact, context };
+    const call = { decider: projectionUpkeep, stream: `projection-${projection}`, command: fact, context };
     await this.aggregates.handle(call);
   }
-}
-
-function streamOf(projection: string): string {
-  return `projection-${projection}`;
 }
 
 function whose({ name, ownVersion }: ProjectionStatus): { readonly projection: string; readonly version: number } {

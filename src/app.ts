@@ -12,6 +12,7 @@ import { withAnswers } from './platform/http/api-document.js';
 import { readBodies } from './platform/http/bodies.js';
 import { refuseDeepBody } from './platform/http/body-depth.js';
 import { isUnmodified } from './platform/http/etag.js';
+import { answerHeads } from './platform/http/head-requests.js';
 import { measureRequests } from './platform/http/measured-requests.js';
 import { ProblemFilter } from './platform/http/problem.filter.js';
 import { correlationIdOf } from './platform/http/request-context.js';
@@ -50,6 +51,7 @@ export async function createApp(module: DynamicModule, logger: Logger): Promise<
     refuseDeepBody(request.body);
     done();
   });
+  answerHeads(fastify);
   fastify.addHook('onSend', (request, reply, payload, done) => {
     if (!isUnmodified(request, reply)) done(null, payload);
     else {

@@ -18,9 +18,11 @@ export const vms: ReportingView = {
     column('capacity_bytes', 'd.bytes', 'Size of these disks'),
     column('added_at', 'v.created_at', 'When it came under care'),
     column('seen_at', 'v.updated_at', 'When it was last seen in vCenter'),
+    column('device_keys', 'd.keys', "VMware's numbers of these disks"),
   ],
   from: `from vm_context v cross join lateral (
-    select count(*)::integer as disks, coalesce(sum((disk->>'capacity_bytes')::bigint), 0)::bigint as bytes
+    select count(*)::integer as disks, coalesce(sum((disk->>'capacity_bytes')::bigint), 0)::bigint as bytes,
+           coalesce(array_agg((disk->>'device_key')::bigint order by (disk->>'disk_id')::integer), '{}') as keys
       from jsonb_array_elements(v.disks) disk) d`,
 };
 

@@ -69,6 +69,15 @@ describe.each(EVENT_STORES)('commands on an event store $name', ({ open }) => {
     expect(again.events).toMatchObject([{ type: 'Reserved', data: { by: 'me' } }]);
   });
 
+  it('are answered alike in each of many copies, though each copy would have decided something else', async () => {
+    const context = asking();
+    const answers = await Promise.all(Array.from({ length: 20 }, (_, index) => reserve(`me-${index}`, context)));
+    const [stored] = await all(store.readStream('name-x'));
+    expect(new Set(answers.map(({ events }) => events[0]?.data.by))).toEqual(
+      new Set([(stored?.data as { by: string }).by]),
+    );
+  });
+
   it('leave who asked, why and in which request with each event', async () => {
     const context = { ...asking(), reason: 'because' };
     await reserve('me', context);

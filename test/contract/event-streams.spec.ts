@@ -121,6 +121,20 @@ describe('readers of the stream of events', () => {
     expect(idsIn(rest.join(''))).toHaveLength(1);
   });
 
+  it('end between two pieces of what they catch up with, however slowly they take them', async () => {
+    for (let count = 0; count < 20; count += 1) {
+      await store.append('note-large', 'any', [anEvent('Noted', { text: 'x'.repeat(256 * 1024) })]);
+    }
+    let may = true;
+    const text = reader({ mayGoOn: () => Promise.resolve(may) });
+    await text.next();
+    expect(idsIn(String((await text.next()).value)).length).toBeGreaterThan(0);
+    may = false;
+    const rest: string[] = [];
+    for await (const piece of text) rest.push(piece);
+    expect(rest).toEqual([]);
+  });
+
   it('hold one piece and are broken off when nobody takes it', async () => {
     let made = 0;
     async function* pieces(): AsyncGenerator<string> {

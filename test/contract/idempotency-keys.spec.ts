@@ -50,9 +50,9 @@ describe('idempotency keys', () => {
 
   it('give the first answer to the same request and refuse every other one', async () => {
     const keys = await instance();
-    await keys.claim('user', 'key', 'request');
-    await keys.answered('user', 'key', ANSWER);
-    await keys.answered('user', 'key', { ...ANSWER, status: 500 });
+    const first = await mine(keys);
+    await keys.answered('user', 'key', first, ANSWER);
+    await keys.answered('user', 'key', first, { ...ANSWER, status: 500 });
     expect(await keys.claim('user', 'key', 'request')).toEqual({ is: 'answered', answer: ANSWER });
     expect(await keys.claim('user', 'key', 'other')).toEqual({ is: 'other-request' });
     expect(await keys.claim('somebody else', 'key', 'other')).toMatchObject({ is: 'mine' });
@@ -111,10 +111,20 @@ describe('idempotency keys', () => {
     },
   );
 
+  it('that another request has by now do not get the answer of one that was given up', async () => {
+    const keys = await instance();
+    const slow = await mine(keys);
+    await age('claimed_at', '121 seconds');
+    await keys.release('user', 'key', await mine(keys));
+    expect((await keys.claim('user', 'key', 'other')).is).toBe('mine');
+    await keys.answered('user', 'key', slow, ANSWER);
+    expect(await keys.claim('user', 'key', 'other')).toEqual({ is: 'under-way' });
+  });
+
   it('are forgotten after a day, each at its time and all of them in the end', async () => {
     const keys = await instance();
-    const first = await keys.claim('user', 'key', 'request');
-    await keys.answered('user', 'key', ANSWER);
+    const first = await mine(keys);
+    await keys.answered('user', 'key', first, ANSWER);
     await keys.claim('user', 'left', 'request');
     await age('created_at', '24 hours');
     const second = await keys.claim('user', 'key', 'other');

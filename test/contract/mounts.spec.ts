@@ -243,6 +243,21 @@ describe('a mount', () => {
       expect(result).toEqual({ state: 'unreadable', reason: 'no filesystem was recognised on it' });
     });
 
+    it('of a table that makes one longer than the disk: it ends with the disk, and can be opened', async () => {
+      const raw = world.path('long.raw');
+      extDisk(raw, world.path('tree'), { table: 'dos' });
+      leaveInJournal(raw, MIB, 'late.txt', 'late');
+      run('truncate', '-s', '128M', raw);
+      const script = 'label: dos\nstart=2048, size=200000\n';
+      execFileSync('sfdisk', ['-q', '--no-reread', raw], { input: script, stdio: 'pipe' });
+      run('truncate', '-s', '64M', raw);
+      image('long');
+      const { partition, result } = await mounting.firstFilesystem(ID, 'long.qcow2');
+      expect(partition).toMatchObject({ number: 1, startBytes: MIB, sizeBytes: 63 * MIB });
+      expect(result).toMatchObject({ state: 'mounted', replayedJournal: true });
+      expect(readFileSync(folder('fs-1', 'late.txt'), 'utf8')).toBe('late');
+    });
+
     it('and shows a hostile label as harmless text', async () => {
       extDisk(world.path('label.raw'), world.path('tree'));
       const raw = readFileSync(world.path('label.raw'));

@@ -612,7 +612,7 @@ describe('a rebuild', () => {
 
     it('are not waited for when a newer version takes the place of those that were meant', async () => {
       await runner.stop();
-      const { id } = await requestCheck(fresh.database, counter);
+      const { id } = await requestCheck(fresh.database, counter, newId());
       const shadow = `rm_counter_v1_check_${id.replaceAll('-', '').slice(-12)}`;
       // As one leaves it behind that is killed in the middle.
       await fresh.database.query(`create table ${shadow} (name text)`);

@@ -101,6 +101,15 @@ describe('the views for reports', () => {
     await refused(`select * from es.append('{}', '{}', '{}', '{}', '{}', '{}', '{}')`);
   });
 
+  it('leave their readers nothing else to write to, and no lock that OMA waits for', async () => {
+    await refused(`create temporary table own as select 1`);
+    await refused(`select lo_create(0)`);
+    await refused(`select lo_from_bytea(0, 'x')`);
+    await refused(`select pg_logical_emit_message(false, 'x', 'x')`);
+    await refused(`select pg_advisory_lock(hashtext('oma migrations'))`);
+    await refused(`select pg_try_advisory_xact_lock_shared(1, 2)`);
+  });
+
   it('show no column of a secret', async () => {
     const columns = await fresh.database.query<{ name: string }>(
       `select column_name as name from information_schema.columns where table_schema = 'reporting'`,
@@ -239,6 +248,18 @@ describe('the views for reports', () => {
         `select has_table_privilege('${role}', 'reporting.jobs_v1', 'select') as may`,
       );
       expect(may?.may).toBe(true);
+      const [temporary] = await own.query<{ may: boolean }>(
+        `select has_database_privilege('${role}', current_database(), 'temporary') as may`,
+      );
+      expect(temporary?.may).toBe(false);
+      const [, advice] = /^```\n(do [\s\S]*?)^```/m.exec(readFileSync('docs/reporting.md', 'utf8')) ?? [];
+      await other.database.query((advice ?? '').replace('to oma', `to ${poor}`));
+      const [locks] = await own.query<{ reader: boolean; owner: boolean }>(
+        `select has_function_privilege('${role}', 'pg_advisory_lock(bigint)', 'execute') as reader,
+                has_function_privilege('pg_advisory_lock(bigint)', 'execute') as owner`,
+      );
+      expect(locks).toEqual({ reader: false, owner: true });
+      await offerReporting(own, reportingViews, silentLog);
     } finally {
       await ownRunner.stop();
       await ownStore.close();

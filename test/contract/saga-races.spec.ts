@@ -8,7 +8,7 @@ import { InMemoryEventStore } from '#platform/event-store/in-memory.event-store'
 import { newId } from '#platform/ids/ids';
 import { ProjectionRunner } from '#platform/projections/projection-runner';
 import type { AnyProjection } from '#platform/projections/tables';
-import type { EffectContext, EffectExecutor } from '#platform/sagas/effect.port';
+import { type EffectContext, EffectError, type EffectExecutor } from '#platform/sagas/effect.port';
 import { effectsProjection } from '#platform/sagas/effects.projection';
 import { Leases } from '#platform/sagas/leases';
 import type { AnySaga } from '#platform/sagas/runtime';
@@ -183,6 +183,27 @@ describe('the saga machinery under races', () => {
     gate.open();
     expect(await ended('x')).toBe('cancelled');
     expect(executed).toBe(0);
+  });
+
+  it.each([
+    ['result', () => Promise.resolve({ words: 'half a \ud83d' })],
+    [
+      'failure',
+      () => Promise.reject(new EffectError('permanent', { code: 'failed', message: 'half a \ud83d', remedy: 'none' })),
+    ],
+  ])('ends a job whose step has a %s that no log takes', async (_what, execute) => {
+    await run(
+      trial(() => [[{ effect: effect('odd') }]]),
+      [{ ...executor('odd', () => Promise.resolve()), execute }],
+    );
+    await say('TrialAsked', 'x');
+    expect(await ended('x')).toBe('failed');
+    expect(await logOf('x')).toContainEqual(
+      expect.objectContaining({
+        type: 'EffectFailed',
+        data: expect.objectContaining({ failure: expect.objectContaining({ code: 'outcome-not-storable' }) }),
+      }),
+    );
   });
 
   it('notices what ended by itself though something else can not be looked at', async () => {

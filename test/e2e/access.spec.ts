@@ -43,6 +43,23 @@ describe('access', () => {
     expect(body['code']).toBe('too-many-attempts');
   });
 
+  it('counts the failures of an account however its name is written', async () => {
+    const ways = [
+      'sought',
+      'SOUGHT',
+      ' sought',
+      'sought ',
+      '\uff53ought',
+      'Sought',
+      'soughT',
+      '  sought',
+      'sOught',
+      'soUght',
+    ];
+    await Promise.all(ways.map((name) => logIn(name, 'wrong')));
+    expect((await logIn('sought', 'wrong')).body['code']).toBe('too-many-attempts');
+  });
+
   it('lets nobody in without a token, with a wrong one, or after logging out', async () => {
     const { body } = await logIn('admin', ADMIN_PASSWORD);
     const mine = oma.api.as(String(body['session_token']));

@@ -1,6 +1,9 @@
+import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
+import { setTimeout as pause } from 'node:timers/promises';
 
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import pg from 'pg';
 
 import type { Logger } from '#platform/logging/logger.port';
 
@@ -45,6 +48,12 @@ describe('the stream of events', () => {
     const listener = await EventListener.open(api, query, headers);
     open.push(listener);
     return listener;
+  };
+
+  /** The number of a series in the metrics; 0 before there is one. */
+  const measured = async (series: string) => {
+    const text = await (await oma.api.open('/metrics')).text();
+    return Number(new RegExp(`^${series} (\\d+)$`, 'm').exec(text)?.[1] ?? 0);
   };
 
   it('shows what happens from now on, as the audit trail does', async () => {
@@ -180,6 +189,20 @@ describe('the stream of events', () => {
     await eventually(() => listen());
   });
 
+  it('forgets those who go away before it begins', async () => {
+    const before = await measured('oma_event_streams_open');
+    for (let round = 0; round < 10 * MAX_PER_USER; round += 1) {
+      const leaving = deafReader(oma.api.url, oma.api.token);
+      await once(leaving, 'connect');
+      await pause(round % 20);
+      leaving.destroy();
+    }
+    await eventually(async () => {
+      expect(await measured('oma_event_streams_open')).toBe(before);
+    });
+    await listen();
+  }, 60_000);
+
   it('is not opened by those who only ask for its head', async () => {
     for (let count = 0; count <= MAX_PER_USER; count += 1) {
       const response = await fetch(`${oma.api.url}/api/v1/events/stream`, {
@@ -204,11 +227,24 @@ describe('the stream of events', () => {
     expect(staying.isOver).toBe(false);
   });
 
-  /** The number of a series in the metrics; 0 before there is one. */
-  const measured = async (series: string) => {
-    const text = await (await oma.api.open('/metrics')).text();
-    return Number(new RegExp(`^${series} (\\d+)$`, 'm').exec(text)?.[1] ?? 0);
-  };
+  it.each(['', 'types=NothingEver'])(
+    'ends soon after the session of its reader ran out, asked for %j',
+    async (query) => {
+      const expiring = oma.api.as('');
+      await expiring.logIn('admin', ADMIN_PASSWORD);
+      const listener = await listen(query, {}, expiring);
+      const database = new pg.Client({ connectionString: oma.databaseUrl });
+      await database.connect();
+      await database.query(
+        `update session set expires_at = now() where expires_at = (select max(expires_at) from session)`,
+      );
+      await database.end();
+      await eventually(() => {
+        expect(listener.isOver).toBe(true);
+      }, 10);
+      expect(listener.comments.at(-1)).toBe('closed, signed-out');
+    },
+  );
 
   it('shows in the metrics how many read', async () => {
     const before = await measured('oma_event_streams_open');

@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 
+import { eventually } from '../kit/eventually.js';
 import { startTestLab } from '../kit/lab.js';
-import { protect, type ProtectedVm, startBackup } from '../kit/protected-vm.js';
+import { endOf, protect, type ProtectedVm, startBackup } from '../kit/protected-vm.js';
 import { runningOma, type RunningOma } from '../kit/running-oma.js';
 
 describe('waiting for a job', () => {
@@ -61,6 +62,28 @@ describe('waiting for a job', () => {
       expect(answer).toMatchObject({ status: 400, body: { code: 'malformed-request' } });
     },
   );
+
+  it('is over for those who went away', async () => {
+    lab.misbehave({ bytes_per_second: 256 * 1024 });
+    const jobId = await startBackup(oma.api, vm);
+    const timers = () => process.getActiveResourcesInfo().filter((kind) => kind === 'Timeout').length;
+    const before = timers();
+    const leaving = new AbortController();
+    const gone = Array.from({ length: 100 }, () =>
+      oma.api.open(`/jobs/${jobId}?wait=60s`, {}, leaving.signal).catch(() => null),
+    );
+    await eventually(() => {
+      expect(timers()).toBeGreaterThan(before + 90);
+    });
+    leaving.abort();
+    await Promise.all(gone);
+    await eventually(() => {
+      expect(timers()).toBeLessThan(before + 50);
+    });
+    await oma.api.post(`/jobs/${jobId}/cancel`);
+    await endOf(oma.api, jobId);
+    lab.misbehave({});
+  }, 60_000);
 
   it('does not keep a clean stop waiting', async () => {
     lab.misbehave({ bytes_per_second: 256 * 1024 });

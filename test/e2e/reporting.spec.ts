@@ -74,6 +74,19 @@ describe('the queries of docs/reporting.md', () => {
     expect(rows.map(({ vm_name: name }) => name)).toEqual(['db-01', 'web-01']);
   });
 
+  it('name the VM of which no point holds all disks', async () => {
+    const own = new pg.Client({ connectionString: oma.databaseUrl });
+    await own.connect();
+    await own.query('begin');
+    await own.query(
+      `update vm_context set disks = disks || jsonb_set(disks->0, '{device_key}', '2999') where vm_name = 'db-01'`,
+    );
+    const { rows } = await own.query<Row>(QUERIES[0] ?? '');
+    await own.query('rollback');
+    await own.end();
+    expect(rows.map(({ vm_name: name }) => name)).toEqual(['db-01', 'web-01']);
+  });
+
   it('add up what was transferred, week by week', async () => {
     const rows = await ask(1);
     const { body } = await oma.api.get<{ backups: { total_bytes: number }[] }>(

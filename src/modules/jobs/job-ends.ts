@@ -20,15 +20,18 @@ export class JobEnds implements OnModuleDestroy {
     private readonly progress: ProjectionProgress,
   ) {}
 
-  /** Resolves when the job isn't running, which it isn't either when there is none; or after so long. */
-  async of(jobId: string, withinMs: number): Promise<void> {
+  /** Resolves when the job isn't running, which it isn't either when there is none; after so long; or when who asked is gone. */
+  async of(jobId: string, withinMs: number, gone: AbortSignal): Promise<void> {
+    if (gone.aborted) return;
     await new Promise<void>((resolve) => {
       const done = () => {
         clearTimeout(timer);
+        gone.removeEventListener('abort', done);
         this.remove(jobId, done);
         resolve();
       };
       const timer = setTimeout(done, withinMs);
+      gone.addEventListener('abort', done);
       this.add(jobId, done);
       this.look();
     });

@@ -6,6 +6,7 @@ import type { FastifyReply } from 'fastify';
 import type { CommandContext } from '#domain/kernel/command-context';
 import { Endpoint } from '#platform/http/endpoint';
 import { tellRevision } from '#platform/http/etag';
+import { goneOf } from '#platform/http/gone';
 import { Asking } from '#platform/http/request-context';
 
 import { CancelJob } from './cancel-job/cancel-job.handler.js';
@@ -53,7 +54,8 @@ export class JobsController {
     @Query() { wait = 0 }: GetJobRequest,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<JobDetailsResponse> {
-    return this.shown(new GetJob(jobId, wait * MS_PER_SECOND), reply);
+    const waiting = wait === 0 ? null : { forMs: wait * MS_PER_SECOND, gone: goneOf(reply) };
+    return this.shown(new GetJob(jobId, waiting), reply);
   }
 
   @Post(':job_id/cancel')

@@ -13,10 +13,10 @@ export class LoginAttempts {
   private readonly byAddress = new RateLimiterMemory({ points: FAILURES_PER_ADDRESS, duration: WINDOW_SECONDS });
 
   /** Counts an attempt before it is checked, so that many at once can't slip through. Throws TooManyAttempts. */
-  async begin(username: string, address: string): Promise<void> {
+  async begin(userId: string, address: string): Promise<void> {
     try {
       await this.byAddress.consume(address);
-      await this.byAccount.consume(accountKey(username, address));
+      await this.byAccount.consume(accountKey(userId, address));
     } catch (error) {
       if (error instanceof RateLimiterRes) throw new TooManyAttempts(Math.ceil(error.msBeforeNext / MS_PER_SECOND));
       throw error;
@@ -24,12 +24,13 @@ export class LoginAttempts {
   }
 
   /** The attempt was a good one: it doesn't count. */
-  async succeeded(username: string, address: string): Promise<void> {
-    await this.byAccount.delete(accountKey(username, address));
+  async succeeded(userId: string, address: string): Promise<void> {
+    await this.byAccount.delete(accountKey(userId, address));
     await this.byAddress.reward(address);
   }
 }
 
-function accountKey(username: string, address: string): string {
-  return `${username.toLowerCase()} ${address}`;
+/** By the id, which is the same however the name is written. */
+function accountKey(userId: string, address: string): string {
+  return `${userId} ${address}`;
 }

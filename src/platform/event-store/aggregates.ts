@@ -131,7 +131,8 @@ function newEvent(
   instanceId: string | null,
 ): NewEvent {
   return {
-    id: idFor('event', context.commandId, stream, String(index)),
+    // Of what is said, too: a copy of the command that decides otherwise must not pass for this one.
+    id: idFor('event', context.commandId, stream, String(index), event.type, JSON.stringify(event.data)),
     type: event.type,
     data: event.data,
     metadata: metadataOf(context, instanceId),

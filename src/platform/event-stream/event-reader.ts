@@ -36,6 +36,8 @@ export async function* textFor(
       yield chunk;
       toldAt = performance.now();
       told = upTo;
+      // A stretch can be long, and who takes it slowly may have been signed out since.
+      if (!(await reading.mayGoOn([]))) return;
     }
     if (!(await reading.mayGoOn(isLive ? events.map(({ event }) => event) : []))) return;
     const silentMs = performance.now() - toldAt;

@@ -51,7 +51,7 @@ export class IdempotencyInterceptor implements NestInterceptor {
         request.commandId = claim.commandId;
         return next.handle().pipe(
           concatMap(async (body: unknown) => {
-            await this.keys.answered(userId, key, answerOf(reply, body));
+            await this.keys.answered(userId, key, claim, answerOf(reply, body));
             return body;
           }),
           catchError((error: unknown) =>

@@ -23,7 +23,8 @@ export type Claim =
 export abstract class IdempotencyKeys {
   /** `request` tells one request from another: a key belongs to one. It may hold secrets, and only a keyed hash is kept. */
   abstract claim(userId: string, key: string, request: string): Promise<Claim>;
-  abstract answered(userId: string, key: string, answer: FirstAnswer): Promise<void>;
+  /** Nothing happens when the claim was given up meanwhile and somebody else's request has the key by now. */
+  abstract answered(userId: string, key: string, claim: Mine, answer: FirstAnswer): Promise<void>;
   /** The request was refused and nothing was decided: the key is as good as new, unless somebody took the claim over. */
   abstract release(userId: string, key: string, claim: Mine): Promise<void>;
   /** Something may have been decided although there is no answer: the same request may be tried again, no other. */

@@ -59,10 +59,10 @@ export class PostgresIdempotencyKeys extends IdempotencyKeys {
     return this.takeOver(userId, key, row);
   }
 
-  async answered(userId: string, key: string, answer: FirstAnswer): Promise<void> {
+  async answered(userId: string, key: string, { commandId }: Mine, answer: FirstAnswer): Promise<void> {
     await this.database.query(
-      `update idempotency_key set answer = coalesce(answer, $3) where user_id = $1 and key = $2`,
-      [userId, key, JSON.stringify(answer)],
+      `update idempotency_key set answer = coalesce(answer, $4) where user_id = $1 and key = $2 and command_id = $3`,
+      [userId, key, commandId, JSON.stringify(answer)],
     );
   }
 

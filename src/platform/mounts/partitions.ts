@@ -69,14 +69,17 @@ async function readTable(
   });
   if (answer.exitCode !== 0) return null;
   const { partitiontable } = table.parse(JSON.parse(answer.stdout));
+  const { sectorsize } = partitiontable;
+  // A table may promise more than there is: of a disk that was shrunk, or so that nothing of the disk can be opened.
+  const sizeOf = (start: number, size: number) => Math.min(size * sectorsize, diskSizeBytes - start * sectorsize);
   return partitiontable.partitions
     .filter(({ type }) => partitiontable.label !== 'dos' || !CONTAINERS.includes(type.toLowerCase()))
     .map(({ node, start, size }) => ({
       number: Number(/(\d+)$/.exec(node)?.[1] ?? 0),
-      startBytes: start * partitiontable.sectorsize,
-      sizeBytes: size * partitiontable.sectorsize,
+      startBytes: start * sectorsize,
+      sizeBytes: sizeOf(start, size),
     }))
-    .filter(({ number, startBytes, sizeBytes }) => number > 0 && sizeBytes > 0 && startBytes < diskSizeBytes)
+    .filter(({ number, sizeBytes }) => number > 0 && sizeBytes > 0)
     .slice(0, MAX_PARTITIONS);
 }
 

@@ -5,6 +5,8 @@ import { codeOf } from '#platform/database/error-code';
 import { tellingWaits } from '#platform/database/lock-waits';
 import type { Logger } from '#platform/logging/logger.port';
 
+import { closeTheRest } from './close-the-rest.js';
+
 /** So long a reader's transaction may keep a view waiting, and the view those who read or swap behind it. */
 const LOCK_TIMEOUT = '2s';
 const LOCK_NOT_AVAILABLE = '55P03';
@@ -69,6 +71,7 @@ async function offerNow(database: Database, views: readonly ReportingView[], log
       [JSON.stringify(rows)],
     );
     await sql.query('select remake_reporting()');
+    await closeTheRest(sql);
   });
 }
 

@@ -2,12 +2,14 @@ import { setTimeout as pause } from 'node:timers/promises';
 
 import { Ticker } from '#platform/clock/ticker';
 import { isDatabaseAway } from '#platform/database/database-away';
+import { InvalidAppend } from '#platform/event-store/event-store.port';
 import { idFor } from '#platform/ids/ids';
 import type { Logger } from '#platform/logging/logger.port';
 
 import { type AbortReason, attempt, type AttemptResult } from './attempt.js';
 import type { EffectExecutor } from './effect.port.js';
 import type { LeasedEffect, Leases } from './leases.js';
+import { type Ended, NOT_STORABLE, outcomeOf } from './outcome.js';
 import type { SagaRuntime } from './runtime.js';
 
 export interface WorkerTimes {
@@ -212,10 +214,7 @@ export class EffectWorker {
   }
 
   /** The log must learn the outcome; nothing else may happen to this effect before. */
-  private async deliver(
-    effect: LeasedEffect,
-    result: Extract<AttemptResult, { is: 'succeeded' | 'failed' | 'cancelled' }>,
-  ): Promise<void> {
+  private async deliver(effect: LeasedEffect, result: Ended): Promise<void> {
     const ref = { effectId: effect.effectId, step: effect.step };
     const eventId = idFor(effect.effectId, 'outcome', String(effect.attempt));
     for (;;) {
@@ -228,24 +227,14 @@ export class EffectWorker {
         return;
       } catch (error) {
         if (this.stopping) throw error;
-        this.logger.warn({ error, step: effect.step }, 'the log did not take an outcome; it is offered again');
+        const { step, correlationId } = effect;
+        if (error instanceof InvalidAppend && result !== NOT_STORABLE) {
+          this.logger.error({ error, step, correlationId }, 'the log takes no such outcome; the step counts as failed');
+          return this.deliver(effect, NOT_STORABLE);
+        }
+        this.logger.warn({ error, step, correlationId }, 'the log did not take an outcome; it is offered again');
         await pause(DELIVERY_RETRY_MS);
       }
     }
-  }
-}
-
-function outcomeOf(
-  ref: { effectId: string; step: string },
-  attemptNumber: number,
-  result: Extract<AttemptResult, { is: 'succeeded' | 'failed' | 'cancelled' }>,
-) {
-  switch (result.is) {
-    case 'succeeded':
-      return { type: 'EffectSucceeded', data: { ...ref, attempt: attemptNumber, result: result.result } } as const;
-    case 'failed':
-      return { type: 'EffectFailed', data: { ...ref, attempt: attemptNumber, failure: result.failure } } as const;
-    case 'cancelled':
-      return { type: 'EffectCancelled', data: ref } as const;
   }
 }

@@ -44,8 +44,7 @@ export class VmaRefuses extends DomainError {
 
 /** An agent's words without control characters, and not too many of them. */
 export function printable(words: string): string {
-  return words
-    .replaceAll(/\p{C}+/gu, ' ')
-    .trim()
-    .slice(0, MAX_WORDS);
+  const plain = words.replaceAll(/\p{C}+/gu, ' ').trim();
+  // By characters: no log takes half of one.
+  return Array.from(plain).slice(0, MAX_WORDS).join('');
 }

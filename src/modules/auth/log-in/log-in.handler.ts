@@ -33,9 +33,9 @@ export class LogInHandler implements ICommandHandler<LogIn> {
 
   async execute({ username, password, address, correlationId }: LogIn): Promise<LogInResponse> {
     const userId = userIdOf(username);
-    await this.attempts.begin(username, address);
+    await this.attempts.begin(userId, address);
     if (!(await this.passwords.matches(userId, password))) throw new LoginFailed();
-    await this.attempts.succeeded(username, address);
+    await this.attempts.succeeded(userId, address);
     const commandId = newId();
     await this.aggregates.handle({
       decider: user,

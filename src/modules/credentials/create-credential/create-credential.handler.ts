@@ -6,7 +6,7 @@ import type { CredentialCommand, CredentialFacts } from '#domain/credential/cred
 import type { CommandContext } from '#domain/kernel/command-context';
 import { DomainError } from '#domain/kernel/domain-error';
 import { folded } from '#domain/kernel/folded';
-import { reservation, type Reserved } from '#domain/kernel/reservation';
+import { reservation, type ReservationEvent, type Reserved } from '#domain/kernel/reservation';
 import { Clock } from '#platform/clock/clock.port';
 import { until } from '#platform/clock/until';
 import { Aggregates } from '#platform/event-store/aggregates';
@@ -62,11 +62,13 @@ export class CreateCredentialHandler implements ICommandHandler<CreateCredential
   /** The same command sent again finds the credential of the first time. */
   private async earlier(name: string, context: CommandContext): Promise<CredentialFacts | null> {
     const earlier = await this.aggregates.earlier<Reserved>(nameStream(name), context);
-    const command = earlier?.events[0]?.data.creates.command as unknown as CredentialCommand | undefined;
-    return command?.type === 'CreateCredential' ? command.credential : null;
+    return credentialIn(earlier?.events ?? []);
   }
 
-  /** The password is in the vault before anything refers to it, and leaves it when the name turns out to be taken. */
+  /**
+   * The password is in the vault before anything refers to it, and leaves it when the name turns out to be taken, or when another
+   * copy of the same command was faster: then it is that one's credential.
+   */
   private async make(wanted: Wanted, password: string, context: CommandContext): Promise<CredentialFacts> {
     const secret = await this.vault.put(password);
     const credential: CredentialFacts = {
@@ -78,17 +80,18 @@ export class CreateCredentialHandler implements ICommandHandler<CreateCredential
       createdBy: context.actor.id,
     };
     try {
-      await this.reserveName(credential, context);
+      const made = await this.reserveName(credential, context);
+      if (made.secretRef !== secret.ref) await this.vault.forget(secret.ref);
+      return made;
     } catch (error) {
       if (error instanceof DomainError) await this.vault.forget(secret.ref);
       throw error;
     }
-    return credential;
   }
 
-  private async reserveName(credential: CredentialFacts, context: CommandContext): Promise<void> {
+  private async reserveName(credential: CredentialFacts, context: CommandContext): Promise<CredentialFacts> {
     const command: CredentialCommand = { type: 'CreateCredential', credential };
-    await this.aggregates.handle({
+    const { events } = await this.aggregates.handle({
       decider: reservation,
       stream: nameStream(credential.name),
       command: {
@@ -99,6 +102,7 @@ export class CreateCredentialHandler implements ICommandHandler<CreateCredential
       },
       context,
     });
+    return credentialIn(events) ?? credential;
   }
 
   /** The row, once it is also settled which credential is the default. */
@@ -113,6 +117,12 @@ export class CreateCredentialHandler implements ICommandHandler<CreateCredential
     const now = this.clock.now();
     return { ...credential, credentialId: credential.credentialNumber, createdAt: now, updatedAt: now };
   }
+}
+
+/** The credential for which a name was reserved. */
+function credentialIn([event]: readonly ReservationEvent[]): CredentialFacts | null {
+  if (event?.type !== 'Reserved') return null;
+  return (event.data.creates.command as unknown as CredentialCommand).credential;
 }
 
 function nameStream(name: string): string {

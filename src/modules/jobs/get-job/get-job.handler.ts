@@ -22,8 +22,8 @@ type Row = JobRowWithCopy & { readonly waitsFor: string | null; readonly shown: 
 export class GetJob extends Query<Shown<JobDetailsResponse>> {
   constructor(
     readonly jobId: string,
-    /** So long it is waited for the job's end. */
-    readonly waitMs = 0,
+    /** So long it is waited for the job's end, unless who asked is gone. */
+    readonly wait: { readonly forMs: number; readonly gone: AbortSignal } | null = null,
   ) {
     super();
   }
@@ -37,8 +37,8 @@ export class GetJobHandler implements IQueryHandler<GetJob> {
     private readonly ends: JobEnds,
   ) {}
 
-  async execute({ jobId, waitMs }: GetJob): Promise<Shown<JobDetailsResponse>> {
-    if (waitMs > 0) await this.ends.of(jobId, waitMs);
+  async execute({ jobId, wait }: GetJob): Promise<Shown<JobDetailsResponse>> {
+    if (wait !== null) await this.ends.of(jobId, wait.forMs, wait.gone);
     const { columns, joins } = withCopy(this.views);
     const [row] = await this.views.select<Row>(
       `select ${columns}, case when one.status = 'running' then ${waitsFor(STREAMS)} end as "waitsFor",

@@ -70,13 +70,14 @@ export class CreateRepositoryHandler implements ICommandHandler<CreateRepository
   private async reserve(facts: RepositoryFacts, context: CommandContext): Promise<RepositoryFacts> {
     // The same command sent again finds the repository of the first time.
     const earlier = await this.aggregates.earlier<RepositoryPlaceReserved>(PLACES, context);
-    const first = earlier?.events[0]?.data.creates.command;
-    if (first !== undefined) return (first as unknown as RepositoryCommand).repository;
+    const first = repositoryIn(earlier?.events ?? []);
+    if (first !== null) return first;
     repositoryPlace.decide(reservationOf(facts), await this.aggregates.load(repositoryPlace, PLACES));
     const prepared = { ...facts, path: await this.prepare(facts.path) };
     const command = reservationOf(prepared);
-    await this.aggregates.handle({ decider: repositoryPlace, stream: PLACES, command, context });
-    return prepared;
+    const { events } = await this.aggregates.handle({ decider: repositoryPlace, stream: PLACES, command, context });
+    // Another copy of the command may have been faster meanwhile.
+    return repositoryIn(events) ?? prepared;
   }
 
   private async prepare(path: string): Promise<string> {
@@ -111,6 +112,11 @@ function factsOf(request: CreateRepositoryRequest): RepositoryFacts {
     minRetentionDays: request.min_retention_days,
     bandwidthBytesPerSecond: request.bandwidth_limit_bytes_per_second ?? null,
   };
+}
+
+/** The repository for which a place was reserved. */
+function repositoryIn([event]: readonly RepositoryPlaceReserved[]): RepositoryFacts | null {
+  return event === undefined ? null : (event.data.creates.command as unknown as RepositoryCommand).repository;
 }
 
 function reservationOf(repository: RepositoryFacts): RepositoryPlaceCommand {

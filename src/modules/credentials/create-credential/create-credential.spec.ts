@@ -1,0 +1,75 @@
+import { describe, expect, it } from '@jest/globals';
+import type { DataSource } from 'typeorm';
+
+import type { CommandContext } from '#domain/kernel/command-context';
+import { SystemClock } from '#platform/clock/system.clock';
+import { Aggregates } from '#platform/event-store/aggregates';
+import { InMemoryEventStore } from '#platform/event-store/in-memory.event-store';
+import { Vault } from '#platform/secrets/vault.port';
+
+import { CreateCredential, CreateCredentialHandler } from './create-credential.handler.js';
+import type { CreateCredentialRequest } from './create-credential.request.js';
+
+/** Hands out the references only when everybody has put something in. */
+class SlowVault extends Vault {
+  readonly kept = new Map<string, string>();
+  private readonly waiting: (() => void)[] = [];
+
+  constructor(private readonly everybody: number) {
+    super();
+  }
+
+  async put(secret: string): Promise<{ ref: string; fingerprint: string }> {
+    const ref = `ref-${this.kept.size}`;
+    this.kept.set(ref, secret);
+    await new Promise<void>((resolve) => {
+      this.waiting.push(resolve);
+      if (this.waiting.length === this.everybody) for (const go of this.waiting) go();
+    });
+    return { ref, fingerprint: 'f' };
+  }
+
+  open(ref: string): Promise<string> {
+    return Promise.resolve(this.kept.get(ref) ?? '');
+  }
+
+  forget(ref: string): Promise<void> {
+    this.kept.delete(ref);
+    return Promise.resolve();
+  }
+}
+
+const request: CreateCredentialRequest = {
+  credential_name: 'main',
+  vcenter_host: 'v',
+  username: 'u',
+  password: 'p',
+  datacenter: 'd',
+  is_active: true,
+  is_default: false,
+};
+const context: CommandContext = {
+  actor: { kind: 'user', id: 'u-1' },
+  correlationId: 'c-1',
+  causationId: 'c-1',
+  commandId: 'c-1',
+};
+
+describe('storing a credential', () => {
+  it('twice at once by the same command, as after a claim that ran out, answers with one and keeps one password', async () => {
+    const store = new InMemoryEventStore();
+    const vault = new SlowVault(2);
+    let number = 0;
+    const numbers = { next: () => Promise.resolve((number += 1)) };
+    const nothingYet = { findOneBy: () => Promise.resolve(null), existsBy: () => Promise.resolve(false) };
+    const rows = { getRepository: () => nothingYet } as unknown as DataSource;
+    const handler = new CreateCredentialHandler(new Aggregates(store), vault, numbers, new SystemClock(), rows);
+    const command = new CreateCredential(request, context);
+    const [one, other] = await Promise.all([handler.execute(command), handler.execute(command)]);
+    expect(other.shown.credentialId).toBe(one.shown.credentialId);
+    const events: unknown[] = [];
+    for await (const { data } of store.readAll()) events.push(data);
+    expect(events).toHaveLength(1);
+    expect([...vault.kept.keys()].map((ref) => JSON.stringify(events).includes(ref))).toEqual([true]);
+  });
+});

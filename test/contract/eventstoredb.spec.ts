@@ -438,6 +438,7 @@ describe('the log in EventStoreDB', () => {
         expect(BigInt(seen.upTo().split('/')[0] ?? 0)).toBeGreaterThanOrEqual(nearTheEnd);
       });
       expect(seen.ids).toEqual([]);
+      expect([seen.upTo() > (await store.head()), await store.reaches(seen.upTo())]).toEqual([true, true]);
       await seen.stop();
     });
   });

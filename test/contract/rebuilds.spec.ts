@@ -3,12 +3,14 @@ import pg from 'pg';
 
 import type { StoredEvent } from '#domain/kernel/event';
 import { type EventStore, EventStoreAway } from '#platform/event-store/event-store.port';
+import { InMemoryEventStore } from '#platform/event-store/in-memory.event-store';
 import { newId } from '#platform/ids/ids';
 import { PostgresEventStore } from '#platform/event-store/postgres/postgres.event-store';
 import { Build } from '#platform/projections/build';
 import { BuildConnection } from '#platform/projections/build-connection';
 import { Check } from '#platform/projections/check';
 import { checkOf, requestCheck } from '#platform/projections/check-log';
+import { LogFallsShort } from '#platform/projections/pages';
 import { ProjectionRunner } from '#platform/projections/projection-runner';
 import { NewerProjection } from '#platform/projections/registration';
 import { RegistryProjectionUpkeep } from '#platform/projections/registry.projection-upkeep';
@@ -25,7 +27,7 @@ import { silentLog } from '../kit/silent-log.js';
 /** The log, but for what is given here. */
 function behaving(
   store: PostgresEventStore,
-  otherwise: Partial<Pick<EventStore, 'head' | 'readAll' | 'subscribe'>>,
+  otherwise: Partial<Pick<EventStore, 'head' | 'reaches' | 'readAll' | 'subscribe'>>,
 ): EventStore {
   return Object.assign(Object.create(store) as EventStore, otherwise);
 }
@@ -159,6 +161,35 @@ describe('a rebuild', () => {
     await requestRebuild(fresh.database, counter);
     expect(await build(counter, silentLog, away)).toBe('swapped');
   });
+
+  it.each(['from the beginning', 'while it is built'])(
+    'takes no place with a log that is empty %s, and waits',
+    async (when) => {
+      const runner = await start(counter);
+      await addMany(40, 20);
+      await runner.caughtUp();
+      const before = await rows();
+      const emptied = new InMemoryEventStore();
+      const warned: unknown[] = [];
+      const warn = ({ error }: { readonly error?: unknown }) => void warned.push(error);
+      const logger = Object.assign(Object.create(silentLog) as typeof silentLog, { warn });
+      let asked = 0;
+      const log = () => (warned.length === 0 ? emptied : store);
+      const replaced = behaving(store, {
+        head: () => (when === 'while it is built' && (asked += 1) === 1 ? store : log()).head(),
+        reaches: (position) => log().reaches(position),
+        subscribe: (options) => log().subscribe(options),
+      });
+      await fresh.database.query(`update rm_counter_v1 set sum = 0 where name = 'n1'`);
+      await requestRebuild(fresh.database, counter);
+      const building = build(counter, logger, replaced);
+      await eventually(() => {
+        expect(warned).toEqual([expect.any(LogFallsShort)]);
+      });
+      expect(await building).toBe('swapped');
+      expect(await rows()).toEqual(before);
+    },
+  );
 
   it('is known to the planner when it goes live, and looked after like any other table', async () => {
     const runner = await start(counter, listing);

@@ -111,6 +111,9 @@ class MortalStore extends EventStore {
   head() {
     return this.inner.head();
   }
+  reaches(...args: Parameters<EventStore['reaches']>) {
+    return this.inner.reaches(...args);
+  }
 }
 
 type ThingArgs = JsonObject & { readonly thing: string };

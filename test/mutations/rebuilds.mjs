@@ -62,8 +62,13 @@ export const mutations = [
   ),
   pages(
     'it goes beyond where it was to end',
-    'events: batch.events.filter((event) => event.position <= upTo), upTo',
-    'events: batch.events, upTo',
+    'events: events.filter((event) => event.position <= upTo), upTo',
+    'events, upTo',
+  ),
+  pages(
+    'a log that lost its end is taken for read',
+    'if (lookedUpTo < upTo && !(await store.reaches(upTo))) throw new LogFallsShort();',
+    'void store; void lookedUpTo;',
   ),
   pages('a reader that takes itself for live ends it', 'return live && (await store.head()) <= upTo;', 'return live;'),
   tables('views on the view are lost', 'if (!kept && old.length > 0)', 'if (old.length > 0)'),

@@ -74,6 +74,12 @@ export abstract class EventStore {
 
   /** Position of the newest event, '' for an empty log. */
   abstract head(): Promise<Position>;
+
+  /**
+   * Whether the log is as long as this position of it says. Where others write to the same log, that may lie behind the newest event;
+   * a log that lost its end, or a node that lags, is shorter.
+   */
+  abstract reaches(position: Position): Promise<boolean>;
 }
 
 /** What tells a log from all others. */

@@ -131,6 +131,10 @@ export class InMemoryEventStore extends EventStore {
     return Promise.resolve(this.headNow());
   }
 
+  reaches(position: Position): Promise<boolean> {
+    return Promise.resolve(this.headNow() >= position);
+  }
+
   private headNow(): Position {
     return this.log.at(-1)?.position ?? '';
   }

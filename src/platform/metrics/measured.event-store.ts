@@ -96,6 +96,10 @@ export class MeasuredEventStore extends OpenEventStore {
     return this.store.head();
   }
 
+  reaches(position: Position): Promise<boolean> {
+    return this.store.reaches(position);
+  }
+
   start(): Promise<void> {
     return this.store.start();
   }

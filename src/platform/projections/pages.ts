@@ -1,11 +1,23 @@
 import type { Position, StoredEvent } from '#domain/kernel/event';
-import type { Batch, EventStore } from '#platform/event-store/event-store.port';
+import { type Batch, type EventStore, EventStoreAway } from '#platform/event-store/event-store.port';
 
 import type { AnyProjection } from './tables.js';
 
+/**
+ * The log ends before a place that it had come to: it lost its end, or another one is in its place, or the node that answers lags.
+ * Whoever reads waits as for a log that is away, rather than taking for read what nobody read.
+ */
+export class LogFallsShort extends EventStoreAway {
+  constructor() {
+    super(new Error('the log ends before a place that it had come to'));
+    this.name = 'LogFallsShort';
+    this.message = 'the log ends before a place that it had come to; see that the server that answers has all of it';
+  }
+}
+
 interface Stretch {
   readonly after: Position;
-  /** Inclusive; not beyond the head. */
+  /** Inclusive; a place that the log has come to. */
   readonly upTo: Position;
   readonly maxBatch: number;
   readonly signal: AbortSignal;
@@ -20,7 +32,7 @@ export function selectionOf({ handles }: AnyProjection): { readonly types?: read
 
 /**
  * A stretch of the log for a projection, page by page; while one page is being worked on, the next one may be read. A reader may
- * take itself for live although others know of more by now: then the log itself is asked whether something is still to come.
+ * take itself for live although others know of more by now: then the log itself is asked whether something is still to come. Throws LogFallsShort.
  */
 export async function* pages(
   store: EventStore,
@@ -47,7 +59,7 @@ export async function* pages(
       const isLast = value.upTo >= upTo || (await isAtHead(store, value));
       const early = !isLast && ahead();
       if (early) reading = read();
-      yield isLast ? cutOff(value, upTo) : value;
+      yield isLast ? await cutOff(store, value, upTo) : value;
       if (isLast) return;
       if (!early) reading = read();
     }
@@ -61,7 +73,8 @@ async function isAtHead(store: EventStore, { live, upTo }: Batch): Promise<boole
   return live && (await store.head()) <= upTo;
 }
 
-function cutOff(batch: Batch, upTo: Position): { events: readonly StoredEvent[]; upTo: Position } {
-  if (batch.upTo <= upTo) return { events: batch.events, upTo };
-  return { events: batch.events.filter((event) => event.position <= upTo), upTo };
+async function cutOff(store: EventStore, { events, upTo: lookedUpTo }: Batch, upTo: Position) {
+  // Between the newest event and the end of the stretch there is nothing of ours, if the log has come that far.
+  if (lookedUpTo < upTo && !(await store.reaches(upTo))) throw new LogFallsShort();
+  return { events: events.filter((event) => event.position <= upTo), upTo };
 }

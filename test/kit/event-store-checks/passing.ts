@@ -20,6 +20,9 @@ export class Passing extends EventStore {
   head() {
     return this.inner.head();
   }
+  reaches(...call: Parameters<EventStore['reaches']>) {
+    return this.inner.reaches(...call);
+  }
 }
 
 export async function* mapped<Item>(

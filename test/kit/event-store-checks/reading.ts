@@ -45,6 +45,14 @@ export const reading: readonly Check[] = [
     expect(await indexes(store.readAll({ after: positions.at(-1) ?? '' }))).toEqual([]);
   }),
 
+  check('tells how far the log has come', async (store) => {
+    const { position } = await store.append('a-1', 'no-stream', several(1));
+    const head = (await store.append('a-2', 'no-stream', several(1))).position;
+    const beyond = head.replace(/\d+/g, (number) => String(BigInt(number) + 1n).padStart(number.length, '0'));
+    const reached = await Promise.all(['', position, head, beyond].map((place) => store.reaches(place)));
+    expect(reached).toEqual([true, true, true, false]);
+  }),
+
   ...checks(
     ['0', 'nonsense', '-1', '9'.repeat(20)],
     (position) => `refuses the position ${position}, which is none`,

@@ -137,6 +137,10 @@ export class EventStoreDbEventStore extends OpenEventStore {
     return this.reader.head();
   }
 
+  reaches(position: Position): Promise<boolean> {
+    return this.reader.reaches(position);
+  }
+
   async answers(): Promise<boolean> {
     return !this.sameLog.wasReplaced && (await this.reader.answers(ANSWERS_WITHIN_MS));
   }

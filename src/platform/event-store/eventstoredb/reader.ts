@@ -81,6 +81,16 @@ export class Reader {
     return head;
   }
 
+  /** Whoever wrote last. */
+  async reaches(position: Position): Promise<boolean> {
+    const read = () =>
+      this.sameLog.vouchFor(this.client.readAll({ from: null, direction: 'backward', limit: 1, signal: this.closing }));
+    for await (const { position: end } of this.untilRead(read)) {
+      if (end !== undefined) return positionOf(end) >= position;
+    }
+    return position === '';
+  }
+
   async answers(withinMs: number): Promise<boolean> {
     try {
       await within(withinMs, this.closing, async (signal) => {

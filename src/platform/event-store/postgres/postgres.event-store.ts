@@ -115,6 +115,10 @@ export class PostgresEventStore extends OpenEventStore {
     return this.reader.head();
   }
 
+  async reaches(position: Position): Promise<boolean> {
+    return (await this.reader.head()) >= position;
+  }
+
   answers(): Promise<boolean> {
     return new PostgresHeartbeat(this.database).beats();
   }

@@ -111,6 +111,7 @@ describe('readers of the stream of events', () => {
       subscribe: async function* () {
         calls += 1;
         if (calls > 1000) throw new Error('it is asked again and again');
+        await Promise.resolve();
         yield* [];
       },
     });

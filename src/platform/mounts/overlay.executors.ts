@@ -53,7 +53,7 @@ export class OverlayExecutor implements EffectExecutor<Overlay['args']> {
       }
       const { virtualSizeBytes } = (await intactImage(place)).header;
       if (!this.parts.makeFolder(folder)) {
-        const { code, message, remedy } = new TooManyMounts();
+        const { code, message, remedy = '' } = new TooManyMounts();
         throw new EffectError('permanent', { code, message, remedy });
       }
       const partial = `${folder.overlay}.part`;

@@ -34,7 +34,8 @@ export async function createApp(module: DynamicModule, logger: Logger): Promise<
   const adapter = new FastifyAdapter({
     bodyLimit: BODY_LIMIT_BYTES,
     requestTimeout: REQUEST_WITHIN_MS,
-    http: { connectionsCheckingInterval: REQUESTS_LOOKED_AT_EVERY_MS },
+    // Node heeds a limit of requests only where that of headers is no longer.
+    http: { headersTimeout: REQUEST_WITHIN_MS, connectionsCheckingInterval: REQUESTS_LOOKED_AT_EVERY_MS },
     rewriteUrl: (request: IncomingMessage) => oneAddress(request.url ?? '/'),
     genReqId: (request: IncomingMessage) => correlationIdOf(request.headers),
     forceCloseConnections: true,

@@ -105,6 +105,23 @@ describe('readers of the stream of events', () => {
     expect(tail.after('')).toBeNull();
   });
 
+  it('do not keep this process busy when the log ends what is followed', async () => {
+    let calls = 0;
+    const closed = Object.assign(Object.create(store) as InMemoryEventStore, {
+      subscribe: async function* () {
+        calls += 1;
+        if (calls > 1000) throw new Error('it is asked again and again');
+        await Promise.resolve();
+        yield* [];
+      },
+    });
+    const own = new EventTail(closed, silentLog);
+    await own.join();
+    for (let turn = 0; turn < 10; turn += 1) await new Promise((resolve) => setImmediate(resolve));
+    own.leave();
+    expect(calls).toBe(1);
+  });
+
   it('hear how far they are though nothing is for them, and begin there the next time', async () => {
     const text = reader({ types: ['NothingEver'] });
     await text.next();

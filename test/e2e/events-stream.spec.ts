@@ -227,7 +227,7 @@ describe('the stream of events', () => {
     expect(staying.isOver).toBe(false);
   });
 
-  it.each(['', 'types=NothingEver'])(
+  it.each(['', 'types=MountClosed'])(
     'ends soon after the session of its reader ran out, asked for %j',
     async (query) => {
       const expiring = oma.api.as('');

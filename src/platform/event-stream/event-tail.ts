@@ -117,8 +117,9 @@ export class EventTail {
         }
       } catch (error) {
         this.logger.error({ error }, 'the tail of the log could not be followed; it tries again');
-        await pause(RETRY_MS, signal);
       }
+      // Also when it just ended, as that of a log that is closed does at once, again and again.
+      await pause(RETRY_MS, signal);
     }
     clearInterval(tick);
   }

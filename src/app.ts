@@ -22,6 +22,9 @@ import type { Logger } from './platform/logging/logger.port.js';
 import { Metrics } from './platform/metrics/metrics.port.js';
 
 const BODY_LIMIT_BYTES = 1024 * 1024;
+/** A body is 1 MiB at most: slower than some 35 KiB a second is nobody who means it. Answers may take as long as they like. */
+const REQUEST_WITHIN_MS = 30_000;
+const REQUESTS_LOOKED_AT_EVERY_MS = 5000;
 const BASE = 'api/v1';
 const NOT_MODIFIED = 304;
 
@@ -30,6 +33,9 @@ export async function createApp(module: DynamicModule, logger: Logger): Promise<
   const problems = new ProblemFilter(logger);
   const adapter = new FastifyAdapter({
     bodyLimit: BODY_LIMIT_BYTES,
+    requestTimeout: REQUEST_WITHIN_MS,
+    // Node heeds a limit of requests only where that of headers is no longer.
+    http: { headersTimeout: REQUEST_WITHIN_MS, connectionsCheckingInterval: REQUESTS_LOOKED_AT_EVERY_MS },
     rewriteUrl: (request: IncomingMessage) => oneAddress(request.url ?? '/'),
     genReqId: (request: IncomingMessage) => correlationIdOf(request.headers),
     forceCloseConnections: true,

@@ -13,6 +13,10 @@ import { asImage, debugfs, extDisk, hostileTree, leaveInJournal, MIB, sha256 } f
 import { Mounting } from '../kit/mounted.js';
 
 const ID = '0192f0c1-0000-7000-8000-000000000001';
+const tooMany = expect.objectContaining({
+  certainty: 'permanent',
+  failure: expect.objectContaining({ code: 'too-many-mounts' }) as unknown,
+}) as unknown;
 
 describe('a mount', () => {
   let world: DiskWorld;
@@ -94,6 +98,23 @@ describe('a mount', () => {
     expect(partition.number).toBe(1);
     expect(await world.processes()).toHaveLength(3);
     expect(world.mounts()).toHaveLength(2);
+  });
+
+  it('is one of 32 at most, however many are opened at once', async () => {
+    ext('disk');
+    for (let number = 1; number < 32; number += 1)
+      mkdirSync(join(world.runDir, 'mounts', `m-${number}`), { recursive: true });
+    const ids = ['one', 'two', 'three'];
+    const open = (mountId: string) => mounting.execute('mount.overlay', { ...source(), mountId });
+    const outcomes = await Promise.allSettled(ids.map(open));
+    const refusals = outcomes.flatMap((outcome) => (outcome.status === 'rejected' ? [outcome.reason as unknown] : []));
+    expect(refusals).toEqual([tooMany, tooMany]);
+    expect(readdirSync(join(world.runDir, 'mounts'))).toHaveLength(32);
+    // A step that is done again counts itself once.
+    const opened = ids[outcomes.findIndex(({ status }) => status === 'fulfilled')] ?? '';
+    await open(opened);
+    await mounting.execute('mount.overlay.remove', { mountId: opened });
+    await open('four');
   });
 
   it('shows files that are only in the journal, by a replay that leaves the image as it is', async () => {

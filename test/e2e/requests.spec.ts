@@ -5,6 +5,7 @@ import { text } from 'node:stream/consumers';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 
 import type { Json } from '../kit/api-client.js';
+import { EventListener } from '../kit/event-listener.js';
 import { runningOma, type RunningOma } from '../kit/running-oma.js';
 
 interface Operation {
@@ -185,6 +186,23 @@ describe('what requests bring', () => {
       remedy: expect.any(String),
     });
   });
+
+  it('waits for ever for no body that trickles in, and cuts no answer that goes on', async () => {
+    const listener = await EventListener.open(oma.api);
+    const { hostname, port } = new URL(oma.api.url);
+    const socket = connect(Number(port), hostname);
+    socket.write('POST /api/v1/auth/login HTTP/1.1\r\nhost: oma\r\ncontent-type: application/json\r\n');
+    socket.write('content-length: 100000\r\n\r\n{');
+    const trickle = setInterval(() => socket.writable && socket.write(' '), 200);
+    const answer = await text(socket).finally(() => {
+      clearInterval(trickle);
+    });
+    const [head = '', body = ''] = answer.split('\r\n\r\n');
+    expect(head).toContain('HTTP/1.1 408 ');
+    expect(JSON.parse(body)).toMatchObject({ status: 408, code: 'request-too-slow' });
+    expect(listener.isOver).toBe(false);
+    await listener.cut();
+  }, 60_000);
 
   it('does not shorten a reason in silence', async () => {
     const user = (username: string) => ({ username, password: 'a-long-password', role: 'viewer' });

@@ -14,7 +14,7 @@ export type CredentialFacts = {
   /** Whether it was asked to become the default; which one is, the default's own stream says. */
   readonly isDefault: boolean;
   readonly secretRef: string;
-  /** Keyed, so that equal passwords can be recognised and none can be guessed. */
+  /** Keyed, and of this `secretRef`: whoever reads the log can neither guess a password nor see which are equal. */
   readonly fingerprint: string;
   readonly createdBy: string;
 };

@@ -111,13 +111,18 @@ export class MountNotOpening extends DomainError {
   }
 }
 
+/** Each open mount has three programs or more; so many are open at once at most. */
+export const MAX_MOUNTS = 32;
+
 export class TooManyMounts extends DomainError {
   readonly kind = 'conflict';
   readonly code = 'too-many-mounts';
-  constructor(limit: number) {
-    super(`${limit} mounts are open, and more can't be`, 'close one of them: GET /api/v1/restore/mounts shows them', {
-      limit,
-    });
+  constructor() {
+    super(
+      `${MAX_MOUNTS} mounts are open, and more can't be`,
+      'close one of them: GET /api/v1/restore/mounts shows them',
+      { limit: MAX_MOUNTS },
+    );
   }
 }
 

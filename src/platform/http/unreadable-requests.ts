@@ -17,7 +17,7 @@ const KNOWN: Readonly<Record<string, Problem>> = {
     status: 408,
     code: 'request-too-slow',
     detail: 'the request did not come in time',
-    remedy: 'send it without pauses',
+    remedy: 'send it whole within 30 seconds',
   },
 };
 const NO_HTTP: Problem = {

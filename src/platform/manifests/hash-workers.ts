@@ -60,7 +60,7 @@ const WORKERS = 2;
  * threads. The threads are made when they are first needed and don't keep the process alive.
  */
 export class HashWorkers {
-  private readonly idle: Worker[] = [];
+  private readonly idle = new Set<Worker>();
   private readonly all = new Set<Worker>();
   private lastId = 0;
   private closed = false;
@@ -93,10 +93,11 @@ export class HashWorkers {
 
   private next(): void {
     if (this.queue.length === 0) return;
-    const worker = this.idle.pop() ?? this.another();
+    const [worker = this.another()] = this.idle;
     if (worker === null) return;
     const waiting = this.queue.shift();
     if (waiting === undefined) return;
+    this.idle.delete(worker);
     this.underWay.set(worker, waiting);
     worker.ref();
     worker.postMessage(waiting.task);
@@ -108,7 +109,7 @@ export class HashWorkers {
     this.all.add(worker);
     worker.on('message', (answer: HashAnswer) => {
       this.settle(worker, answer);
-      this.idle.push(worker);
+      this.idle.add(worker);
       worker.unref();
       this.next();
     });
@@ -117,6 +118,7 @@ export class HashWorkers {
     });
     worker.on('exit', () => {
       this.all.delete(worker);
+      this.idle.delete(worker);
       this.settle(worker, {
         id: -1,
         sha256: null,

@@ -1,6 +1,9 @@
+import { mkdirSync, readdirSync } from 'node:fs';
 import { rm, rmdir } from 'node:fs/promises';
+import { basename, dirname } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 
+import { MAX_MOUNTS } from '#domain/restore/mount.errors';
 import type { Logger } from '#platform/logging/logger.port';
 import type { DaemonIdentity, ProcessRunner } from '#platform/processes/process-runner.port';
 import { processesWithArgument } from '#platform/processes/process-table';
@@ -26,6 +29,18 @@ export class MountParts {
 
   folder(mountId: string): MountFolder {
     return new MountFolder(this.runDir, mountId);
+  }
+
+  /**
+   * Answers false when there are as many as there may be. Counting and making are one turn of the thread, so that the limit
+   * holds however many come at once.
+   */
+  makeFolder({ path }: MountFolder): boolean {
+    mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+    const others = readdirSync(dirname(path)).filter((name) => name !== basename(path));
+    if (others.length >= MAX_MOUNTS) return false;
+    mkdirSync(path, { recursive: true, mode: 0o700 });
+    return true;
   }
 
   exportProcess(folder: MountFolder): Promise<DaemonIdentity | null> {

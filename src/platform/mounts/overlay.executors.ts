@@ -1,7 +1,8 @@
-import { mkdir, rename, rm } from 'node:fs/promises';
+import { rename, rm } from 'node:fs/promises';
 
 import type { ImagePlace } from '#domain/kernel/image-place';
 import type { RestoreEffects } from '#domain/restore/effects';
+import { TooManyMounts } from '#domain/restore/mount.errors';
 import type { RestoreAccess } from '#platform/filesystems/restore-access';
 import { inUserWords } from '#platform/qemu/failures';
 import { type OpenedImage, openImage } from '#platform/qemu/layers';
@@ -51,7 +52,10 @@ export class OverlayExecutor implements EffectExecutor<Overlay['args']> {
         });
       }
       const { virtualSizeBytes } = (await intactImage(place)).header;
-      await mkdir(folder.path, { recursive: true, mode: 0o700 });
+      if (!this.parts.makeFolder(folder)) {
+        const { code, message, remedy = '' } = new TooManyMounts();
+        throw new EffectError('permanent', { code, message, remedy });
+      }
       const partial = `${folder.overlay}.part`;
       await rm(partial, { force: true });
       await new QemuImg(this.parts.runner).create(partial, virtualSizeBytes, null, signal);

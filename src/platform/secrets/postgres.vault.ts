@@ -68,7 +68,7 @@ export class PostgresVault extends Vault {
       seal(this.wrapping, key, ref),
       seal(key, Buffer.from(secret), ref),
     ]);
-    return { ref, fingerprint: createHmac('sha256', this.fingerprinting).update(secret).digest('hex') };
+    return { ref, fingerprint: createHmac('sha256', this.fingerprinting).update(`${ref} ${secret}`).digest('hex') };
   }
 
   async open(ref: string): Promise<string> {

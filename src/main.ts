@@ -12,10 +12,6 @@ const SAME_SIGNAL_MS = 1000;
 const INTERRUPTED = 130;
 /** A start that is to stop and can't come to an end, as while rows are built, is left where it is. */
 const START_ENDS_WITHIN_MS = 10_000;
-/** Longer than a stop takes that comes to an end at all, and shorter than supervisors are told to wait. */
-const STOP_ENDS_WITHIN_MS = 110_000;
-/** Not everything was ended, and only the log says why. */
-const NOT_ENDED = 1;
 /** The other instances took this one for dead: nothing of it may go on, and whoever looks after it may start it again. */
 const GIVEN_UP = 75;
 /** As a start on another log would end. */
@@ -67,13 +63,6 @@ async function run(): Promise<number> {
     return OTHER_LOG;
   });
   const exitCode = await Promise.race([stopped.then(() => 0), givenUp, replaced]);
-  setTimeout(() => {
-    logger.error(
-      {},
-      `stopping did not come to an end within ${STOP_ENDS_WITHIN_MS / 1000} seconds, as when the database takes everything and says nothing: OMA ends as it is, and the next start takes up what is left`,
-    );
-    process.exit(exitCode === 0 ? NOT_ENDED : exitCode);
-  }, STOP_ENDS_WITHIN_MS);
   await oma.stop();
   await lab?.stop();
   return exitCode;

@@ -16,6 +16,7 @@ describe('the address of an EventStoreDB', () => {
     ['an option that the client would print', 'esdb://admin:canary@host?secret=1'],
     ['an option that does not work in the client', 'esdb://admin:canary@host?tlsVerifyCert=false'],
     ['an option that makes answers wrong', 'esdb://admin:canary@host?throwOnAppendFailure=false'],
+    ['nodes that may lag', 'esdb+discover://admin:canary@host?nodePreference=follower'],
     ['an option without a value', 'esdb://admin:canary@host?tls'],
     ['a value that tls does not have', 'esdb://admin:canary@host?tls=maybe'],
     ['a file that is not there', 'esdb://admin:canary@host?tls=true&tlsCAFile=/nonexistent'],

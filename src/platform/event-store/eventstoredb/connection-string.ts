@@ -43,6 +43,12 @@ function checkOption(pair: string): void {
   const [name = '', value = ''] = pair.split('=');
   if (!OPTIONS.includes(name)) throw new BadConnectionString(`the option ${name} isn't one of ${OPTIONS.join(', ')}`);
   if (value === '' || value.includes('?')) throw new BadConnectionString(`the option ${name} has no value`);
+  // A node that lags tells of less than was acknowledged, and an empty one looks like another log.
+  if (name === 'nodePreference' && value.toLowerCase() !== 'leader') {
+    throw new BadConnectionString(
+      'nodePreference is leader or left out: only the leader has all that was acknowledged',
+    );
+  }
   if (name === 'tls' && !['true', 'false'].includes(value)) throw new BadConnectionString('tls is true or false');
   if (FILES.includes(name) && !isReadable(decodeURIComponent(value))) {
     throw new BadConnectionString(`the file that the option ${name} names can't be read`);

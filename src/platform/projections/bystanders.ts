@@ -6,8 +6,8 @@ const BUILD_TAKES = 3;
 /** The thread that answers requests, and a process of the server for it. */
 const ANSWERS_TAKE = 2;
 const LOOK_MS = 250;
-/** Of a hundred: who only asks now and then how far a build is keeps a thread less busy. */
-const BUSY_PERCENT = 5;
+/** Of a hundred: who asks ten times a second how far a build is keeps a thread less busy, also beside a build. */
+const BUSY_PERCENT = 15;
 
 /** Whether somebody waits for answers while rows are built. */
 export interface Bystanders {

@@ -1,21 +1,21 @@
 import { JsonText } from '#domain/kernel/event';
 import type { ColumnType } from '#domain/kernel/projection';
+import {
+  COUNT_BYTES,
+  END,
+  EPOCH_MS,
+  JSON_VERSION_BYTES,
+  LENGTH_BYTES,
+  NO_EXTENSION,
+  SIGNATURE,
+  UUID_BYTES,
+} from '#platform/database/binary-copy';
 
 const PIECE_BYTES = 1024 * 1024;
-const SIGNATURE = Buffer.from('PGCOPY\n\xff\r\n\0', 'latin1');
-/** Flags and the length of what could follow them: none. */
-const NO_EXTENSION = Buffer.alloc(8);
-const COUNT_BYTES = 2;
-const LENGTH_BYTES = 4;
-const UUID_BYTES = 16;
 const NULL = -1;
-const END = -1;
 const JSON_VERSION = 1;
-const JSON_VERSION_BYTES = 1;
 /** A character of a string takes no more in UTF-8. */
 const MOST_BYTES_PER_CHARACTER = 3;
-/** PostgreSQL counts microseconds from the year 2000. */
-const EPOCH_MS = Date.UTC(2000, 0, 1);
 const MOMENT = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/;
 
 /** Rows in PostgreSQL's binary format for COPY (its manual, "COPY", "Binary Format"). */

@@ -1,23 +1,25 @@
 import { type EventMetadata, JsonText, type Position, type StoredEvent } from '#domain/kernel/event';
+import {
+  COUNT_BYTES,
+  END,
+  EPOCH_MS,
+  JSON_VERSION_BYTES,
+  LENGTH_BYTES,
+  NO_EXTENSION,
+  SIGNATURE,
+  UUID_BYTES,
+} from '#platform/database/binary-copy';
 
 import { positionOf } from './codec.js';
 
-/** The columns of `es.event` in the order in which `eventsOf` looks for them. */
-export const COPIED_COLUMNS = 'position, stream, revision, id, type, data, metadata, recorded_at';
+/** The columns of `es.event`, in the order in which `eventsOf` looks for them. */
+export const COLUMNS = 'position, stream, revision, id, type, data, metadata, recorded_at';
 
-/** PostgreSQL counts microseconds from the year 2000. */
-const EPOCH_MS = Date.UTC(2000, 0, 1);
-const HEADER_BYTES = 19;
-const COUNT_BYTES = 2;
-const LENGTH_BYTES = 4;
+const HEADER_BYTES = SIGNATURE.length + NO_EXTENSION.length;
 const INTEGER_BYTES = 8;
-const UUID_BYTES = 16;
-/** What stands before the text of a jsonb. */
-const JSON_VERSION_BYTES = 1;
-const END = -1;
 
 /**
- * The events of a whole COPY of COPIED_COLUMNS in PostgreSQL's binary format (its manual, "COPY", "Binary Format"). Each stays the
+ * The events of a whole COPY of COLUMNS in PostgreSQL's binary format (its manual, "COPY", "Binary Format"). Each stays the
  * bytes that were sent until somebody looks at a part of it; who keeps one, or its `unparsed`, keeps the whole copy.
  */
 export function eventsOf(copied: Buffer): readonly StoredEvent[] {

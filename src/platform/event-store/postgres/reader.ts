@@ -9,12 +9,11 @@ import { selects } from '../append-rules.js';
 import type { Selection } from '../event-store.port.js';
 import { refusalOf } from './away.js';
 import { type EventRow, numberOf, positionOf, storedEvent } from './codec.js';
-import { COPIED_COLUMNS, eventsOf } from './copied-events.js';
+import { COLUMNS, eventsOf } from './copied-events.js';
 
 const PAGE = 500;
 /** So few events are read whole, whatever a subscriber selects. */
 const NEWEST = 32;
-const COLUMNS = 'position, stream, revision, id, type, data, metadata, recorded_at';
 
 type Direction = 'forward' | 'backward';
 
@@ -137,22 +136,22 @@ export class Reader {
 
   private async select(selection: Selection, range: Range): Promise<EventRow[]> {
     const values: Value[] = [];
-    const text = selecting(COLUMNS, selection, range, (value) => `$${values.push(value)}`);
+    const text = selecting(selection, range, (value) => `$${values.push(value)}`);
     return this.ask<EventRow & Record<string, unknown>>({ name: preparedName(text), text, values });
   }
 
   /** The same by COPY, which costs both sides the least for large pages; it takes no parameters. */
   private async copy(selection: Selection, range: Range): Promise<readonly StoredEvent[]> {
-    const text = selecting(COPIED_COLUMNS, selection, range, literal);
+    const text = selecting(selection, range, literal);
     try {
       const client = await this.database.pool.connect();
+      let broken = true;
       try {
         const pieces = await client.query(to(`copy (${text}) to stdout (format binary)`)).toArray();
-        client.release();
+        broken = false;
         return eventsOf(Buffer.concat(pieces as readonly Buffer[]));
-      } catch (error) {
-        client.release(true);
-        throw error;
+      } finally {
+        client.release(broken);
       }
     } catch (error) {
       throw refusalOf(error);
@@ -172,7 +171,6 @@ type Value = bigint | number | null | readonly string[];
 
 /** `place` says how a value stands in the statement. */
 function selecting(
-  columns: string,
   { types, streamPrefixes }: Selection,
   { after, before, forward, limit }: Range,
   place: (value: Value) => string,
@@ -185,7 +183,7 @@ function selecting(
       `exists (select from unnest(${place(streamPrefixes)}::text[]) prefix where starts_with(stream, prefix))`,
     );
   }
-  return `select ${columns} from es.event where ${conditions.join(' and ')}
+  return `select ${COLUMNS} from es.event where ${conditions.join(' and ')}
     order by position ${forward ? 'asc' : 'desc'} limit ${place(limit)}`;
 }
 

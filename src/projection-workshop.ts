@@ -1,4 +1,5 @@
 import { once } from 'node:events';
+import { setFlagsFromString } from 'node:v8';
 import { Worker } from 'node:worker_threads';
 
 import type { LogSettings } from './platform/event-store/chosen-event-store.js';
@@ -19,7 +20,13 @@ export interface ProjectionWork {
 }
 
 /** Two pages of events live at a time; the nursery has room for them. */
-const LIMITS = { maxOldGenerationSizeMb: 512, maxYoungGenerationSizeMb: 96 };
+const LIMITS = { maxYoungGenerationSizeMb: 96 };
+/**
+ * V8 clears up the more often the less a heap may grow: within the limit that OMA's own heap is given on the command line, once per
+ * page of events, on processors that the build needs. That limit holds for threads too, whatever they are given themselves; a heap
+ * that is there already keeps its own.
+ */
+const HEAP_OF_A_THREAD = '--max-old-space-size=2048';
 
 /** Builds and compares rows in threads of their own, so that requests are answered as fast as ever meanwhile. */
 export function projectionThreads(databaseUrl: string, logLevel: string, settings: LogSettings): Workshop {
@@ -30,6 +37,7 @@ export function projectionThreads(databaseUrl: string, logLevel: string, setting
     if (signal.aborted) return;
     const busy = new BusyThread();
     const workerData: ProjectionWork = { name, checkId, databaseUrl, logLevel, log, busy: busy.memory };
+    setFlagsFromString(HEAP_OF_A_THREAD);
     const worker = new Worker(builtProgram('../projection-work.main.js'), {
       workerData,
       resourceLimits: LIMITS,

@@ -72,6 +72,24 @@ describe('the log in PostgreSQL', () => {
     },
   );
 
+  it('hands large events out in pages that fit into memory, and one that is larger than a page by itself', async () => {
+    const long = 'x'.repeat(1_000_000);
+    // A few characters each where they are written, some hundred where they are read.
+    const numbers = Array.from({ length: 100_000 }, () => 1e308);
+    const large = Array.from({ length: 20 }, (_, number) => anEvent('Happened', { number, long }));
+    const written = [...large, anEvent('Happened', { numbers }), anEvent('Happened', {})];
+    for (const [number, event] of written.entries()) await store.append(`a-${number}`, 'no-stream', [event]);
+    const over = new AbortController();
+    const pages: (readonly StoredEvent[])[] = [];
+    for await (const { events, live } of store.subscribe({ after: '', signal: over.signal, unparsed: true })) {
+      if (live) over.abort();
+      pages.push(events);
+    }
+    expect(pages.flat().map(({ id }) => id)).toEqual(written.map(({ id }) => id));
+    expect(pages.map(({ length }) => length)).toEqual([16, 4, 1, 1]);
+    expect(pages[2]?.[0]?.data).toEqual({ numbers });
+  });
+
   it('has positions without gaps, in the order of commits, with several processes writing', async () => {
     const others = await Promise.all(
       [1, 2, 3].map(async () => {

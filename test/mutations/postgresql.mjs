@@ -52,7 +52,17 @@ export const mutations = [
     'new WrongExpectedRevision(request.stream, request.expected, -1n)',
   ),
   announcements('the last of many appends is not told', 'this.tell();\n      }, TELL_EVERY_MS);', '}, TELL_EVERY_MS);'),
-  reader('a hole is passed over', 'if (BigInt(row.position) !== expected) throw new LogHasHole(expected);', ''),
+  reader('a hole is passed over', 'if (BigInt(rows.length) === upTo - after) return;', 'return;'),
+  reader(
+    'what a page of large events has no room for is lost',
+    '(isCut || events.length === limit)',
+    '(events.length === limit)',
+  ),
+  reader(
+    'an event that is larger than a page is waited for without end',
+    'if (events.length > 0 || !isCut) return { events, isCut };',
+    'return { events, isCut };',
+  ),
   reader(
     'a full page says that it looked at everything',
     'upTo: full ? last.position : head, head };',

@@ -19,13 +19,15 @@ const HEADER_BYTES = SIGNATURE.length + NO_EXTENSION.length;
 const INTEGER_BYTES = 8;
 
 /**
- * The events of a whole COPY of COLUMNS in PostgreSQL's binary format (its manual, "COPY", "Binary Format"). Each stays the
- * bytes that were sent until somebody looks at a part of it; who keeps one, or its `unparsed`, keeps the whole copy.
+ * The events of a COPY of COLUMNS in PostgreSQL's binary format (its manual, "COPY", "Binary Format"); where the end of it is
+ * missing, those that are whole. Each stays the bytes that were sent until somebody looks at a part of it; who keeps one, or its
+ * `unparsed`, keeps the whole copy.
  */
 export function eventsOf(copied: Buffer): readonly StoredEvent[] {
   const events: StoredEvent[] = [];
-  for (let at = HEADER_BYTES; copied.readInt16BE(at) !== END;) {
+  for (let at = HEADER_BYTES; at + COUNT_BYTES <= copied.length && copied.readInt16BE(at) !== END;) {
     const event = new CopiedEvent(copied, at);
+    if (event.end > copied.length) break;
     events.push(event);
     at = event.end;
   }
@@ -43,6 +45,8 @@ class CopiedEvent implements StoredEvent {
   private readonly dataAt: number;
   private readonly metadataAt: number;
   private readonly recordedAtAt: number;
+  private knownPosition: Position | undefined;
+  private knownId: string | undefined;
   private parsedData: object | undefined;
   private parsedMetadata: EventMetadata | undefined;
 
@@ -62,7 +66,7 @@ class CopiedEvent implements StoredEvent {
   }
 
   get position(): Position {
-    return positionOf(this.copied.readBigInt64BE(this.positionAt));
+    return (this.knownPosition ??= positionOf(this.copied.readBigInt64BE(this.positionAt)));
   }
 
   get stream(): string {
@@ -74,8 +78,7 @@ class CopiedEvent implements StoredEvent {
   }
 
   get id(): string {
-    const hex = this.copied.toString('hex', this.idAt, this.idAt + UUID_BYTES);
-    return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`;
+    return (this.knownId ??= this.uuid(this.idAt));
   }
 
   get type(): string {
@@ -93,7 +96,8 @@ class CopiedEvent implements StoredEvent {
   }
 
   get recordedAt(): Date {
-    const microseconds = Number(this.copied.readBigInt64BE(this.recordedAtAt));
+    const high = this.copied.readInt32BE(this.recordedAtAt);
+    const microseconds = high * 2 ** 32 + this.copied.readUInt32BE(this.recordedAtAt + 4);
     return new Date(Math.floor(microseconds / 1000) + EPOCH_MS);
   }
 
@@ -105,8 +109,14 @@ class CopiedEvent implements StoredEvent {
     return this.copied.toString('utf8', at, next - LENGTH_BYTES);
   }
 
-  /** Where the part after the one that begins here begins. */
+  private uuid(at: number): string {
+    const hex = this.copied.toString('hex', at, at + UUID_BYTES);
+    return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`;
+  }
+
+  /** Where the part after the one that begins here begins; somewhere beyond the end where that is missing. */
   private after(at: number): number {
+    if (at > this.copied.length) return at;
     return at + this.copied.readInt32BE(at - LENGTH_BYTES) + LENGTH_BYTES;
   }
 }

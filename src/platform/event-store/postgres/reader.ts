@@ -12,6 +12,8 @@ import { type EventRow, numberOf, positionOf, storedEvent } from './codec.js';
 import { COLUMNS, eventsOf } from './copied-events.js';
 
 const PAGE = 500;
+/** A page of large events is cut off about here: whoever takes pages holds several at once. */
+const PAGE_BYTES = 16 * 1024 * 1024;
 /** So few events are read whole, whatever a subscriber selects. */
 const NEWEST = 32;
 
@@ -29,6 +31,12 @@ export interface Page {
   /** Everything up to here was looked at. */
   readonly upTo: Position;
   readonly head: Position;
+}
+
+interface Copy {
+  readonly events: readonly StoredEvent[];
+  /** Whether more events belong to it. */
+  readonly isCut: boolean;
 }
 
 /** Reads of the log, in pages by key; never an offset. */
@@ -103,12 +111,12 @@ export class Reader {
     }
     const before = numberOf(head) + 1n;
     const range = { after: from, before, forward: true, limit };
-    const events =
+    const { events, isCut } =
       selection.unparsed === true
         ? await this.copy(selection, range)
-        : (await this.select(selection, range)).map(storedEvent);
+        : { events: (await this.select(selection, range)).map(storedEvent), isCut: false };
     const last = events.at(-1);
-    const full = events.length === limit && last !== undefined;
+    const full = (isCut || events.length === limit) && last !== undefined;
     if (isWhole) refuseHoles(events, from, full ? null : numberOf(head));
     return { events, upTo: full ? last.position : head, head };
   }
@@ -140,18 +148,38 @@ export class Reader {
     return this.ask<EventRow & Record<string, unknown>>({ name: preparedName(text), text, values });
   }
 
-  /** The same by COPY, which costs both sides the least for large pages; it takes no parameters. */
-  private async copy(selection: Selection, range: Range): Promise<readonly StoredEvent[]> {
-    const text = selecting(selection, range, literal);
+  /**
+   * The same by COPY, which costs both sides the least for large pages; it takes no parameters. Events that are large are cut off
+   * after so many bytes.
+   */
+  private async copy(selection: Selection, range: Range, mostBytes = PAGE_BYTES): Promise<Copy> {
+    const { copied, isCut } = await this.copied(selecting(selection, range, literal), mostBytes);
+    const events = eventsOf(copied);
+    if (events.length > 0 || !isCut) return { events, isCut };
+    // One alone is larger than that.
+    const alone = await this.copy(selection, { ...range, limit: 1 }, Infinity);
+    return { ...alone, isCut: true };
+  }
+
+  private async copied(text: string, mostBytes: number): Promise<{ readonly copied: Buffer; readonly isCut: boolean }> {
     try {
       const client = await this.database.pool.connect();
-      let broken = true;
+      let isWhole = false;
       try {
-        const pieces = await client.query(to(`copy (${text}) to stdout (format binary)`)).toArray();
-        broken = false;
-        return eventsOf(Buffer.concat(pieces as readonly Buffer[]));
+        const pieces: Buffer[] = [];
+        let bytes = 0;
+        for await (const piece of client.query(
+          to(`copy (${text}) to stdout (format binary)`),
+        ) as AsyncIterable<Buffer>) {
+          pieces.push(piece);
+          bytes += piece.length;
+          if (bytes > mostBytes) return { copied: Buffer.concat(pieces), isCut: true };
+        }
+        isWhole = true;
+        return { copied: Buffer.concat(pieces), isCut: false };
       } finally {
-        client.release(broken);
+        // What is still to come can only be got rid of together with the connection.
+        client.release(!isWhole);
       }
     } catch (error) {
       throw refusalOf(error);
@@ -191,14 +219,13 @@ function literal(value: Value): string {
   return value instanceof Array ? `array[${value.map((one) => pg.escapeLiteral(one)).join(', ')}]` : String(value);
 }
 
-/** The lane has no gaps: a number that is missing is an event that was lost. */
+/** The lane has no gaps: a number that is missing is an event that was lost. The rows are in order, and each is there once. */
 function refuseHoles(rows: readonly { readonly position: string }[], after: bigint, head: bigint | null): void {
-  let expected = after + 1n;
-  for (const row of rows) {
-    if (BigInt(row.position) !== expected) throw new LogHasHole(expected);
-    expected += 1n;
-  }
-  if (head !== null && expected !== head + 1n) throw new LogHasHole(expected);
+  const last = rows.at(-1);
+  const upTo = head ?? (last === undefined ? after : BigInt(last.position));
+  if (BigInt(rows.length) === upTo - after) return;
+  const lost = rows.findIndex((row, index) => BigInt(row.position) !== after + BigInt(index) + 1n);
+  throw new LogHasHole(after + BigInt(lost === -1 ? rows.length : lost) + 1n);
 }
 
 /** An event that was stored is not there any more; nothing goes on beyond it. */

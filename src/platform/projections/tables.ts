@@ -33,7 +33,10 @@ export async function createTable(
   { unread = false }: { readonly unread?: boolean } = {},
 ): Promise<void> {
   const { key, columns } = projection.table;
-  const list = Object.entries(columns).map(([name, type]) => `"${name}" ${sqlType(type)}`);
+  // The key says so from the beginning: otherwise all rows would be looked through when it is made.
+  const list = Object.entries(columns).map(
+    ([name, type]) => `"${name}" ${sqlType(type)}${name === key ? ' not null' : ''}`,
+  );
   if (projection.insertOnly !== true) list.push(`primary key ("${key}")`);
   const unattended = unread ? ' with (autovacuum_enabled = off)' : '';
   await sql.query(`create table if not exists ${table} (${list.join(', ')})${unattended}`);

@@ -32,6 +32,9 @@ export function wireError(code: number, details: string, metadata: Readonly<Reco
   return Object.assign(new Error(details), { code, details, metadata: trailers });
 }
 
+const internalError = () => wireError(CODES.internal, 'Error starting gRPC call. The request was aborted.');
+const unknownError = () => wireError(CODES.unknown, 'Exception was thrown by handler.');
+
 type Message = BatchAppendReq.ProposedMessage | AppendReq.ProposedMessage;
 
 function proposed(message: Message): Proposed {
@@ -148,6 +151,15 @@ export class AppendCalls {
       case 'not-ready':
         refuse('Server Is Not Ready', packed('google.protobuf.Empty', emptyMessage()));
         return;
+      case 'internal':
+        call.emit('error', internalError());
+        return;
+      case 'unknown':
+        call.emit('error', unknownError());
+        return;
+      case 'answered-unknown':
+        refuse('Unknown', packed('event_store.client.Unknown', new shared.Unknown()));
+        return;
       default:
         break;
     }
@@ -161,6 +173,15 @@ export class AppendCalls {
         return;
       case 'stored-then-timeout':
         refuse('Timeout', packed('event_store.client.Timeout', new shared.Timeout()));
+        return;
+      case 'stored-then-internal':
+        call.emit('error', internalError());
+        return;
+      case 'stored-then-unknown':
+        call.emit('error', unknownError());
+        return;
+      case 'stored-then-answered-unknown':
+        refuse('Unknown', packed('event_store.client.Unknown', new shared.Unknown()));
         return;
       case 'overload':
         call.emit('error', wireError(CODES.exhausted, 'Received message larger than max'));

@@ -78,6 +78,12 @@ describe('the log in EventStoreDB', () => {
       ['the server has no resources left', 'overload'],
       ['the server has just started', 'not-ready'],
       ['the server answers twice', 'answered-twice'],
+      ['something went wrong on the server before it was stored', 'internal'],
+      ['something went wrong on the server after it was stored', 'stored-then-internal'],
+      ['the server does not know what went wrong before it was stored', 'unknown'],
+      ['the server does not know what went wrong after it was stored', 'stored-then-unknown'],
+      ['the server answers that it does not know, and it is not stored', 'answered-unknown'],
+      ['the server answers that it does not know, and it is stored', 'stored-then-answered-unknown'],
     ])('stores once and answers the one place when %s', async (_what, kind) => {
       await store.append('a-1', 'no-stream', [anEvent()]);
       double.wrong.forAppends(2, kind);
@@ -91,10 +97,40 @@ describe('the log in EventStoreDB', () => {
       expect(neighbour.revision).toBe(0n);
     });
 
-    it('says that the outcome is not known where a repeat could store twice', async () => {
-      double.wrong.forAppends(1, 'stored-then-reset');
-      await expect(store.append('a-1', 'any', [anEvent()])).rejects.toThrow(EventStoreAway);
-      expect(await idsOf('a-1')).toHaveLength(1);
+    it.each<[number, AppendMisbehaviour]>([
+      [1, 'stored-then-reset'],
+      [0, 'internal'],
+      [1, 'stored-then-internal'],
+      [0, 'unknown'],
+      [1, 'stored-then-unknown'],
+      [0, 'answered-unknown'],
+      [1, 'stored-then-answered-unknown'],
+    ])(
+      'says that the outcome is not known where a repeat could store twice: %s is stored, %s',
+      async (stored, kind) => {
+        double.wrong.forAppends(1, kind);
+        await expect(store.append('a-1', 'any', [anEvent()])).rejects.toThrow(EventStoreAway);
+        expect(await idsOf('a-1')).toHaveLength(stored);
+      },
+    );
+
+    it('says so too, within the promised time, when the server goes on failing', async () => {
+      double.wrong.forAppends(1000, 'stored-then-internal');
+      const event = anEvent();
+      await expect(store.append('a-1', 'no-stream', [event])).rejects.toThrow(EventStoreAway);
+      expect(await idsOf('a-1')).toEqual([event.id]);
+    }, 30_000);
+
+    it.each([
+      ['is not there', 14],
+      ['failed', 13],
+      ['does not know why it failed', 2],
+    ])('asks once more what the server can do when the one who answers %s', async (_who, code) => {
+      double.wrong.featureFailures.push(code);
+      const event = anEvent();
+      expect((await store.append('a-1', 'no-stream', [event])).revision).toBe(0n);
+      expect(await idsOf('a-1')).toEqual([event.id]);
+      expect(double.wrong.featureFailures).toEqual([]);
     });
 
     it('tells the loser of a race which revision the stream has, also when the first answer was lost', async () => {
@@ -113,6 +149,8 @@ describe('the log in EventStoreDB', () => {
         'overload',
         'not-ready',
         'not-leader',
+        'stored-then-internal',
+        'unknown',
       ] as const;
       const seen = listening(store);
       const writer = async (number: number) => {

@@ -77,6 +77,11 @@ export const mutations = [
     'if (error instanceof NoAnswer) return true;\n  const { type, code, message } = shapeOf(error);\n  const dials',
     'const { type, code, message } = shapeOf(error);\n  const dials',
   ),
+  failures(
+    'an append that failed inside the server is taken for refused',
+    'return (code === INTERNAL || code === UNKNOWN) &&',
+    'return code === -1 &&',
+  ),
   appender(
     'what might be stored twice is sent twice',
     "typeof expected === 'bigint' || expected === 'no-stream';",

@@ -3,7 +3,7 @@ import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import type { EventStoreDbClient, Told } from './client.js';
 import { positionOf, StreamNames, type WirePosition } from './codec.js';
 import type { Reader } from './reader.js';
-import type { SameLog } from './same-log.js';
+import { SameLog } from './same-log.js';
 import { Tail } from './tail.js';
 
 /** What the server says of a subscriber that doesn't take events fast enough. */
@@ -53,7 +53,7 @@ describe('the newest part of a log in EventStoreDB', () => {
       { subscribe } as unknown as EventStoreDbClient,
       { newest: '', saw: () => undefined, head: () => Promise.resolve('') } as unknown as Reader,
       new StreamNames(''),
-      { assure: () => Promise.resolve() } as unknown as SameLog,
+      new SameLog(() => Promise.resolve(null)),
       logger,
     );
   });

@@ -10,7 +10,6 @@ import type { Address, Misbehaviour } from './misbehaviour.js';
 import { ANY, NO_STREAM, type Outcome, type Proposed, type ServerLog, STREAM_EXISTS } from './server-log.js';
 import { emptyMessage, packed, shared, status, streams } from './wire.js';
 
-const MAX_APPEND_BYTES = 1_048_576;
 const UUID = /^[0-9a-f-]{36}$/i;
 /** So long after a bad request the server answers it once more. */
 const SECOND_ANSWER_MS = 2000;
@@ -20,6 +19,7 @@ export const CODES = {
   invalid: 3,
   notFound: 5,
   exhausted: 8,
+  precondition: 9,
   aborted: 10,
   internal: 13,
   unavailable: 14,
@@ -132,9 +132,15 @@ export class AppendCalls {
       }, SECOND_ANSWER_MS).unref();
       return;
     }
-    if (events.reduce((sum, { data }) => sum + data.length, 0) > MAX_APPEND_BYTES) {
-      const tooLarge = new shared.MaximumAppendSizeExceeded().setMaxappendsize(MAX_APPEND_BYTES);
+    const { maxAppendBytes } = this.wrong;
+    if (events.reduce((sum, { data }) => sum + data.length, 0) > maxAppendBytes) {
+      const tooLarge = new shared.MaximumAppendSizeExceeded().setMaxappendsize(maxAppendBytes);
       refuse('Too large', packed('event_store.client.MaximumAppendSizeExceeded', tooLarge));
+      return;
+    }
+    if (this.log.isTombstoned(stream)) {
+      const deleted = new shared.StreamDeleted().setStreamIdentifier(options.getStreamIdentifier());
+      refuse('Stream deleted', packed('event_store.client.StreamDeleted', deleted));
       return;
     }
     const how = this.wrong.nextAppend();

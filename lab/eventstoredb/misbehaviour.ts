@@ -49,6 +49,8 @@ export class Misbehaviour {
   leader: Address | null = null;
   /** With these codes the next questions are answered about what the server can do, which a client asks once. */
   readonly featureFailures: number[] = [];
+  /** So many bytes of data one append has at most; a server may be set up to take fewer. */
+  maxAppendBytes = 1_048_576;
   /** As long as it is set nothing is answered. */
   hanging = false;
   /** Subscriptions stay open and bring nothing. */

@@ -13,7 +13,7 @@ import {
 } from '../event-store.port.js';
 import type { EventStoreDbClient, WireNewEvent } from './client.js';
 import { NAME_OF_LOG, positionOf, type StreamNames, wireMetadata, wireRevision } from './codec.js';
-import { actualRevision, isOutcomeUnknown, isTooLarge } from './failures.js';
+import { actualRevision, isDeletedStream, isOutcomeUnknown, isTooLarge, StreamDeleted } from './failures.js';
 import type { Reader } from './reader.js';
 import { LogReplaced, type SameLog } from './same-log.js';
 
@@ -104,6 +104,7 @@ export class Appender {
     events: readonly WireNewEvent[],
   ): Promise<unknown> {
     if (isTooLarge(error)) return new InvalidAppend('the append is larger than the event store takes');
+    if (isDeletedStream(error)) return new StreamDeleted(stream);
     const actual = actualRevision(error);
     if (actual === null) return error;
     if (await this.standsThere(stream, expected, events)) return new EventIdReused(stream);

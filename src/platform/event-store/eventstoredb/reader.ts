@@ -6,7 +6,7 @@ import { selects } from '../append-rules.js';
 import { EventStoreAway, InvalidPosition, type Selection } from '../event-store.port.js';
 import type { EventStoreDbClient, ReadOptions } from './client.js';
 import { NAME_OF_LOG, positionOf, type StreamNames, type WireEvent, type WirePosition, wirePosition } from './codec.js';
-import { isMissingStream, isOffRecord, isTransient } from './failures.js';
+import { isDeletedStream, isMissingStream, isOffRecord, isTransient, StreamDeleted } from './failures.js';
 import type { SameLog } from './same-log.js';
 
 /** So long the server may be away before those who read are told. */
@@ -135,12 +135,16 @@ export class Reader {
     const read = () =>
       this.sameLog.vouchFor(this.client.readStream(name, { from, direction, limit, signal: this.closing }));
     if (limit <= 0) return;
-    for await (const wire of this.untilRead(read)) {
-      from = direction === 'forward' ? wire.revision + 1n : wire.revision - 1n;
-      limit -= 1;
-      const event = this.names.eventOf(wire);
-      if (event !== null) yield event;
-      if (limit <= 0 || from < 0n) return;
+    try {
+      for await (const wire of this.untilRead(read)) {
+        from = direction === 'forward' ? wire.revision + 1n : wire.revision - 1n;
+        limit -= 1;
+        const event = this.names.eventOf(wire);
+        if (event !== null) yield event;
+        if (limit <= 0 || from < 0n) return;
+      }
+    } catch (error) {
+      throw isDeletedStream(error) ? new StreamDeleted(stream) : error;
     }
   }
 

@@ -1,5 +1,5 @@
 import { EventStoreAway } from '../event-store.port.js';
-import { isMissingStream, isOffRecord } from './failures.js';
+import { isTransient } from './failures.js';
 
 /** There is another log, or an empty one, in the place of the one that this process began with. */
 export class LogReplaced extends EventStoreAway {
@@ -55,7 +55,7 @@ export class SameLog {
   }
 
   /**
-   * What is read, for as long as it comes from this log. Where it ends, that there is nothing, and that a position is none, is
+   * What is read, for as long as it comes from this log. Where it ends, that there is nothing, and what the server refuses is
    * something read, too.
    */
   async *vouchFor<Item>(read: AsyncIterable<Item>): AsyncGenerator<Item> {
@@ -66,7 +66,7 @@ export class SameLog {
         yield item;
       }
     } catch (error) {
-      if (isMissingStream(error) || isOffRecord(error)) await this.assure();
+      if (!isTransient(error)) await this.assure();
       throw error;
     }
     await this.assure();

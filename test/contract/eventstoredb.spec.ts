@@ -596,7 +596,7 @@ describe('the log in EventStoreDB', () => {
       expect(await idsOf('a-1')).toEqual([]);
     });
 
-    it('refuses what a server takes that is set up to take less', async () => {
+    it('refuses what is more than a server takes that is set up to take less', async () => {
       double.wrong.maxAppendBytes = MEGABYTE / 2;
       const neighbour = store.append('b-1', 'no-stream', [anEvent()]);
       const refused = store.append('a-1', 'no-stream', [large(MEGABYTE / 2)]);

@@ -10,7 +10,6 @@ import type { Address, Misbehaviour } from './misbehaviour.js';
 import { ANY, NO_STREAM, type Outcome, type Proposed, type ServerLog, STREAM_EXISTS } from './server-log.js';
 import { emptyMessage, packed, shared, status, streams } from './wire.js';
 
-const MAX_APPEND_BYTES = 1_048_576;
 const UUID = /^[0-9a-f-]{36}$/i;
 /** So long after a bad request the server answers it once more. */
 const SECOND_ANSWER_MS = 2000;
@@ -20,6 +19,7 @@ export const CODES = {
   invalid: 3,
   notFound: 5,
   exhausted: 8,
+  precondition: 9,
   aborted: 10,
   internal: 13,
   unavailable: 14,
@@ -31,6 +31,9 @@ export function wireError(code: number, details: string, metadata: Readonly<Reco
   for (const [name, value] of Object.entries(metadata)) trailers.set(name, value);
   return Object.assign(new Error(details), { code, details, metadata: trailers });
 }
+
+const internalError = () => wireError(CODES.internal, 'Error starting gRPC call. The request was aborted.');
+const unknownError = () => wireError(CODES.unknown, 'Exception was thrown by handler.');
 
 type Message = BatchAppendReq.ProposedMessage | AppendReq.ProposedMessage;
 
@@ -129,9 +132,15 @@ export class AppendCalls {
       }, SECOND_ANSWER_MS).unref();
       return;
     }
-    if (events.reduce((sum, { data }) => sum + data.length, 0) > MAX_APPEND_BYTES) {
-      const tooLarge = new shared.MaximumAppendSizeExceeded().setMaxappendsize(MAX_APPEND_BYTES);
+    const { maxAppendBytes } = this.wrong;
+    if (events.reduce((sum, { data }) => sum + data.length, 0) > maxAppendBytes) {
+      const tooLarge = new shared.MaximumAppendSizeExceeded().setMaxappendsize(maxAppendBytes);
       refuse('Too large', packed('event_store.client.MaximumAppendSizeExceeded', tooLarge));
+      return;
+    }
+    if (this.log.isTombstoned(stream)) {
+      const deleted = new shared.StreamDeleted().setStreamIdentifier(options.getStreamIdentifier());
+      refuse('Stream deleted', packed('event_store.client.StreamDeleted', deleted));
       return;
     }
     const how = this.wrong.nextAppend();
@@ -148,6 +157,15 @@ export class AppendCalls {
       case 'not-ready':
         refuse('Server Is Not Ready', packed('google.protobuf.Empty', emptyMessage()));
         return;
+      case 'internal':
+        call.emit('error', internalError());
+        return;
+      case 'unknown':
+        call.emit('error', unknownError());
+        return;
+      case 'answered-unknown':
+        refuse('Unknown', packed('event_store.client.Unknown', new shared.Unknown()));
+        return;
       default:
         break;
     }
@@ -161,6 +179,15 @@ export class AppendCalls {
         return;
       case 'stored-then-timeout':
         refuse('Timeout', packed('event_store.client.Timeout', new shared.Timeout()));
+        return;
+      case 'stored-then-internal':
+        call.emit('error', internalError());
+        return;
+      case 'stored-then-unknown':
+        call.emit('error', unknownError());
+        return;
+      case 'stored-then-answered-unknown':
+        refuse('Unknown', packed('event_store.client.Unknown', new shared.Unknown()));
         return;
       case 'overload':
         call.emit('error', wireError(CODES.exhausted, 'Received message larger than max'));

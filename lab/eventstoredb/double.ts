@@ -2,7 +2,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 
 import { Server, ServerCredentials, type sendUnaryData, type ServerUnaryCall } from '@grpc/grpc-js';
 
-import { AppendCalls } from './append-calls.js';
+import { AppendCalls, wireError } from './append-calls.js';
 import { type Address, Misbehaviour } from './misbehaviour.js';
 import { ReadCalls } from './read-calls.js';
 import { ServerLog } from './server-log.js';
@@ -64,7 +64,9 @@ export class EventStoreDbDouble {
       append: this.appends.single.bind(this.appends),
       read: this.reads.read.bind(this.reads),
     });
-    server.addService(services.ServerFeaturesService, { getSupportedMethods: this.answering(supportedMethods) });
+    server.addService(services.ServerFeaturesService, {
+      getSupportedMethods: this.answering(supportedMethods, this.wrong.featureFailures),
+    });
     server.addService(services.GossipService, { read: this.answering(() => this.members()) });
     for (let tries = 1; ; tries += 1) {
       try {
@@ -98,10 +100,12 @@ export class EventStoreDbDouble {
     else answer();
   };
 
-  private answering(answer: () => unknown) {
+  private answering(answer: () => unknown, failures: number[] = []) {
     return (_call: ServerUnaryCall<unknown, unknown>, callback: sendUnaryData<unknown>) => {
       this.whenAwake(() => {
-        callback(null, answer());
+        const code = failures.shift();
+        if (code === undefined) callback(null, answer());
+        else callback(wireError(code, 'Something went wrong.'));
       });
     };
   }

@@ -14,6 +14,15 @@ export type AppendMisbehaviour =
   | 'overload'
   /** Not stored, as just after a start. */
   | 'not-ready'
+  /** Stored or not, the stream breaks: the server says that something went wrong inside it. */
+  | 'internal'
+  | 'stored-then-internal'
+  /** The same, and the server says no more than that it does not know. */
+  | 'unknown'
+  | 'stored-then-unknown'
+  /** Stored or not, the server answers this append alone that it does not know. */
+  | 'answered-unknown'
+  | 'stored-then-answered-unknown'
   /** Stored and answered, and answered again. */
   | 'answered-twice';
 
@@ -38,6 +47,10 @@ export class Misbehaviour {
   private readonly reads: ReadMisbehaviour[] = [];
   /** Who leads, when it is another node. */
   leader: Address | null = null;
+  /** With these codes the next questions are answered about what the server can do, which a client asks once. */
+  readonly featureFailures: number[] = [];
+  /** So many bytes of data one append has at most; a server may be set up to take fewer. */
+  maxAppendBytes = 1_048_576;
   /** As long as it is set nothing is answered. */
   hanging = false;
   /** Subscriptions stay open and bring nothing. */

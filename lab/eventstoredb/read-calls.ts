@@ -52,6 +52,11 @@ export class ReadCalls {
   private readStream(call: ReadCall, options: ReadReq.Options, how: Mishap): void {
     const from = options.getStream();
     const name = Buffer.from(from?.getStreamIdentifier()?.getStreamName_asU8() ?? []).toString();
+    if (this.log.isTombstoned(name)) {
+      const what = { exception: 'stream-deleted', 'stream-name': name };
+      call.emit('error', wireError(CODES.precondition, `Event stream '${name}' is deleted.`, what));
+      return;
+    }
     const events = this.log.stream(name);
     if (events === null) {
       const missing = new streams.ReadResp.StreamNotFound();

@@ -11,6 +11,8 @@ const TICKS_PER_MS = 10_000n;
 const RECORD_BYTES = 117;
 /** Before anything is written, the server has written something itself. */
 const FIRST_OFFSET = 1338n;
+/** At which the end of a stream that was deleted for ever stands. */
+const LAST_REVISION = 2n ** 63n - 1n;
 /** The server writes about itself in between. */
 const OWN_EVERY = 7;
 
@@ -38,6 +40,7 @@ export type Outcome =
 export class ServerLog {
   readonly records: Recorded[] = [];
   private readonly streams = new Map<string, Recorded[]>();
+  private readonly tombstoned = new Set<string>();
   /** The server remembers the ids of late commits, each with one place only. */
   private readonly byId = new Map<string, Recorded>();
   private readonly listeners = new Set<(records: readonly Recorded[]) => void>();
@@ -73,6 +76,16 @@ export class ServerLog {
     return { stored: true, revision: last.revision, offset: last.offset };
   }
 
+  /** Deletes a stream for ever. What was in it stays where all streams are read, and is followed by its end. */
+  tombstone(stream: string): void {
+    this.tombstoned.add(stream);
+    this.tell([this.record(stream, LAST_REVISION, ownEvent('$streamDeleted'))]);
+  }
+
+  isTombstoned(stream: string): boolean {
+    return this.tombstoned.has(stream);
+  }
+
   /** Null when the stream was never written to. */
   stream(name: string): readonly Recorded[] | null {
     return this.streams.get(name) ?? null;
@@ -105,35 +118,37 @@ export class ServerLog {
     if (this.appends % OWN_EVERY === 0) this.writeOwn('$stats-127.0.0.1:2113', '$statsCollected');
     const stored = this.write(stream, own, events);
     const last = stored.at(-1);
-    for (const listener of [...this.listeners]) listener(stored);
+    this.tell(stored);
     return { stored: true, revision: last?.revision ?? -1n, offset: last?.offset ?? 0n };
   }
 
   private write(stream: string, own: Recorded[], events: readonly Proposed[]): readonly Recorded[] {
-    const stored = events.map((event, index): Recorded => {
-      const record = {
-        ...event,
-        stream,
-        revision: BigInt(own.length + index),
-        offset: this.next,
-        createdTicks: BigInt(Date.now()) * TICKS_PER_MS,
-      };
-      this.next += sizeOf(event);
-      return record;
-    });
+    const stored = events.map((event, index) => this.record(stream, BigInt(own.length + index), event));
     own.push(...stored);
     this.streams.set(stream, own);
-    this.records.push(...stored);
-    for (const record of stored) this.byId.set(record.id, record);
     return stored;
   }
 
-  private writeOwn(stream: string, type: string): void {
-    const data = new TextEncoder().encode('{}');
-    const event = { id: randomUUID(), type, isJson: true, data, metadata: new Uint8Array() };
-    const stored = this.write(stream, this.streams.get(stream) ?? [], [event]);
+  private record(stream: string, revision: bigint, event: Proposed): Recorded {
+    const createdTicks = BigInt(Date.now()) * TICKS_PER_MS;
+    const record = { ...event, stream, revision, offset: this.next, createdTicks };
+    this.next += sizeOf(event);
+    this.records.push(record);
+    this.byId.set(record.id, record);
+    return record;
+  }
+
+  private tell(stored: readonly Recorded[]): void {
     for (const listener of [...this.listeners]) listener(stored);
   }
+
+  private writeOwn(stream: string, type: string): void {
+    this.tell(this.write(stream, this.streams.get(stream) ?? [], [ownEvent(type)]));
+  }
+}
+
+function ownEvent(type: string): Proposed {
+  return { id: randomUUID(), type, isJson: true, data: new TextEncoder().encode('{}'), metadata: new Uint8Array() };
 }
 
 function sizeOf({ data, metadata }: Proposed): bigint {

@@ -6,6 +6,7 @@ import type { NewEvent } from '#domain/kernel/event';
 import {
   type EventStore,
   EventStoreAway,
+  InvalidAppend,
   InvalidPosition,
   WrongExpectedRevision,
 } from '#platform/event-store/event-store.port';
@@ -78,6 +79,12 @@ describe('the log in EventStoreDB', () => {
       ['the server has no resources left', 'overload'],
       ['the server has just started', 'not-ready'],
       ['the server answers twice', 'answered-twice'],
+      ['something went wrong on the server before it was stored', 'internal'],
+      ['something went wrong on the server after it was stored', 'stored-then-internal'],
+      ['the server does not know what went wrong before it was stored', 'unknown'],
+      ['the server does not know what went wrong after it was stored', 'stored-then-unknown'],
+      ['the server answers that it does not know, and it is not stored', 'answered-unknown'],
+      ['the server answers that it does not know, and it is stored', 'stored-then-answered-unknown'],
     ])('stores once and answers the one place when %s', async (_what, kind) => {
       await store.append('a-1', 'no-stream', [anEvent()]);
       double.wrong.forAppends(2, kind);
@@ -91,10 +98,40 @@ describe('the log in EventStoreDB', () => {
       expect(neighbour.revision).toBe(0n);
     });
 
-    it('says that the outcome is not known where a repeat could store twice', async () => {
-      double.wrong.forAppends(1, 'stored-then-reset');
-      await expect(store.append('a-1', 'any', [anEvent()])).rejects.toThrow(EventStoreAway);
-      expect(await idsOf('a-1')).toHaveLength(1);
+    it.each<[number, AppendMisbehaviour]>([
+      [1, 'stored-then-reset'],
+      [0, 'internal'],
+      [1, 'stored-then-internal'],
+      [0, 'unknown'],
+      [1, 'stored-then-unknown'],
+      [0, 'answered-unknown'],
+      [1, 'stored-then-answered-unknown'],
+    ])(
+      'says that the outcome is not known where a repeat could store twice: %s is stored, %s',
+      async (stored, kind) => {
+        double.wrong.forAppends(1, kind);
+        await expect(store.append('a-1', 'any', [anEvent()])).rejects.toThrow(EventStoreAway);
+        expect(await idsOf('a-1')).toHaveLength(stored);
+      },
+    );
+
+    it('says so too, within the promised time, when the server goes on failing', async () => {
+      double.wrong.forAppends(1000, 'stored-then-internal');
+      const event = anEvent();
+      await expect(store.append('a-1', 'no-stream', [event])).rejects.toThrow(EventStoreAway);
+      expect(await idsOf('a-1')).toEqual([event.id]);
+    }, 30_000);
+
+    it.each([
+      ['is not there', 14],
+      ['failed', 13],
+      ['does not know why it failed', 2],
+    ])('asks once more what the server can do when the one who answers %s', async (_who, code) => {
+      double.wrong.featureFailures.push(code);
+      const event = anEvent();
+      expect((await store.append('a-1', 'no-stream', [event])).revision).toBe(0n);
+      expect(await idsOf('a-1')).toEqual([event.id]);
+      expect(double.wrong.featureFailures).toEqual([]);
     });
 
     it('tells the loser of a race which revision the stream has, also when the first answer was lost', async () => {
@@ -113,6 +150,8 @@ describe('the log in EventStoreDB', () => {
         'overload',
         'not-ready',
         'not-leader',
+        'stored-then-internal',
+        'unknown',
       ] as const;
       const seen = listening(store);
       const writer = async (number: number) => {
@@ -467,6 +506,52 @@ describe('the log in EventStoreDB', () => {
       await elsewhere.close();
     });
 
+    it('passes over what says that streams were deleted or set up, and goes on behind it', async () => {
+      const [first, second, third] = [anEvent(), anEvent(), anEvent()];
+      await store.append('a-1', 'no-stream', [first]);
+      const seen = listening(store);
+      const setUp = { id: anEvent().id, type: '$metadata', isJson: true, data: bytes({ $tb: 1 }), metadata: bytes({}) };
+      double.log.append('$$a-1', NO_STREAM, [setUp]);
+      const kept = await store.append('a-2', 'no-stream', [second]);
+      double.log.tombstone('a-1');
+      expect(await store.head()).toBe(kept.position);
+      expect(await store.reaches(kept.position)).toBe(true);
+      await eventually(() => {
+        expect(seen.upTo() > kept.position).toBe(true);
+      });
+      // The end of a stream stands where all streams are read, as one of its events: with the highest revision there is.
+      const end = seen.upTo();
+      expect(await all(store.readAll({ after: end }))).toEqual([]);
+      await store.append('a-2', 0n, [third]);
+      const ids = [first, second, third].map(({ id }) => id);
+      expect((await all(store.readAll())).map(({ id }) => id)).toEqual(ids);
+      expect((await all(store.readAll({ direction: 'backward' }))).map(({ id }) => id)).toEqual(ids.toReversed());
+      await eventually(() => {
+        expect(seen.ids).toEqual(ids);
+      });
+      await seen.stop();
+      const behind = listening(store);
+      await eventually(() => {
+        expect(behind.ids).toEqual(ids);
+      });
+      await behind.stop();
+    });
+
+    it('takes a stream that somebody deleted for ever neither for an empty one nor for an outage', async () => {
+      await store.append('a-1', 'no-stream', [anEvent()]);
+      double.log.tombstone('a-1');
+      const deleted = {
+        name: 'StreamDeleted',
+        message:
+          'stream a-1 was deleted on the event store, for ever; restore the event store from a backup that has it',
+      };
+      await expect(all(store.readStream('a-1'))).rejects.toMatchObject(deleted);
+      await expect(all(store.readStream('a-1', { direction: 'backward', limit: 1 }))).rejects.toMatchObject(deleted);
+      await expect(store.append('a-1', 0n, [anEvent()])).rejects.toMatchObject(deleted);
+      await expect(store.append('a-1', 'no-stream', [anEvent()])).rejects.toMatchObject(deleted);
+      await expect(store.append('a-1', 'any', [anEvent()])).rejects.toMatchObject(deleted);
+    });
+
     it('keeps metadata as text, with the names that the tools of the server know', async () => {
       const event = anEvent();
       await store.append('a-1', 'no-stream', [event]);
@@ -494,6 +579,53 @@ describe('the log in EventStoreDB', () => {
       await expect(subscribing[Symbol.asyncIterator]().next()).rejects.toThrow(InvalidPosition);
       expect(await all(store.readAll({ after: moved(1000n) }))).toEqual([]);
     });
+  });
+
+  describe('with much to carry', () => {
+    const MEGABYTE = 1024 * 1024;
+    const large = (bytes: number) => anEvent('Happened', { text: 'x'.repeat(bytes) });
+
+    it('refuses an append over 16 MB by itself, and nobody beside it notices', async () => {
+      const neighbours = Array.from({ length: 8 }, (_, index) => store.append(`b-${index}`, 'no-stream', [anEvent()]));
+      await expect(store.append('a-1', 'no-stream', [large(17 * MEGABYTE)])).rejects.toThrow(InvalidAppend);
+      const talkative = { ...anEvent(), metadata: { ...anEvent().metadata, reason: 'x'.repeat(17 * MEGABYTE) } };
+      await expect(store.append('a-1', 'no-stream', [talkative])).rejects.toThrow(InvalidAppend);
+      expect((await Promise.all(neighbours)).map(({ revision, duplicate }) => [revision, duplicate])).toEqual(
+        neighbours.map(() => [0n, false]),
+      );
+      expect(await idsOf('a-1')).toEqual([]);
+    });
+
+    it('refuses what is more than a server takes that is set up to take less', async () => {
+      double.wrong.maxAppendBytes = MEGABYTE / 2;
+      const neighbour = store.append('b-1', 'no-stream', [anEvent()]);
+      const refused = store.append('a-1', 'no-stream', [large(MEGABYTE / 2)]);
+      await expect(refused).rejects.toThrow(InvalidAppend);
+      await expect(refused).rejects.toThrow('the append is larger than the event store takes');
+      expect((await neighbour).revision).toBe(0n);
+      expect(await idsOf('a-1')).toEqual([]);
+    });
+
+    it('reads more in one go than one message may hold, and passes over the largest event that a server can have', async () => {
+      const ids: string[] = [];
+      for (let index = 0; index < 20; index += 1) {
+        const event = large(MEGABYTE - 1000);
+        await store.append('a-1', index === 0 ? 'no-stream' : BigInt(index - 1), [event]);
+        ids.push(event.id);
+        if (index !== 10) continue;
+        const largest = { id: anEvent().id, type: 'Theirs', isJson: false, metadata: bytes({}) };
+        double.log.append('theirs_1', NO_STREAM, [{ ...largest, data: new Uint8Array(16 * MEGABYTE) }]);
+      }
+      expect(await idsOf('a-1')).toEqual(ids);
+      expect((await all(store.readAll())).map(({ id }) => id)).toEqual(ids);
+      expect((await all(store.readAll({ direction: 'backward' }))).map(({ id }) => id)).toEqual(ids.toReversed());
+      const seen = listening(store);
+      await eventually(() => {
+        expect(seen.ids).toEqual(ids);
+      });
+      await seen.stop();
+      expect(warnings).toEqual([]);
+    }, 30_000);
   });
 
   it('takes nothing any more once it is closed', async () => {

@@ -2,6 +2,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 
+import type { Position } from '#domain/kernel/event';
 import { EventStoreDbDouble } from '#lab/eventstoredb/double';
 import { migrate } from '#platform/database/migrate';
 import { migrations } from '#platform/database/migrations';
@@ -15,6 +16,7 @@ import { projectionThreads } from '../../src/projection-workshop.js';
 import { freshDatabase } from '../kit/database.js';
 import { all, anEvent } from '../kit/event-stores.js';
 import { eventually } from '../kit/eventually.js';
+import { Relay } from '../kit/relay.js';
 import { silentLog } from '../kit/silent-log.js';
 
 const LAST_BEFORE = '0015-free-resources';
@@ -44,7 +46,7 @@ describe('the log that a database belongs to', () => {
     await store.start();
     return store;
   };
-  const inEventStoreDb = async (namespace = 'berlin', server = double) => {
+  const inEventStoreDb = async (namespace = 'berlin', server: { readonly url: string } = double) => {
     const store = new EventStoreDbEventStore({ url: server.url, namespace }, silentLog);
     opened.push(store);
     await store.start();
@@ -131,6 +133,75 @@ describe('the log that a database belongs to', () => {
       expect(await replaced(store)).toBe(true);
       life.abort();
       await following.catch(() => undefined);
+    });
+
+    describe('and the way to it leads to another one of the same shape while somebody asks', () => {
+      let relay: Relay;
+      let positions: Position[];
+      let here: string[];
+      let store: OpenEventStore;
+
+      /** Another log has the same positions, one event more, and none of the events. */
+      const fill = async (server: EventStoreDbDouble, count: number) => {
+        const filling = await inEventStoreDb('berlin', server);
+        await filling.named();
+        const events = Array.from({ length: count }, () => anEvent());
+        const appended: Position[] = [];
+        for (const [index, event] of events.entries()) {
+          appended.push((await filling.append(`a-${index}`, 'no-stream', [event])).position);
+        }
+        return { ids: events.map(({ id }) => id), positions: appended };
+      };
+
+      beforeEach(async () => {
+        const other = await anotherServer();
+        relay = await Relay.to(double.address.port);
+        ({ ids: here, positions } = await fill(double, 2));
+        expect((await fill(other, 3)).positions.slice(0, 2)).toEqual(positions);
+        // It appends nothing, so that no call is open on its connection.
+        store = await inEventStoreDb('berlin', relay);
+        await keepTo(store);
+        expect(await all(store.readAll())).toHaveLength(here.length);
+        relay.leadTo(other.address.port);
+      });
+
+      afterEach(() => {
+        relay.close();
+      });
+
+      it.each([
+        ['a page that is read for a projection', 0],
+        ['what is followed', 1],
+      ])(
+        'is missed before %s is given out',
+        async (_what, index) => {
+          const life = new AbortController();
+          const ids: string[] = [];
+          const following = (async () => {
+            const after = positions[index] ?? '';
+            for await (const { events } of store.subscribe({ after, signal: life.signal })) {
+              ids.push(...events.map(({ id }) => id));
+            }
+          })();
+          const outcome = Promise.allSettled([following]);
+          expect(await replaced(store)).toBe(true);
+          life.abort();
+          await outcome;
+          expect(ids).toEqual([]);
+        },
+        20_000,
+      );
+
+      it.each([
+        ['its events are', () => all(store.readAll())],
+        ['its end is', () => store.head()],
+        ['how far it is, is', () => store.reaches(positions.at(-1) ?? '')],
+        ['one stream of it is', () => all(store.readStream('a-0'))],
+        ['that it lacks a position is', () => all(store.readAll({ after: inside(positions[0] ?? '') }))],
+      ])('is missed before %s told', async (_what, ask) => {
+        await expect(ask()).rejects.toThrow(EventStoreAway);
+        expect(await replaced(store)).toBe(true);
+      });
     });
 
     it('is the same after an outage, and goes on', async () => {
@@ -278,3 +349,9 @@ describe('the log that a database belongs to', () => {
     });
   });
 });
+
+/** A place where no record begins. */
+function inside(position: Position): Position {
+  const number = String(BigInt(position.split('/')[0] ?? 0) - 1n).padStart(20, '0');
+  return `${number}/${number}`;
+}

@@ -77,6 +77,11 @@ export const mutations = [
     'if (error instanceof NoAnswer) return true;\n  const { type, code, message } = shapeOf(error);\n  const dials',
     'const { type, code, message } = shapeOf(error);\n  const dials',
   ),
+  failures(
+    'an append that failed inside the server is taken for refused',
+    'return (code === INTERNAL || code === UNKNOWN) &&',
+    'return code === -1 &&',
+  ),
   appender(
     'what might be stored twice is sent twice',
     "typeof expected === 'bigint' || expected === 'no-stream';",
@@ -122,5 +127,10 @@ export const mutations = [
   codec('positions have no leading zeros', "`${String(commit).padStart(DIGITS, '0')}/", '`${String(commit)}/'),
   store('a subscriber is told of the same again', 'position = page.upTo;\n', ''),
   store('a server that is replaced is ready', '!this.sameLog.wasReplaced && ', ''),
+  sameLog(
+    'what another log answers is given out',
+    'for await (const item of read) {\n        await this.assure();',
+    'for await (const item of read) {',
+  ),
   sameLog('a doubt is forgotten when nobody answered', 'this.isDoubtful = true;\n      throw error;', 'throw error;'),
 ];

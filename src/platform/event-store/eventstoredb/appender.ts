@@ -13,7 +13,7 @@ import {
 } from '../event-store.port.js';
 import type { EventStoreDbClient, WireNewEvent } from './client.js';
 import { NAME_OF_LOG, positionOf, type StreamNames, wireMetadata, wireRevision } from './codec.js';
-import { actualRevision, isTooLarge, isTransient } from './failures.js';
+import { actualRevision, isDeletedStream, isOutcomeUnknown, isTooLarge, StreamDeleted } from './failures.js';
 import type { Reader } from './reader.js';
 import { LogReplaced, type SameLog } from './same-log.js';
 
@@ -88,7 +88,7 @@ export class Appender {
         return { revision: answer.revision, position, duplicate: position <= newest };
       } catch (error) {
         if (error instanceof LogReplaced) throw error;
-        if (!isTransient(error)) throw await this.refusal(error, stream, expected, events);
+        if (!isOutcomeUnknown(error)) throw await this.refusal(error, stream, expected, events);
         const repeatable = typeof expected === 'bigint' || expected === 'no-stream';
         const late = performance.now() + delayMs > deadline || this.closing.aborted;
         if (!repeatable || late) throw new EventStoreAway(error);
@@ -104,6 +104,7 @@ export class Appender {
     events: readonly WireNewEvent[],
   ): Promise<unknown> {
     if (isTooLarge(error)) return new InvalidAppend('the append is larger than the event store takes');
+    if (isDeletedStream(error)) return new StreamDeleted(stream);
     const actual = actualRevision(error);
     if (actual === null) return error;
     if (await this.standsThere(stream, expected, events)) return new EventIdReused(stream);

@@ -4,7 +4,7 @@ import { EventStoreDBClient, jsonEvent, streamNameFilter } from '@eventstore/db-
 
 import { guardAgainstEndingTheProcess } from './client-guards.js';
 import type { WireEvent, WirePosition } from './codec.js';
-import { CutOff, isTransient, mayBeStuck, NoAnswer, wasTooSlow } from './failures.js';
+import { CutOff, isOutcomeUnknown, isTransient, mayBeStuck, NoAnswer, wasTooSlow } from './failures.js';
 import { Intake } from './intake.js';
 
 /** The server gives a write up after 2 s; an answer that takes longer than this was lost. */
@@ -79,7 +79,7 @@ export class EventStoreDbClient {
       dialled.answeredAt = performance.now();
       return { revision, position };
     } catch (error) {
-      this.renewIfStuck(dialled, error);
+      this.renewIfStuck(dialled, error, isOutcomeUnknown(error));
       throw error;
     }
   }
@@ -176,9 +176,9 @@ export class EventStoreDbClient {
   }
 
   /** Once per client: the first of many that failed together makes the new one. */
-  private renewIfStuck(dialled: Dialled, error: unknown): void {
-    if (isTransient(error) && !wasTooSlow(error)) this.onDoubt();
-    if (this.closed || this.dialled !== dialled || !isTransient(error)) return;
+  private renewIfStuck(dialled: Dialled, error: unknown, isOutage = isTransient(error)): void {
+    if (isOutage && !wasTooSlow(error)) this.onDoubt();
+    if (this.closed || this.dialled !== dialled || !isOutage) return;
     if (!mayBeStuck(error) && performance.now() - dialled.answeredAt < STALE_MS) return;
     this.dialled = this.dial();
     for (const cutOff of [...this.open]) cutOff();

@@ -2,6 +2,7 @@ import { setMaxListeners } from 'node:events';
 
 import type { NewEvent, Position, StoredEvent } from '#domain/kernel/event';
 import { pause } from '#platform/clock/pause';
+import { unlessAborted } from '#platform/clock/unless-aborted';
 import type { Logger } from '#platform/logging/logger.port';
 
 import {
@@ -172,8 +173,7 @@ export class EventStoreDbEventStore extends OpenEventStore {
   ) {
     for (let delayMs = RETRY_MS; !signal.aborted; delayMs = Math.min(MAX_RETRY_MS, delayMs * 2)) {
       try {
-        await this.sameLog.assure();
-        return await this.reader.page(position, selection, limit, signal);
+        return await unlessAborted(this.reader.page(position, selection, limit, signal), signal);
       } catch (error) {
         if (error instanceof LogReplaced || (error instanceof InvalidPosition && !known)) throw error;
         if (!wasTooSlow(error)) this.logger.warn({ error }, 'the log could not be read; the reader tries again');

@@ -3,11 +3,14 @@ const UNKNOWN = 2;
 const DEADLINE_EXCEEDED = 4;
 const RESOURCE_EXHAUSTED = 8;
 const ABORTED = 10;
+const INTERNAL = 13;
 const UNAVAILABLE = 14;
 const TRANSIENT_CODES = [CANCELLED, DEADLINE_EXCEEDED, RESOURCE_EXHAUSTED, ABORTED, UNAVAILABLE];
 const TRANSIENT_TYPES = ['cancelled', 'timeout', 'deadline-exceeded', 'unavailable', 'not-leader'];
 const TRANSIENT_WORDS =
   /RST_STREAM|Server Is (?:Not Ready|Busy)|No leader info|Channel has been shut down|Failed to discover/;
+/** So the client says that the server refused what it was sent. */
+const REFUSED = /BadRequest/;
 /** After these the client dials again by itself. */
 const DIALS_AGAIN = ['cancelled', 'unavailable', 'not-leader'];
 
@@ -24,6 +27,16 @@ export class CutOff extends Error {
   constructor() {
     super('the connection to the event store was given up');
     this.name = 'CutOff';
+  }
+}
+
+/** Somebody deleted a stream on the server, for ever. That is no empty stream: what was in it is missed. */
+export class StreamDeleted extends Error {
+  constructor(stream: string) {
+    super(
+      `stream ${stream} was deleted on the event store, for ever; restore the event store from a backup that has it`,
+    );
+    this.name = 'StreamDeleted';
   }
 }
 
@@ -52,6 +65,21 @@ export function isTransient(error: unknown): boolean {
 }
 
 /**
+ * Whether an append that failed so may be stored all the same, or may well be a moment later: the server, or something on the way to
+ * it, failed before it said what it made of it. Reads are told other things by the same codes.
+ */
+export function isOutcomeUnknown(error: unknown): boolean {
+  const { type, code, message } = shapeOf(error);
+  if (isTransient(error) || failedItself({ type, code })) return true;
+  return type === 'unknown' && code === null && !REFUSED.test(message);
+}
+
+/** An error of no other kind than that something went wrong on the server. */
+function failedItself({ type, code }: Pick<Shape, 'type' | 'code'>): boolean {
+  return (code === INTERNAL || code === UNKNOWN) && (type === null || type === 'unknown');
+}
+
+/**
  * Whether the client may go on failing by itself: it keeps an answer about the server's features, also a failed one, until
  * an error of a few kinds makes it dial again.
  */
@@ -61,7 +89,9 @@ export function mayBeStuck(error: unknown): boolean {
   const dialsAgain = code === UNAVAILABLE || code === CANCELLED || (type !== null && DIALS_AGAIN.includes(type));
   // A stream that worked until it broke, or a reply on one that works.
   const worked = code === ABORTED || code === RESOURCE_EXHAUSTED || (type !== null && code === null);
-  return TRANSIENT_WORDS.test(message) && !dialsAgain && !worked;
+  // Every other call gives its errors a type, this question doesn't.
+  const asked = type === null && failedItself({ type, code });
+  return asked || (TRANSIENT_WORDS.test(message) && !dialsAgain && !worked);
 }
 
 /** The server gave a slow reader up; nothing is wrong with it, it only has to go on where it was. */
@@ -77,6 +107,10 @@ export function isOffRecord(error: unknown): boolean {
 
 export function isMissingStream(error: unknown): boolean {
   return shapeOf(error).type === 'stream-not-found';
+}
+
+export function isDeletedStream(error: unknown): boolean {
+  return shapeOf(error).type === 'stream-deleted';
 }
 
 export function isTooLarge(error: unknown): boolean {

@@ -4,9 +4,9 @@ import { within } from '#platform/clock/within';
 
 import { selects } from '../append-rules.js';
 import { EventStoreAway, InvalidPosition, type Selection } from '../event-store.port.js';
-import type { EventStoreDbClient } from './client.js';
-import { NAME_OF_LOG, positionOf, type StreamNames, type WireEvent, wirePosition } from './codec.js';
-import { isMissingStream, isOffRecord, isTransient } from './failures.js';
+import type { EventStoreDbClient, ReadOptions } from './client.js';
+import { NAME_OF_LOG, positionOf, type StreamNames, type WireEvent, type WirePosition, wirePosition } from './codec.js';
+import { isDeletedStream, isMissingStream, isOffRecord, isTransient, StreamDeleted } from './failures.js';
 import type { SameLog } from './same-log.js';
 
 /** So long the server may be away before those who read are told. */
@@ -62,8 +62,7 @@ export class Reader {
 
   /** What was looked through once isn't again: others may have written a lot behind the newest event. */
   async head(): Promise<Position> {
-    const read = () =>
-      this.client.readAll({ from: null, direction: 'backward', limit: Infinity, signal: this.closing });
+    const read = () => this.vouchedFor({ from: null, direction: 'backward', limit: Infinity, signal: this.closing });
     const known = this.lookedThrough;
     let end: Position | undefined;
     let head = '';
@@ -83,8 +82,7 @@ export class Reader {
 
   /** Whoever wrote last. */
   async reaches(position: Position): Promise<boolean> {
-    const read = () =>
-      this.sameLog.vouchFor(this.client.readAll({ from: null, direction: 'backward', limit: 1, signal: this.closing }));
+    const read = () => this.vouchedFor({ from: null, direction: 'backward', limit: 1, signal: this.closing });
     for await (const { position: end } of this.untilRead(read)) {
       if (end !== undefined) return positionOf(end) >= position;
     }
@@ -137,12 +135,16 @@ export class Reader {
     const read = () =>
       this.sameLog.vouchFor(this.client.readStream(name, { from, direction, limit, signal: this.closing }));
     if (limit <= 0) return;
-    for await (const wire of this.untilRead(read)) {
-      from = direction === 'forward' ? wire.revision + 1n : wire.revision - 1n;
-      limit -= 1;
-      const event = this.names.eventOf(wire);
-      if (event !== null) yield event;
-      if (limit <= 0 || from < 0n) return;
+    try {
+      for await (const wire of this.untilRead(read)) {
+        from = direction === 'forward' ? wire.revision + 1n : wire.revision - 1n;
+        limit -= 1;
+        const event = this.names.eventOf(wire);
+        if (event !== null) yield event;
+        if (limit <= 0 || from < 0n) return;
+      }
+    } catch (error) {
+      throw isDeletedStream(error) ? new StreamDeleted(stream) : error;
     }
   }
 
@@ -169,7 +171,7 @@ export class Reader {
     if (before === '') return;
     const isPast = (position: Position, border: Position) => (forward ? position > border : position < border);
     let last = begin;
-    const read = () => this.client.readAll({ from, direction, limit: Infinity, signal: this.closing });
+    const read = () => this.vouchedFor({ from, direction, limit: Infinity, signal: this.closing });
     for await (const wire of this.untilRead(read, begin)) {
       if (wire.position === undefined) continue;
       const position = positionOf(wire.position);
@@ -183,8 +185,8 @@ export class Reader {
   }
 
   /**
-   * What comes after a position, for a subscriber; one attempt, null when the signal is aborted meanwhile. Throws InvalidPosition when the position is on no record, and
-   * the server's error when it can't be read just now.
+   * What comes after a position, for a subscriber; one attempt, null when the signal is aborted meanwhile. Throws InvalidPosition when the position is on no record,
+   * LogReplaced when it would come from another log, and the server's error when it can't be read just now.
    */
   async page(after: Position, selection: Selection, limit: number, signal: AbortSignal): Promise<Page | null> {
     const from = wirePosition(after);
@@ -194,7 +196,7 @@ export class Reader {
     let own: Position = after;
     let any: Position = after;
     try {
-      for await (const wire of this.client.readAll({ from, direction: 'forward', limit: wanted, signal })) {
+      for await (const wire of this.vouchedFor({ from, direction: 'forward', limit: wanted, signal })) {
         looked += 1;
         if (wire.position === undefined) continue;
         const position = positionOf(wire.position);
@@ -213,6 +215,11 @@ export class Reader {
     if (signal.aborted) return null;
     // What others wrote behind the last own event is passed over when nothing else came.
     return { events, upTo: own === after ? any : own, isLast: looked < wanted };
+  }
+
+  /** What the server says of the whole log, as long as it is this one. */
+  private vouchedFor(options: ReadOptions<WirePosition>): AsyncGenerator<WireEvent> {
+    return this.sameLog.vouchFor(this.client.readAll(options));
   }
 
   /** Reads again from where it broke until it has ended. `position` is where the caller wants it to begin. */

@@ -1,5 +1,5 @@
 import { EventStoreAway } from '../event-store.port.js';
-import { isMissingStream } from './failures.js';
+import { isTransient } from './failures.js';
 
 /** There is another log, or an empty one, in the place of the one that this process began with. */
 export class LogReplaced extends EventStoreAway {
@@ -13,7 +13,7 @@ export class LogReplaced extends EventStoreAway {
  * Sees to it that this process goes on with the log that it began with. A server that was away may come back without its data,
  * or be another one, and positions of one log are places in that log alone: whatever was appended or followed there would be
  * passed over in silence. So after every call that failed, and on every new connection, the log's id is read before anything is
- * acknowledged or followed, and before a stream's events, or that it has none, are told.
+ * acknowledged, and before anything that was read is given out: a call that began on one connection may be answered on another.
  */
 export class SameLog {
   /** Resolves when the log was replaced. */
@@ -55,7 +55,8 @@ export class SameLog {
   }
 
   /**
-   * What is read, for as long as it comes from this log. Where it ends, and that there is nothing, is something read, too.
+   * What is read, for as long as it comes from this log. Where it ends, that there is nothing, and what the server refuses is
+   * something read, too.
    */
   async *vouchFor<Item>(read: AsyncIterable<Item>): AsyncGenerator<Item> {
     await this.assure();
@@ -65,7 +66,7 @@ export class SameLog {
         yield item;
       }
     } catch (error) {
-      if (isMissingStream(error)) await this.assure();
+      if (!isTransient(error)) await this.assure();
       throw error;
     }
     await this.assure();

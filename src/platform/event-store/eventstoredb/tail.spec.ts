@@ -3,14 +3,14 @@ import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import type { EventStoreDbClient, Told } from './client.js';
 import { positionOf, StreamNames, type WirePosition } from './codec.js';
 import type { Reader } from './reader.js';
-import type { SameLog } from './same-log.js';
+import { SameLog } from './same-log.js';
 import { Tail } from './tail.js';
 
 /** What the server says of a subscriber that doesn't take events fast enough. */
 const TOO_SLOW = Object.assign(new Error('consumer too slow'), { code: 10 });
 const logger = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined };
 
-function eventAt(offset: bigint): Told {
+function eventAt(offset: bigint, data: object = {}): Told {
   return {
     event: {
       ...{
@@ -21,7 +21,7 @@ function eventAt(offset: bigint): Told {
         isJson: true,
         created: new Date(0),
       },
-      ...{ data: {}, position: { commit: offset, prepare: offset } },
+      ...{ data, position: { commit: offset, prepare: offset } },
       metadata: {
         ...{ actorKind: 'user', actorId: 'somebody', schemaVersion: '1', correlationId: 'c', causationId: 'c' },
         ...{ $correlationId: 'c', $causationId: 'c' },
@@ -53,7 +53,7 @@ describe('the newest part of a log in EventStoreDB', () => {
       { subscribe } as unknown as EventStoreDbClient,
       { newest: '', saw: () => undefined, head: () => Promise.resolve('') } as unknown as Reader,
       new StreamNames(''),
-      { assure: () => Promise.resolve() } as unknown as SameLog,
+      new SameLog(() => Promise.resolve(null)),
       logger,
     );
   });
@@ -93,5 +93,13 @@ describe('the newest part of a log in EventStoreDB', () => {
     expect(tail.page(at(1000n), {}, 10)).toBeNull();
     const { events = [] } = tail.page(at(3000n), {}, 5000) ?? {};
     expect(events.map(({ id }) => id)).toEqual(Array.from({ length: 2000 }, (_, index) => String(index + 3001)));
+  });
+
+  it('is not kept beyond some megabytes either', async () => {
+    const text = 'x'.repeat(1024 * 1024);
+    await follow(...Array.from({ length: 20 }, (_, index) => eventAt(BigInt(index + 1), { text })));
+    expect(tail.page('', {}, 10)).toBeNull();
+    const { events = [] } = tail.page(at(17n), {}, 10) ?? {};
+    expect(events.map(({ id }) => id)).toEqual(['18', '19', '20']);
   });
 });

@@ -123,8 +123,8 @@ export class Tail {
       const signal = AbortSignal.any([this.current.signal, this.life.signal]);
       let came = false;
       try {
-        await this.sameLog.assure();
-        for await (const told of this.client.subscribe(wirePosition(this.resumeAfter), this.names.filter, signal)) {
+        const coming = this.client.subscribe(wirePosition(this.resumeAfter), this.names.filter, signal);
+        for await (const told of this.sameLog.vouchFor(coming)) {
           this.take(told);
           delayMs = FIRST_RETRY_MS;
           came = true;

@@ -1,5 +1,6 @@
 import type { NewEvent, Position, StoredEvent } from '#domain/kernel/event';
 import { pause } from '#platform/clock/pause';
+import { unlessAborted } from '#platform/clock/unless-aborted';
 import type { Database } from '#platform/database/database';
 import { PostgresHeartbeat } from '#platform/database/postgres.heartbeat';
 import type { Logger } from '#platform/logging/logger.port';
@@ -150,17 +151,4 @@ export class PostgresEventStore extends OpenEventStore {
     }
     return null;
   }
-}
-
-/** The result, or null as soon as the signal is aborted: a read that hangs must not keep its reader. */
-async function unlessAborted<Result>(work: Promise<Result>, signal: AbortSignal): Promise<Result | null> {
-  return new Promise((resolve, reject) => {
-    const giveUp = () => {
-      resolve(null);
-    };
-    signal.addEventListener('abort', giveUp, { once: true });
-    work.then(resolve, reject).finally(() => {
-      signal.removeEventListener('abort', giveUp);
-    });
-  });
 }

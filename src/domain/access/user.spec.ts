@@ -1,7 +1,7 @@
 import { describe, it } from '@jest/globals';
 
 import { given } from '../../../test/kit/given.js';
-import { UsernameTaken } from './access.errors.js';
+import { RoleIsForAppliances, UsernameTaken } from './access.errors.js';
 import { user, type UserEvent } from './user.js';
 
 const ada = { userId: 'u1', username: 'ada', role: 'operator' } as const;
@@ -18,6 +18,12 @@ describe('a user', () => {
     given(user, [created])
       .when({ type: 'CreateUser', ...ada })
       .then(UsernameTaken);
+  });
+
+  it('never has the role of appliances', () => {
+    given(user)
+      .when({ type: 'CreateUser', ...ada, role: 'agent' })
+      .then(RoleIsForAppliances);
   });
 
   it('leaves a fact of each login and logout', () => {

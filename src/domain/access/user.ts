@@ -1,8 +1,11 @@
 import type { Decider } from '../kernel/decider.js';
 import type { DomainEvent } from '../kernel/event.js';
-import { UsernameTaken } from './access.errors.js';
+import { RoleIsForAppliances, UsernameTaken } from './access.errors.js';
 
-/** What somebody may do: each role may do what the one before may; `agent` is for appliances and stands apart. */
+/**
+ * What somebody may do: each role may do what the one before may; `agent` is for appliances and stands apart. Users were given it by
+ * earlier versions, and may do nothing with it.
+ */
 export type UserRole = 'viewer' | 'operator' | 'admin' | 'agent';
 
 /** Somebody who may log in. The id follows from the name, so the stream itself keeps names unique. Stream: `user-<id>`. */
@@ -29,6 +32,7 @@ export const user: Decider<UserState, UserCommand, UserEvent> = {
     switch (command.type) {
       case 'CreateUser': {
         const { username, role } = command;
+        if (role === 'agent') throw new RoleIsForAppliances();
         if (state === 'created') throw new UsernameTaken(username);
         return [{ type: 'UserCreated', data: { userId, username, role } }];
       }

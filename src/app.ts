@@ -29,10 +29,16 @@ const BASE = 'api/v1';
 const NOT_MODIFIED = 304;
 
 /** The HTTP edge: the same for the program and for its tests. */
-export async function createApp(module: DynamicModule, logger: Logger): Promise<NestFastifyApplication> {
+export async function createApp(
+  module: DynamicModule,
+  logger: Logger,
+  /** Whose word is taken for the address of whoever asks; of everybody else it is that of the connection. */
+  trustedProxies: readonly string[] = [],
+): Promise<NestFastifyApplication> {
   const problems = new ProblemFilter(logger);
   const adapter = new FastifyAdapter({
     bodyLimit: BODY_LIMIT_BYTES,
+    trustProxy: trustedProxies.length > 0 && [...trustedProxies],
     requestTimeout: REQUEST_WITHIN_MS,
     // Node heeds a limit of requests only where that of headers is no longer.
     http: { headersTimeout: REQUEST_WITHIN_MS, connectionsCheckingInterval: REQUESTS_LOOKED_AT_EVERY_MS },

@@ -46,7 +46,7 @@ export class Oma {
     try {
       const first = new GeneratedFirstPassword(config.adminPassword, config.dataDir, { isTerminal, say });
       machinery = await Machinery.build(config, server.url, logger, first, signal);
-      const app = await createApp(AppModule.with(machinery.providers), logger);
+      const app = await createApp(AppModule.with(machinery.providers), logger, config.trustedProxies);
       await machinery.catchUp();
       await sweepOrphans(machinery, logger);
       await machinery.resume();

@@ -407,12 +407,15 @@ describe('a rebuild', () => {
     counting.cured = false;
     await append(anEvent('Poison', { name: 'n1' }));
     expect(await rebuilt(counter)).toBe('stopped');
-    expect(await cancelRebuild(fresh.database, counter)).toBe(true);
+    const build = (await statusOf(runner))?.building ?? { generation: 0, startedAt: new Date() };
+    expect(await cancelRebuild(fresh.database, counter, { ...build, startedAt: new Date(0) })).toBe(false);
+    expect(await cancelRebuild(fresh.database, counter, build)).toBe(true);
     await eventually(async () => {
       expect(await fresh.database.query(`select from projection where generation = 2`)).toEqual([]);
       expect(await fresh.database.query(`select to_regclass('rm_counter_v1_g2') as it`)).toEqual([{ it: null }]);
     });
-    expect(await cancelRebuild(fresh.database, counter)).toBe(false);
+    expect(await requestRebuild(fresh.database, counter)).toBe(build.generation);
+    expect(await cancelRebuild(fresh.database, counter, build)).toBe(false);
   });
 
   describe('to a new version', () => {

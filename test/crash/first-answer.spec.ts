@@ -15,6 +15,13 @@ const HOLD = `
 `;
 /** Whoever is held back; the server is shared with other tests. */
 const HELD = `datname = current_database() and query like 'update idempotency_key set answer%'`;
+/** The same between a user's creation and the keeping of the password. */
+const HOLD_PASSWORDS = `
+  create or replace function hold_passwords() returns trigger language plpgsql as
+    $$ begin perform pg_sleep(60); return new; end $$;
+  create trigger hold_passwords before insert on password for each row execute function hold_passwords();
+`;
+const HELD_PASSWORDS = `datname = current_database() and query like 'insert into password%'`;
 const LET_GO = `drop trigger hold_answers on idempotency_key`;
 
 describe('a command that was carried out and never answered, since OMA was killed in between', () => {
@@ -136,4 +143,27 @@ describe('a command that was carried out and never answered, since OMA was kille
     },
     90_000,
   );
+
+  it('a user that was left without a password can be created again, with one that counts', async () => {
+    const account = { username: 'unfinished', password: 'a-long-password' };
+    const user = { ...account, role: 'viewer' };
+    await database.query(HOLD_PASSWORDS);
+    const lost = oma.api.post('/users', user).catch(() => null);
+    await eventually(async () => {
+      const { rows } = await database.query(
+        `select 1 from pg_stat_activity where ${HELD_PASSWORDS} and state = 'active'`,
+      );
+      expect(rows).toHaveLength(1);
+    }, 20);
+    await oma.kill();
+    expect(await lost).toBeNull();
+    await database.query(`select pg_terminate_backend(pid) from pg_stat_activity where ${HELD_PASSWORDS}`);
+    await database.query(`drop trigger hold_passwords on password`);
+    await oma.restart();
+    const logIn = async () => oma.api.as('').post('/auth/login', account);
+    expect((await logIn()).status).toBe(401);
+    expect((await oma.api.post('/users', { ...user, role: 'admin' })).status).toBe(409);
+    expect((await oma.api.post('/users', user)).status).toBe(201);
+    expect((await logIn()).status).toBe(200);
+  }, 90_000);
 });

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import pg from 'pg';
 
 import { eventually } from '../kit/eventually.js';
 import { ADMIN_PASSWORD, runningOma, type RunningOma } from '../kit/running-oma.js';
@@ -88,6 +89,24 @@ describe('access', () => {
     expect(refused.status).toBe(403);
     expect(refused.body['code']).toBe('role-does-not-suffice');
     expect((await vera.get('/users')).status).toBe(403);
+  });
+
+  it('gives no user the role of appliances, and nothing to one that was given it by an earlier version', async () => {
+    const user = { username: 'vma', password: 'a-long-password', role: 'agent' };
+    const refused = await oma.api.post('/users', user);
+    expect(refused.status).toBe(422);
+    expect(refused.body).toMatchObject({ code: 'role-is-for-appliances', remedy: expect.any(String) });
+    expect((await logIn('vma', 'a-long-password')).status).toBe(401);
+    await oma.api.post('/users', { ...user, role: 'viewer' });
+    const { body } = await logIn('vma', 'a-long-password');
+    const token = oma.api.as(String(body['session_token']));
+    const ask = () => token.get('/backups/changeid?vm_name=web-01&disk_id=0');
+    expect((await ask()).status).toBe(403);
+    const database = new pg.Client({ connectionString: oma.databaseUrl });
+    await database.connect();
+    await database.query(`update app_user set role = 'agent' where username = 'vma'`);
+    await database.end();
+    expect((await ask()).status).toBe(401);
   });
 
   it('gives a name to one user only, without regard to case', async () => {

@@ -76,6 +76,11 @@ export const mutations = [
   upkeep('what was built last is removed at once', "const KEPT_RETIRED = '1 day';", "const KEPT_RETIRED = '0 days';"),
   requests('the rows that are alone can be cancelled', 'if (live.length === 0) return false;', ''),
   requests(
+    'an order given earlier cancels what was begun since',
+    'if (meant?.startedAt.getTime() !== startedAt.getTime()) return false;',
+    'if (meant === undefined) return false;',
+  ),
+  requests(
     'what stopped stays so',
     "where name = $1 and version = $2 and status = 'stopped' returning name",
     "where name = $1 and version = $2 and status = 'stopped' and live returning name",

@@ -1,23 +1,38 @@
 import { describe, it } from '@jest/globals';
 
 import { given } from '../../../test/kit/given.js';
-import { UsernameTaken } from './access.errors.js';
+import { RoleIsForAppliances, UsernameTaken } from './access.errors.js';
 import { user, type UserEvent } from './user.js';
 
 const ada = { userId: 'u1', username: 'ada', role: 'operator' } as const;
 const created: UserEvent = { type: 'UserCreated', data: ada };
+const creation = { type: 'CreateUser', ...ada, isUnfinished: false } as const;
 
 describe('a user', () => {
   it('is created with a role', () => {
-    given(user)
-      .when({ type: 'CreateUser', ...ada })
-      .then([created]);
+    given(user).when(creation).then([created]);
   });
 
   it('is not created twice under one name', () => {
+    given(user, [created]).when(creation).then(UsernameTaken);
+  });
+
+  it('is created again when it was left without a password', () => {
     given(user, [created])
-      .when({ type: 'CreateUser', ...ada })
+      .when({ ...creation, isUnfinished: true })
+      .then([created]);
+  });
+
+  it('is not created again in another role', () => {
+    given(user, [created])
+      .when({ ...creation, isUnfinished: true, role: 'admin' })
       .then(UsernameTaken);
+  });
+
+  it('never has the role of appliances', () => {
+    given(user)
+      .when({ ...creation, role: 'agent' })
+      .then(RoleIsForAppliances);
   });
 
   it('leaves a fact of each login and logout', () => {

@@ -1,11 +1,17 @@
 import type { Decider } from '../kernel/decider.js';
 import type { DomainEvent } from '../kernel/event.js';
-import { UsernameTaken } from './access.errors.js';
+import { RoleIsForAppliances, UsernameTaken } from './access.errors.js';
 
-/** What somebody may do: each role may do what the one before may; `agent` is for appliances and stands apart. */
+/**
+ * What somebody may do: each role may do what the one before may; `agent` is for appliances and stands apart. Users were given it by
+ * earlier versions, and may do nothing with it.
+ */
 export type UserRole = 'viewer' | 'operator' | 'admin' | 'agent';
 
-/** Somebody who may log in. The id follows from the name, so the stream itself keeps names unique. Stream: `user-<id>`. */
+/**
+ * Somebody who may log in. The id follows from the name, so the stream itself keeps names unique. Said again, of the same role, by
+ * whoever gives a password to a user that was left without one. Stream: `user-<id>`.
+ */
 export type UserCreated = DomainEvent<
   'UserCreated',
   { readonly userId: string; readonly username: string; readonly role: UserRole }
@@ -16,20 +22,22 @@ export type UserLoggedOut = DomainEvent<'UserLoggedOut', { readonly userId: stri
 export type UserEvent = UserCreated | UserLoggedIn | UserLoggedOut;
 
 export type UserCommand =
-  | ({ readonly type: 'CreateUser' } & UserCreated['data'])
+  /** `isUnfinished` says that the user of this name was left without a password: nobody could ever log in as it. */
+  | ({ readonly type: 'CreateUser'; readonly isUnfinished: boolean } & UserCreated['data'])
   | { readonly type: 'RecordLogin'; readonly userId: string }
   | { readonly type: 'RecordLogout'; readonly userId: string };
-export type UserState = 'unknown' | 'created';
+export type UserState = { readonly is: 'unknown' } | { readonly is: 'created'; readonly role: UserRole };
 
 export const user: Decider<UserState, UserCommand, UserEvent> = {
-  initial: 'unknown',
-  evolve: () => 'created',
+  initial: { is: 'unknown' },
+  evolve: (state, event) => (event.type === 'UserCreated' ? { is: 'created', role: event.data.role } : state),
   decide: (command, state) => {
     const { userId } = command;
     switch (command.type) {
       case 'CreateUser': {
-        const { username, role } = command;
-        if (state === 'created') throw new UsernameTaken(username);
+        const { username, role, isUnfinished } = command;
+        if (role === 'agent') throw new RoleIsForAppliances();
+        if (state.is === 'created' && !(isUnfinished && state.role === role)) throw new UsernameTaken(username);
         return [{ type: 'UserCreated', data: { userId, username, role } }];
       }
       case 'RecordLogin':

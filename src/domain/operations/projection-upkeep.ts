@@ -8,8 +8,14 @@ export type ProjectionRebuildRequested = DomainEvent<
   'ProjectionRebuildRequested',
   Whose & { readonly generation?: number }
 >;
-/** Somebody no longer wants the rows that are being built; those that are read stay. */
-export type ProjectionRebuildCancelled = DomainEvent<'ProjectionRebuildCancelled', Whose>;
+/**
+ * Somebody no longer wants the rows that are being built; those that are read stay. `generation` and `startedAt` tell which: the number of
+ * rows that were given up is given again. Earlier versions left both out.
+ */
+export type ProjectionRebuildCancelled = DomainEvent<
+  'ProjectionRebuildCancelled',
+  Whose & { readonly generation?: number; readonly startedAt?: string }
+>;
 /** Somebody wants the rows of a projection compared with the log. */
 export type ProjectionVerificationRequested = DomainEvent<'ProjectionVerificationRequested', Whose>;
 /** Somebody lets a projection that stopped try its event again. */

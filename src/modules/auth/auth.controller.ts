@@ -66,7 +66,7 @@ export class AuthController {
     summary: 'Create a user with a role',
     access: 'admin',
     answers: { status: 201, about: 'the user', type: NewUserResponse },
-    refusals: { 400: 'malformed-request', 409: 'already-exists' },
+    refusals: { 400: 'malformed-request', 409: 'already-exists', 422: 'role-is-for-appliances' },
     mutates: true,
     reads: ['app_user'],
     subject: ['user'],

@@ -28,7 +28,7 @@ export class FirstAdmin {
     await this.aggregates.handle({
       decider: user,
       stream,
-      command: { type: 'CreateUser', userId, username: ADMIN, role: 'admin' },
+      command: { type: 'CreateUser', userId, username: ADMIN, role: 'admin', isUnfinished: false },
       context: {
         actor: { kind: 'system', id: 'first-start' },
         correlationId: newId(),

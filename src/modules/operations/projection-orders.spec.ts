@@ -33,7 +33,11 @@ function world(status: ProjectionStatus) {
   const upkeep: Omit<ProjectionUpkeep, 'verify' | 'check'> = {
     rebuild: async () =>
       (await becomes('rebuild', now.status.building === null, { ...now.status, building: BUILDING })) ? 2 : null,
-    cancel: () => becomes('cancel', now.status.building !== null, { ...now.status, building: null }),
+    cancel: (_name, { generation, startedAt }) => {
+      const { building } = now.status;
+      const isMeant = building?.generation === generation && building.startedAt.getTime() === startedAt.getTime();
+      return becomes('cancel', isMeant, { ...now.status, building: null });
+    },
     retry: () => becomes('retry', now.status.status === 'stopped', BUILT),
     skip: () => becomes('skip', now.status.stoppedEventId === 'e1', BUILT),
   };
@@ -90,5 +94,23 @@ describe('an order about a projection', () => {
     now.status = BUILT;
     expect((await orders.rebuild('job', context)).building).not.toBeNull();
     expect(done).toEqual(['rebuild', 'rebuild']);
+  });
+
+  it('to give up a rebuild, given again, leaves alone what somebody began meanwhile under the same number', async () => {
+    const { now, done, orders } = world({ ...BUILT, building: BUILDING });
+    const context = command();
+    await orders.cancel('job', context);
+    now.status = { ...BUILT, building: { ...BUILDING, startedAt: new Date(1000) } };
+    expect(await orders.cancel('job', context)).toEqual(now.status);
+    expect(done).toEqual(['cancel']);
+  });
+
+  it('to give up a rebuild is done by the repeat when it was only noted the first time', async () => {
+    const { now, done, orders } = world({ ...BUILT, building: BUILDING });
+    const context = command();
+    await orders.cancel('job', context);
+    now.status = { ...BUILT, building: BUILDING };
+    expect((await orders.cancel('job', context)).building).toBeNull();
+    expect(done).toEqual(['cancel', 'cancel']);
   });
 });

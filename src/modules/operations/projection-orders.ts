@@ -3,7 +3,7 @@ import { projectionUpkeep, type ProjectionUpkeepEvent } from '#domain/operations
 import type { Aggregates } from '#platform/event-store/aggregates';
 import { idFor } from '#platform/ids/ids';
 import type { CheckStatus } from '#platform/projections/check-log';
-import type { ProjectionProgress, ProjectionStatus } from '#platform/projections/projection-progress.port';
+import type { ProjectionProgress, ProjectionStatus, WhichBuild } from '#platform/projections/projection-progress.port';
 import type { ProjectionUpkeep } from '#platform/projections/projection-upkeep.port';
 
 import {
@@ -54,10 +54,18 @@ export class ProjectionOrders {
 
   async cancel(name: string, context: CommandContext): Promise<ProjectionStatus> {
     const status = await this.own(name);
-    const again = (await this.earlier(name, context)) !== null;
-    if (status.building === null && !again) throw new NoRebuildUnderWay(name);
-    await this.note(name, { type: 'ProjectionRebuildCancelled', data: whose(status) }, context);
-    if (!(await this.upkeep.cancel(name)) && !again) throw new NoRebuildUnderWay(name);
+    const earlier = await this.earlier(name, context);
+    if (earlier !== null) {
+      // Of an order that doesn't say what it was meant for, nobody knows whether it is what is built now.
+      const meant = buildMeant(earlier);
+      if (meant !== null) await this.upkeep.cancel(name, meant);
+      return this.one(name);
+    }
+    const { building } = status;
+    if (building === null) throw new NoRebuildUnderWay(name);
+    const data = { ...whose(status), generation: building.generation, startedAt: building.startedAt.toISOString() };
+    await this.note(name, { type: 'ProjectionRebuildCancelled', data }, context);
+    if (!(await this.upkeep.cancel(name, building))) throw new NoRebuildUnderWay(name);
     return this.one(name);
   }
 
@@ -118,6 +126,12 @@ export class ProjectionOrders {
 /** Whether the rows that were read when a rebuild was asked for are still read, and none are built that could take their place. */
 function isStillRead({ data }: ProjectionUpkeepEvent, { building, ownVersion, generation }: ProjectionStatus): boolean {
   return building === null && data.version === ownVersion && 'generation' in data && data.generation === generation;
+}
+
+/** What an order to give up a rebuild was meant for; earlier versions didn't say. */
+function buildMeant({ data }: ProjectionUpkeepEvent): WhichBuild | null {
+  if (!('startedAt' in data) || data.generation === undefined) return null;
+  return { generation: data.generation, startedAt: new Date(data.startedAt) };
 }
 
 function whose({ name, ownVersion }: ProjectionStatus): { readonly projection: string; readonly version: number } {

@@ -26,14 +26,6 @@ export class Argon2Passwords extends Passwords {
     return made.length > 0;
   }
 
-  async set(userId: string, password: string): Promise<void> {
-    await this.database.query(
-      `insert into password (user_id, hash) values ($1, $2)
-       on conflict (user_id) do update set hash = excluded.hash, changed_at = now()`,
-      [userId, await hash(password, OPTIONS)],
-    );
-  }
-
   async matches(userId: string, password: string): Promise<boolean> {
     const [row] = await this.database.query<{ hash: string }>(`select hash from password where user_id = $1`, [userId]);
     this.decoy ??= hash('nobody has this password', OPTIONS);

@@ -3,7 +3,6 @@ export abstract class Passwords {
   abstract exists(userId: string): Promise<boolean>;
   /** False when there is one already. */
   abstract setFirst(userId: string, password: string): Promise<boolean>;
-  abstract set(userId: string, password: string): Promise<void>;
   /** Takes as long for users that don't exist. */
   abstract matches(userId: string, password: string): Promise<boolean>;
 }

@@ -68,6 +68,7 @@ export class PostgresSessions extends Sessions {
     return found?.principal ?? null;
   }
 
+  /** A user that an earlier version gave the role of appliances must not speak for one. */
   private async find(hash: string): Promise<Found | null> {
     // Asked with every request: planned once per connection.
     const { rows } = await this.database.pool.query<{
@@ -78,7 +79,8 @@ export class PostgresSessions extends Sessions {
     }>({
       name: 'session',
       text: `select s.user_id, u.username, u.role, extract(epoch from s.expires_at - now())::float8 * 1000 as left_ms
-        from session s join app_user u on u.user_id = s.user_id where s.token_hash = $1 and s.expires_at > now()`,
+        from session s join app_user u on u.user_id = s.user_id
+       where s.token_hash = $1 and s.expires_at > now() and u.role <> 'agent'`,
       values: [hash],
     });
     const [row] = rows;

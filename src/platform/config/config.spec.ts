@@ -8,6 +8,14 @@ describe('settings', () => {
     ['OMA_PORT', ' '],
     ['OMA_PORT', '65536'],
     ['OMA_HOST', ''],
+    ['OMA_TRUSTED_PROXIES', ''],
+    ['OMA_TRUSTED_PROXIES', 'true'],
+    ['OMA_TRUSTED_PROXIES', 'proxy.example'],
+    ['OMA_TRUSTED_PROXIES', '10.0.0.1,'],
+    ['OMA_TRUSTED_PROXIES', '10.0.0.0/33'],
+    ['OMA_TRUSTED_PROXIES', '0.0.0.0/0'],
+    ['OMA_TRUSTED_PROXIES', '::/0'],
+    ['OMA_TRUSTED_PROXIES', 'fd00::/129'],
     ['OMA_START_WAIT_SECONDS', ''],
     ['OMA_MOUNT_IDLE_SECONDS', 'soon'],
     ['DATABASE_URL', ''],
@@ -30,5 +38,8 @@ describe('settings', () => {
       startWaitSeconds: 0,
       nbdPorts: { first: 10100, last: 10100 },
     });
+    expect(Config.from({}).trustedProxies).toEqual([]);
+    const proxies = ['10.0.0.1', '192.168.0.0/16', '::1', 'fd00::/8'];
+    expect(Config.from({ OMA_TRUSTED_PROXIES: proxies.join(', ') }).trustedProxies).toEqual(proxies);
   });
 });

@@ -1,3 +1,4 @@
+import { isIP } from 'node:net';
 import { isAbsolute, join, resolve } from 'node:path';
 import { z } from 'zod';
 
@@ -11,6 +12,11 @@ const environment = z.object({
   OMA_PORT: number(z.coerce.number<string>().int().min(0).max(PORTS)).default(8082),
   // Nothing at all would be every address that this machine has.
   OMA_HOST: z.string().regex(/\S/, 'an address').default('127.0.0.1'),
+  OMA_TRUSTED_PROXIES: z
+    .string()
+    .transform((list) => list.split(',').map((proxy) => proxy.trim()))
+    .refine((proxies) => proxies.every(isNetwork), 'addresses and networks (10.0.0.0/8), with commas between them')
+    .default([]),
   OMA_DATA_DIR: z.string().min(1).default('.oma'),
   DATABASE_URL: z.url({ protocol: /^postgres(?:ql)?$/ }).optional(),
   EVENTSTORE_URL: z
@@ -48,6 +54,13 @@ function isRangeOfPorts(text: string): boolean {
   return first >= 1 && first <= last && last <= PORTS;
 }
 
+/** One address, or those that begin alike; never all there are: with them anybody could give himself any address. */
+function isNetwork(text: string): boolean {
+  const { address = '', bits } = /^(?<address>[^/]*)(?:\/(?<bits>[1-9]\d{0,2}))?$/.exec(text)?.groups ?? {};
+  const version = isIP(address);
+  return version !== 0 && Number(bits ?? 1) <= (version === 4 ? 32 : 128);
+}
+
 /** The variables that are looked at. */
 export const SETTINGS: readonly string[] = Object.keys(environment.shape);
 
@@ -55,6 +68,8 @@ export const SETTINGS: readonly string[] = Object.keys(environment.shape);
 export class Config {
   readonly port: number;
   readonly host: string;
+  /** Who may say in `X-Forwarded-For` for whom it asks. */
+  readonly trustedProxies: readonly string[];
   readonly dataDir: string;
   /** Sockets, mount points, overlays and process logs of this run; nothing in it needs a backup. */
   readonly runDir: string;
@@ -86,6 +101,7 @@ export class Config {
   constructor(env: z.infer<typeof environment>) {
     this.port = env.OMA_PORT;
     this.host = env.OMA_HOST;
+    this.trustedProxies = env.OMA_TRUSTED_PROXIES;
     this.dataDir = isAbsolute(env.OMA_DATA_DIR) ? env.OMA_DATA_DIR : resolve(env.OMA_DATA_DIR);
     this.runDir = join(this.dataDir, 'run');
     this.databaseUrl = env.DATABASE_URL;

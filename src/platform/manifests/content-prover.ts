@@ -16,7 +16,7 @@ import {
   pieceLine,
 } from './content-manifest.js';
 import { atPlace } from './content-cut-off.js';
-import type { HashWorkers } from './hash-workers.js';
+import type { HashSource, HashWorkers } from './hash-workers.js';
 import { ownContent } from './own-content.js';
 import { compareWindow, SourceDiffers } from './source-comparison.js';
 import { type Window, windows } from './windows.js';
@@ -53,6 +53,7 @@ export class ContentProver {
   async prove({ file, manifestFile, header, source, signal }: ProofOrder): Promise<Proof> {
     const image = await open(file, 'r');
     try {
+      const { dev: storage } = await image.stat();
       const { partial, handle: manifest } = await openPart(manifestFile);
       let proof: Proof;
       try {
@@ -62,7 +63,7 @@ export class ContentProver {
         proof = await written(
           manifest,
           header,
-          this.hashed({ fd: image.fd, workers: this.workers }, checked, source !== null, isFull),
+          this.hashed({ fd: image.fd, storage, workers: this.workers }, checked, source !== null, isFull),
         );
       } finally {
         await manifest.close();
@@ -99,7 +100,7 @@ export class ContentProver {
   }
 }
 
-type Open = { readonly fd: number; readonly workers: HashWorkers };
+type Open = HashSource & { readonly workers: HashWorkers };
 
 async function hashWindow(
   image: Open,
@@ -107,7 +108,7 @@ async function hashWindow(
   compare: { readonly isFull: boolean } | null,
 ): Promise<readonly ManifestPiece[]> {
   const work = window.pieces.map(async ({ offset, length, stretches }) => {
-    const sha256 = stretches === null ? null : await image.workers.hash(image.fd, stretches).catch(atPlace(offset));
+    const sha256 = stretches === null ? null : await image.workers.hash(image, stretches).catch(atPlace(offset));
     return { offset, length, sha256 };
   });
   // The file is closed when this rejects: then no thread may still read from it.

@@ -1,4 +1,4 @@
-import { type FileHandle, open } from 'node:fs/promises';
+import { open } from 'node:fs/promises';
 import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
 
@@ -14,7 +14,7 @@ import {
   readPieces,
 } from './content-manifest.js';
 import { atPlace, ContentEndsBefore, ContentLost } from './content-cut-off.js';
-import type { HashWorkers } from './hash-workers.js';
+import type { HashSource, HashWorkers } from './hash-workers.js';
 import { MapUnreadable, ownContent, type OwnPiece } from './own-content.js';
 
 export interface VerificationOrder {
@@ -60,12 +60,13 @@ export class ContentVerifier {
     });
     const underWay: Promise<void>[] = [];
     try {
+      const { dev: storage } = await image.stat();
       // Read from the very file that was hashed: the name may lead elsewhere a moment later.
       if ((await sha256Of(manifest)) !== manifestSha256) throw nowhere('the manifest is not the one that was recorded');
       const expected = await manifestOf(fromItsStart(manifest), header);
       for await (const piece of ownContent(this.runner, file, signal)) {
         const { value } = await expected.next();
-        const work = this.comparePiece(image, piece, sameShape(piece, value));
+        const work = this.comparePiece({ fd: image.fd, storage }, piece, sameShape(piece, value));
         work.catch(() => undefined);
         underWay.push(work);
         if (underWay.length > this.workers.atOnce) await underWay.shift();
@@ -82,12 +83,12 @@ export class ContentVerifier {
   }
 
   private async comparePiece(
-    image: FileHandle,
+    image: HashSource,
     { offset, length, stretches }: OwnPiece,
     sha256: string | null,
   ): Promise<void> {
     if (sha256 === null || stretches === null) return;
-    const found = await this.workers.hash(image.fd, stretches).catch(atPlace(offset));
+    const found = await this.workers.hash(image, stretches).catch(atPlace(offset));
     if (found !== sha256) throw at({ offset, length }, 'the content is not what it was');
   }
 }

@@ -2,6 +2,12 @@ import { Worker } from 'node:worker_threads';
 
 import { builtProgram } from '#platform/processes/built-program';
 
+/** An open file, and the number of the filesystem it lies on (`dev` of its stat). */
+export interface HashSource {
+  readonly fd: number;
+  readonly storage: number;
+}
+
 /** Bytes of a file, or zeros where `hostOffset` is null. */
 export interface HashPart {
   readonly hostOffset: number | null;
@@ -48,16 +54,29 @@ export class ContentUnreadable extends Error {
 
 interface Waiting {
   readonly task: HashTask;
+  readonly storage: number;
   resolve(sha256: string): void;
   reject(error: Error): void;
 }
 
+interface UnderWay extends Waiting {
+  readonly watch: NodeJS.Timeout;
+  /** It takes so long that its storage is taken to hang. */
+  hangs: boolean;
+}
+
 /** As many as usually have a core of their own; more would take the API's time away. */
 const WORKERS = 2;
+/** A piece of 4 MiB that takes longer comes from storage that hangs, or is about as good as that. */
+const HANGS_AFTER_MS = 30_000;
 
 /**
  * Reads and hashes in threads of their own: the API's thread does neither, and storage that hangs stops none of Node's own
  * threads. The threads are made when they are first needed and don't keep the process alive.
+ *
+ * No storage keeps the others waiting. Each gets its turn, however much is asked of a slow one. A thread that hangs can't be
+ * ended and is replaced; nothing more is read from its storage until it is back, so that each storage takes as many with it as
+ * there are.
  */
 export class HashWorkers {
   private readonly idle = new Set<Worker>();
@@ -65,13 +84,15 @@ export class HashWorkers {
   private lastId = 0;
   private closed = false;
   private readonly queue: Waiting[] = [];
-  private readonly underWay = new Map<Worker, Waiting>();
+  private readonly underWay = new Map<Worker, UnderWay>();
 
   /** How many pieces of work are worth having under way at once. */
   readonly atOnce = WORKERS;
 
+  constructor(private readonly hangsAfterMs = HANGS_AFTER_MS) {}
+
   /** SHA-256 in hexadecimal. Throws ContentCutOff, or what the reading threw. */
-  async hash(fd: number, parts: readonly HashPart[]): Promise<string> {
+  async hash({ fd, storage }: HashSource, parts: readonly HashPart[]): Promise<string> {
     this.lastId += 1;
     const task = { id: this.lastId, fd, parts };
     return new Promise((resolve, reject) => {
@@ -79,7 +100,7 @@ export class HashWorkers {
         reject(new Error('hashing was ended'));
         return;
       }
-      this.queue.push({ task, resolve, reject });
+      this.queue.push({ task, storage, resolve, reject });
       this.next();
     });
   }
@@ -92,25 +113,62 @@ export class HashWorkers {
   }
 
   private next(): void {
-    if (this.queue.length === 0) return;
-    const [worker = this.another()] = this.idle;
-    if (worker === null) return;
-    const waiting = this.queue.shift();
-    if (waiting === undefined) return;
+    for (let waiting = this.first(); waiting !== undefined; waiting = this.first()) {
+      const [worker = this.another()] = this.idle;
+      if (worker === null) return;
+      this.queue.splice(this.queue.indexOf(waiting), 1);
+      this.begin(worker, waiting);
+    }
+  }
+
+  private begin(worker: Worker, waiting: Waiting): void {
     this.idle.delete(worker);
-    this.underWay.set(worker, waiting);
+    const watch = setTimeout(() => {
+      this.takeForHanging(worker);
+    }, this.hangsAfterMs).unref();
+    this.underWay.set(worker, { ...waiting, watch, hangs: false });
     worker.ref();
     worker.postMessage(waiting.task);
   }
 
+  /** What waits longest for the storage that has the fewest threads, unless it hangs. */
+  private first(): Waiting | undefined {
+    const busy = new Map<number, number>();
+    for (const { storage, hangs } of this.underWay.values()) {
+      busy.set(storage, hangs ? Infinity : (busy.get(storage) ?? 0) + 1);
+    }
+    const threads = ({ storage }: Waiting) => busy.get(storage) ?? 0;
+    const mayBegin = this.queue.filter((waiting) => threads(waiting) !== Infinity);
+    return mayBegin.toSorted((one, other) => threads(one) - threads(other))[0];
+  }
+
+  private takeForHanging(worker: Worker): void {
+    const underWay = this.underWay.get(worker);
+    if (underWay === undefined) return;
+    underWay.hangs = true;
+    this.next();
+  }
+
+  /** It hung, is back, and was replaced meanwhile. */
+  private dismiss(worker: Worker): void {
+    this.all.delete(worker);
+    void worker.terminate();
+  }
+
+  /** How many there are to work with. */
+  private get working(): number {
+    return this.all.size - [...this.underWay.values()].filter(({ hangs }) => hangs).length;
+  }
+
   private another(): Worker | null {
-    if (this.all.size >= WORKERS) return null;
+    if (this.working >= WORKERS) return null;
     const worker = new Worker(builtProgram('manifests/hash-worker.main.js'));
     this.all.add(worker);
     worker.on('message', (answer: HashAnswer) => {
       this.settle(worker, answer);
-      this.idle.add(worker);
       worker.unref();
+      if (this.working > WORKERS) this.dismiss(worker);
+      else this.idle.add(worker);
       this.next();
     });
     worker.on('error', (error) => {
@@ -132,6 +190,7 @@ export class HashWorkers {
 
   private settle(worker: Worker, { sha256, cutOffAt, error }: HashAnswer): void {
     const waiting = this.underWay.get(worker);
+    clearTimeout(waiting?.watch);
     this.underWay.delete(worker);
     if (sha256 !== null) waiting?.resolve(sha256);
     else if (error === null) waiting?.reject(new ContentCutOff(cutOffAt ?? 0));

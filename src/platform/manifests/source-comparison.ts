@@ -1,7 +1,7 @@
 import type { SourceRange } from '#platform/vma/vma-client.port';
 
 import type { ManifestPiece } from './content-manifest.js';
-import type { HashPart, HashWorkers } from './hash-workers.js';
+import type { HashPart, HashSource, HashWorkers } from './hash-workers.js';
 import type { OwnPiece } from './own-content.js';
 import type { Window } from './windows.js';
 
@@ -28,7 +28,7 @@ const CLUSTER_BYTES = 64 * 1024;
 export async function compareWindow(
   window: Window,
   hashes: readonly ManifestPiece[],
-  image: { readonly fd: number; readonly workers: HashWorkers },
+  image: HashSource & { readonly workers: HashWorkers },
   isFull: boolean,
 ): Promise<void> {
   refuseUnsent(window);
@@ -47,15 +47,15 @@ export async function compareWindow(
 async function matches(
   pieces: readonly OwnPiece[],
   range: SourceRange,
-  { fd, workers }: { readonly fd: number; readonly workers: HashWorkers },
+  image: HashSource & { readonly workers: HashWorkers },
 ): Promise<boolean> {
   const parts = partsOf(pieces, range);
   const isZero = parts.every(({ hostOffset }) => hostOffset === null);
   if ('zero' in range) {
     const nothing = { hostOffset: null, length: range.length };
-    return isZero || (await workers.hash(fd, parts)) === (await workers.hash(fd, [nothing]));
+    return isZero || (await image.workers.hash(image, parts)) === (await image.workers.hash(image, [nothing]));
   }
-  return (await workers.hash(fd, parts)) === range.sha256;
+  return (await image.workers.hash(image, parts)) === range.sha256;
 }
 
 /** The range as a reader of the image finds it; what isn't data in this layer is zero. */

@@ -1,16 +1,20 @@
 import type { Position } from '#domain/kernel/event';
 
-/** Rows that are being built beside the live ones. */
-export interface BuildStatus {
-  readonly version: number;
+/** Tells a build from all others: the number of one that was given up is given again. */
+export interface WhichBuild {
   readonly generation: number;
+  readonly startedAt: Date;
+}
+
+/** Rows that are being built beside the live ones. */
+export interface BuildStatus extends WhichBuild {
+  readonly version: number;
   readonly status: 'building' | 'stopped';
   readonly position: Position;
   /** How many events they are made of so far. */
   readonly events: number;
   readonly error: string | null;
   readonly stoppedEventId: string | null;
-  readonly startedAt: Date;
 }
 
 export interface ProjectionStatus {

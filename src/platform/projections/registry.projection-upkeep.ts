@@ -4,6 +4,7 @@ import type { EventStore } from '#platform/event-store/event-store.port';
 import { checkOf, type CheckStatus, requestCheck } from './check-log.js';
 import { addDeadLetter } from './dead-letters.js';
 import { selectionOf } from './pages.js';
+import type { WhichBuild } from './projection-progress.port.js';
 import { ProjectionUpkeep } from './projection-upkeep.port.js';
 import { registered } from './registry.js';
 import { cancelRebuild, requestRebuild, retryStopped } from './requests.js';
@@ -25,8 +26,8 @@ export class RegistryProjectionUpkeep extends ProjectionUpkeep {
     return this.told(requestRebuild(this.database, this.named(name)));
   }
 
-  async cancel(name: string): Promise<boolean> {
-    return this.told(cancelRebuild(this.database, this.named(name)));
+  async cancel(name: string, build: WhichBuild): Promise<boolean> {
+    return this.told(cancelRebuild(this.database, this.named(name), build));
   }
 
   async retry(name: string): Promise<boolean> {

@@ -1,5 +1,6 @@
 import type { Database } from '#platform/database/database';
 
+import type { WhichBuild } from './projection-progress.port.js';
 import { addGeneration } from './registration.js';
 import { registered, REGISTRY_LOCK } from './registry.js';
 import type { AnyProjection } from './tables.js';
@@ -12,18 +13,24 @@ export async function requestRebuild(database: Database, projection: AnyProjecti
   });
 }
 
-/** Says that what is being built is no longer wanted; false when nothing is, or when there would be no rows without it. */
-export async function cancelRebuild(database: Database, { name, version }: AnyProjection): Promise<boolean> {
+/** Says that a build is no longer wanted; false when it is over, whatever is built now, or when there would be no rows without it. */
+export async function cancelRebuild(
+  database: Database,
+  { name, version }: AnyProjection,
+  { generation, startedAt }: WhichBuild,
+): Promise<boolean> {
   return database.transaction(async (sql) => {
     await sql.query(REGISTRY_LOCK);
     const live = await registered(sql, 'name = $1 and version = $2 and live', [name, version]);
     if (live.length === 0) return false;
-    const { rowCount } = await sql.query(
-      `update projection set status = 'cancelled', updated_at = now()
-        where name = $1 and version = $2 and not live and status in ('building', 'stopped')`,
-      [name, version],
+    const condition = `name = $1 and version = $2 and generation = $3 and not live and status in ('building', 'stopped') for update`;
+    const [meant] = await registered(sql, condition, [name, version, generation]);
+    if (meant?.startedAt.getTime() !== startedAt.getTime()) return false;
+    await sql.query(
+      `update projection set status = 'cancelled', updated_at = now() where name = $1 and version = $2 and generation = $3`,
+      [name, version, generation],
     );
-    return rowCount === 1;
+    return true;
   });
 }
 

@@ -8,6 +8,6 @@ export class CreateUserRequest {
   @Text({ about: 'the password', min: 12, max: 1024 })
   readonly password: string;
 
-  @OneOf({ about: 'what the user may do', of: ROLES })
+  @OneOf({ about: 'what the user may do; agent is refused, being the role of appliances', of: ROLES })
   readonly role: Role;
 }

@@ -3,6 +3,7 @@ import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { type Reading, textFor } from '#platform/event-stream/event-reader';
 import { EventTail } from '#platform/event-stream/event-tail';
 import { TextStream, TooSlow } from '#platform/event-stream/text-stream';
+import type { EventStore } from '#platform/event-store/event-store.port';
 import { InMemoryEventStore } from '#platform/event-store/in-memory.event-store';
 import { newId } from '#platform/ids/ids';
 
@@ -42,6 +43,20 @@ describe('readers of the stream of events', () => {
       { after: '', wants: () => true, mayGoOn: () => Promise.resolve(true), ...options },
       { store, tail, signal: gone.signal },
     );
+  /** The log, but for what is given here. */
+  const behaving = (otherwise: Partial<Pick<EventStore, 'head' | 'subscribe'>>) =>
+    Object.assign(Object.create(store) as InMemoryEventStore, otherwise);
+  /** A tail of this log, instead of the one that was followed from the beginning. */
+  const follow = async (log: EventStore) => {
+    tail.leave();
+    tail = new EventTail(log, silentLog);
+    await tail.join();
+  };
+  const letOthers = async () => {
+    for (let turn = 0; turn < 10; turn += 1) await new Promise((resolve) => setImmediate(resolve));
+  };
+  const positionsTo = (count: number) =>
+    Array.from({ length: count }, (_, index) => String(index + 1).padStart(20, '0'));
   const idsIn = (text: string) => [...text.matchAll(/^id: (\S+)\nevent/gm)].map(([, id]) => id);
 
   it('get everything once and in order, also who falls far behind the tail', async () => {
@@ -63,9 +78,9 @@ describe('readers of the stream of events', () => {
     expect(tail.reaches(String(seen.slow.at(-1)))).toBe(false);
     for await (const piece of slow) {
       seen.slow.push(...idsIn(piece));
-      if (seen.slow.length >= MANY) break;
+      if (seen.slow.length >= MANY || seen.slow.at(-1) === (await store.head())) break;
     }
-    const positions = Array.from({ length: MANY }, (_, index) => String(index + 1).padStart(20, '0'));
+    const positions = positionsTo(MANY);
     expect(seen.quick).toEqual(positions);
     expect(seen.slow).toEqual(positions);
   }, 60_000);
@@ -74,7 +89,7 @@ describe('readers of the stream of events', () => {
     tail.leave();
     const answers: (() => void)[] = [];
     const head = store.head.bind(store);
-    const slow = Object.assign(Object.create(store) as InMemoryEventStore, {
+    const slow = behaving({
       head: async () => {
         const known = await head();
         await new Promise<void>((resolve) => answers.push(resolve));
@@ -107,19 +122,107 @@ describe('readers of the stream of events', () => {
 
   it('do not keep this process busy when the log ends what is followed', async () => {
     let calls = 0;
-    const closed = Object.assign(Object.create(store) as InMemoryEventStore, {
+    const closed = behaving({
       subscribe: async function* () {
         calls += 1;
-        if (calls > 1000) throw new Error('it is asked again and again');
+        // Nothing else would come to its turn, this test neither.
+        if (calls > 1000) tail.leave();
         await Promise.resolve();
         yield* [];
       },
     });
-    const own = new EventTail(closed, silentLog);
-    await own.join();
-    for (let turn = 0; turn < 10; turn += 1) await new Promise((resolve) => setImmediate(resolve));
-    own.leave();
+    await follow(closed);
+    await letOthers();
     expect(calls).toBe(1);
+  });
+
+  it('get everything once although the log fails in between', async () => {
+    let fails = true;
+    const failing = behaving({
+      subscribe: async function* (options) {
+        for await (const batch of store.subscribe(options)) {
+          yield batch;
+          if (fails && batch.events.length > 0) break;
+        }
+        fails = false;
+        throw new Error('the log is away');
+      },
+    });
+    await follow(failing);
+    await write(1);
+    await eventually(() => {
+      expect(fails).toBe(false);
+    });
+    await write(1);
+    const kept = await eventually(() => {
+      const events = tail.after('')?.events ?? [];
+      expect(events.length).toBeGreaterThan(1);
+      return events;
+    });
+    expect(kept.map(({ event }) => event.position)).toEqual(positionsTo(2));
+  });
+
+  it('may come again when the log was away as they came', async () => {
+    let isAway = true;
+    const away = behaving({
+      head: () => (isAway ? Promise.reject(new Error('the log is away')) : store.head()),
+    });
+    const own = new EventTail(away, silentLog);
+    await expect(own.join()).rejects.toThrow('the log is away');
+    isAway = false;
+    await own.join();
+    own.leave();
+  });
+
+  it('go on when another one leaves', async () => {
+    await tail.join();
+    tail.leave();
+    await write(1);
+    await eventually(() => {
+      expect(tail.after('')?.events).toHaveLength(1);
+    });
+  });
+
+  it('get nothing that they have from a tail that is not as far as they are', async () => {
+    let begin: () => void = () => undefined;
+    const begun = new Promise<void>((resolve) => (begin = resolve));
+    const late = behaving({
+      subscribe: async function* (options) {
+        await begun;
+        yield* store.subscribe(options);
+      },
+    });
+    await follow(late);
+    await write(3);
+    const text = reader({ after: await store.head() });
+    await text.next();
+    const next = text.next();
+    await letOthers();
+    await write(1);
+    begin();
+    expect(idsIn(String((await next).value))).toEqual(positionsTo(4).slice(3));
+  });
+
+  it('follow the tail as soon as they have caught up', async () => {
+    await write(3);
+    await follow(store);
+    const live: number[] = [];
+    const text = reader({
+      mayGoOn: (events) => {
+        live.push(events.length);
+        return Promise.resolve(true);
+      },
+    });
+    await text.next();
+    expect(idsIn(String((await text.next()).value))).toEqual(positionsTo(3));
+    const next = text.next();
+    await letOthers();
+    await write(1);
+    expect(idsIn(String((await next).value))).toEqual(positionsTo(4).slice(3));
+    void text.next();
+    await eventually(() => {
+      expect(live).toContain(1);
+    });
   });
 
   it('hear how far they are though nothing is for them, and begin there the next time', async () => {
@@ -134,7 +237,11 @@ describe('readers of the stream of events', () => {
     await text.next();
     await write(1);
     const rest: string[] = [];
-    for await (const piece of text) rest.push(piece);
+    for await (const piece of text) {
+      rest.push(piece);
+      if (rest.length > 2) break;
+      await write(1);
+    }
     expect(idsIn(rest.join(''))).toHaveLength(1);
   });
 

@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
 
 import type { Mine } from '#platform/http/idempotency.port';
 import { PostgresIdempotencyKeys } from '#platform/http/postgres.idempotency-keys';
@@ -25,11 +25,11 @@ describe('idempotency keys', () => {
     await fresh.drop();
   });
 
-  const instance = async () => {
+  const instance = async (hashKey = 'a key for hashes') => {
     const one = new Instances(fresh.database, { instanceId: newId(), startId: newId() }, silentLog, TIMES);
     instances.push(one);
     await one.register();
-    return new PostgresIdempotencyKeys(fresh.database, Buffer.from('a key for hashes'), one);
+    return new PostgresIdempotencyKeys(fresh.database, Buffer.from(hashKey), one);
   };
   const age = (column: 'claimed_at' | 'created_at', interval: string) =>
     fresh.database.query(`update idempotency_key set ${column} = ${column} - $1::interval`, [interval]);
@@ -58,6 +58,20 @@ describe('idempotency keys', () => {
     expect(await keys.claim('somebody else', 'key', 'other')).toMatchObject({ is: 'mine' });
   });
 
+  it('tell requests apart by what nobody can compute without the key for it', async () => {
+    await (await instance()).claim('user', 'key', 'request');
+    const stranger = await instance('another key for hashes');
+    expect(await stranger.claim('user', 'key', 'request')).toEqual({ is: 'other-request' });
+  });
+
+  it.each(['release', 'abandon'] as const)('keep an answer, whatever follows it: %s', async (how) => {
+    const keys = await instance();
+    const first = await mine(keys);
+    await keys.answered('user', 'key', first, ANSWER);
+    await keys[how]('user', 'key', first);
+    expect(await keys.claim('user', 'key', 'request')).toEqual({ is: 'answered', answer: ANSWER });
+  });
+
   const claimsOfMany = async (keys: PostgresIdempotencyKeys) => {
     const claims = await Promise.all(Array.from({ length: 10 }, () => keys.claim('user', 'key', 'request')));
     return claims.filter(({ is }) => is === 'mine').map(commandId);
@@ -69,6 +83,20 @@ describe('idempotency keys', () => {
     expect(await keys.claim('user', 'key', 'request')).toEqual({ is: 'under-way' });
     await instances[0]?.stop();
     expect(await claimsOfMany(keys)).toEqual([commandId(first)]);
+  });
+
+  it('whose answer comes just before they would pass on give that answer', async () => {
+    const keys = await instance();
+    const first = await mine(keys);
+    const other = await instance();
+    for (const one of instances) {
+      jest.spyOn(one, 'isAlive').mockImplementation(async () => {
+        await keys.answered('user', 'key', first, ANSWER);
+        return false;
+      });
+    }
+    expect(await other.claim('user', 'key', 'request')).toEqual({ is: 'under-way' });
+    expect(await other.claim('user', 'key', 'request')).toEqual({ is: 'answered', answer: ANSWER });
   });
 
   it('that nobody answered for longer than a request takes pass on, although their instance lives', async () => {
@@ -130,6 +158,7 @@ describe('idempotency keys', () => {
     const second = await keys.claim('user', 'key', 'other');
     expect(second.is).toBe('mine');
     expect(commandId(second)).not.toBe(commandId(first));
+    expect(await keys.claim('user', 'key', 'other')).toEqual({ is: 'under-way' });
     await (await instance()).claim('user', 'newer', 'request');
     const rows = await fresh.database.query<{ key: string }>('select key from idempotency_key order by key');
     expect(rows.map(({ key }) => key)).toEqual(['key', 'newer']);

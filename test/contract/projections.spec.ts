@@ -148,6 +148,40 @@ describe('the projection runner', () => {
     expect(await runner.waitFor(['counter'], await store.head(), 50)).toBe(false);
   });
 
+  it('blames no event when a connection is broken off in the middle, and goes on', async () => {
+    const runner = await start();
+    await runner.caughtUp();
+    await fresh.database.transaction(async (sql) => {
+      await sql.query(`select from projection where name = 'counter' for update`);
+      await add('a', 1);
+      await eventually(async () => {
+        const cut = await fresh.database.query(
+          `select pg_terminate_backend(pid) from pg_stat_activity
+            where datname = current_database() and wait_event_type = 'Lock'`,
+        );
+        expect(cut).toHaveLength(1);
+      });
+    });
+    await runner.caughtUp();
+    expect(await statusOf(runner, 'counter')).toMatchObject({ status: 'running', error: null });
+    expect(await sums()).toEqual({ a: 1 });
+  });
+
+  it('leaves the log in peace while it stands still', async () => {
+    const runner = await start();
+    await store.append('c-1', 'any', [anEvent('Poison', { name: 'a' })]);
+    await eventually(async () => {
+      expect((await statusOf(runner, 'counter'))?.status).toBe('stopped');
+    });
+    await runner.caughtUp(['listing']);
+    const subscribe = jest.spyOn(store, 'subscribe');
+    for (let round = 0; round < 20; round += 1) {
+      await add('a', 1);
+      await runner.caughtUp(['listing']);
+    }
+    expect(subscribe).not.toHaveBeenCalled();
+  });
+
   it('tries again when it is told to, also after a restart', async () => {
     const runner = await start();
     await store.append('c-1', 'any', [anEvent('Poison', { name: 'a', by: 4 })]);
@@ -195,6 +229,24 @@ describe('the projection runner', () => {
     expect(await runner.waitFor(['counter', 'listing'], position, 5000)).toBe(true);
     expect(await sums()).toEqual({ a: 1 });
     expect(await runner.waitFor(['counter'], '99999999999999999999', 30)).toBe(false);
+  });
+
+  it('tells those who listen which rows went on, and by how many events', async () => {
+    const runner = await start();
+    const heard: Record<string, number> = {};
+    const unsubscribe = runner.onAdvance((name, events) => {
+      heard[name] = (heard[name] ?? 0) + events;
+    });
+    await add('a', 1);
+    await add('b', 1);
+    await store.append('c-1', 'any', [anEvent('Unheard')]);
+    await eventually(() => {
+      expect(heard).toEqual({ counter: 2, listing: 3 });
+    });
+    unsubscribe();
+    await add('a', 1);
+    await runner.caughtUp();
+    expect(heard).toEqual({ counter: 2, listing: 3 });
   });
 
   it.each([

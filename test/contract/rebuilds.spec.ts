@@ -10,17 +10,21 @@ import { Build } from '#platform/projections/build';
 import { BuildConnection } from '#platform/projections/build-connection';
 import { Check } from '#platform/projections/check';
 import { checkOf, requestCheck } from '#platform/projections/check-log';
+import { BulkWriter } from '#platform/projections/bulk-writer';
+import { GenerationRows } from '#platform/projections/generation-rows';
 import { LogFallsShort } from '#platform/projections/pages';
 import { ProjectionRunner } from '#platform/projections/projection-runner';
-import { NewerProjection } from '#platform/projections/registration';
+import { NewerProjection, register } from '#platform/projections/registration';
 import { RegistryProjectionUpkeep } from '#platform/projections/registry.projection-upkeep';
 import { cancelRebuild, requestRebuild } from '#platform/projections/requests';
-import type { AnyProjection } from '#platform/projections/tables';
+import { registered } from '#platform/projections/registry';
+import { Moved } from '#platform/projections/poison';
+import { type AnyProjection, createTable } from '#platform/projections/tables';
 import { effectsProjection } from '#platform/sagas/effects.projection';
 
 import { Counting, listing } from '../kit/counting.js';
 import { freshDatabase } from '../kit/database.js';
-import { anEvent } from '../kit/event-stores.js';
+import { all, anEvent } from '../kit/event-stores.js';
 import { eventually } from '../kit/eventually.js';
 import { silentLog } from '../kit/silent-log.js';
 
@@ -38,6 +42,7 @@ describe('a rebuild', () => {
   let counting: Counting;
   let counter: AnyProjection;
   let runners: ProjectionRunner[];
+  let reports: { readonly end: () => Promise<void> }[];
 
   beforeEach(async () => {
     fresh = await freshDatabase();
@@ -46,9 +51,11 @@ describe('a rebuild', () => {
     counting = new Counting();
     counter = counting.version(1);
     runners = [];
+    reports = [];
   });
 
   afterEach(async () => {
+    for (const report of reports) await report.end();
     await Promise.all(runners.map((runner) => runner.stop()));
     await store.close();
     await fresh.drop();
@@ -287,29 +294,61 @@ describe('a rebuild', () => {
     return { looks, faults };
   }
 
+  /** Somebody who reads a view, and doesn't come to an end before the test says so, or is over. */
+  const longReport = async (view: string) => {
+    const client = new pg.Client({ connectionString: fresh.url });
+    await client.connect();
+    let ended: Promise<void> | undefined;
+    const report = { end: () => (ended ??= client.end()) };
+    reports.push(report);
+    await client.query('begin');
+    await client.query(`select * from ${view}`);
+    return report;
+  };
+
+  /** Waits until a swap waits for somebody. */
+  const swapIsHeldUp = () =>
+    eventually(async () => {
+      const held = await fresh.database.query(
+        `select from pg_stat_activity
+          where datname = current_database() and application_name = 'oma rebuild' and wait_event_type = 'Lock'`,
+      );
+      expect(held).toHaveLength(1);
+    });
+
   it('is not in a hurry where a long report reads the view: writers and other readers go on', async () => {
     const runner = await start(counter);
     await add('a', 1);
     await runner.caughtUp();
-    const report = new pg.Client({ connectionString: fresh.url });
-    await report.connect();
-    await report.query('begin');
-    await report.query('select * from counter');
+    const report = await longReport('counter');
     await requestRebuild(fresh.database, counter);
     const building = build(counter);
-    await eventually(async () => {
-      expect((await statusOf(runner))?.building?.events).toBe(1);
-    });
+    await swapIsHeldUp();
+    expect((await statusOf(runner))?.building?.events).toBe(1);
     const { position } = await add('a', 1);
     expect(await runner.waitFor(['counter'], position, 8000)).toBe(true);
     expect(await rows()).toMatchObject([{ sum: '2' }]);
-    await report.query('commit');
     await report.end();
     await building;
     await eventually(async () => {
       expect(await statusOf(runner)).toMatchObject({ generation: 2, building: null });
     });
     expect(await rows()).toMatchObject([{ sum: '2' }]);
+  });
+
+  it('takes no place when it is cancelled while it waits for a report', async () => {
+    const runner = await start(counter);
+    await add('a', 1);
+    await runner.caughtUp();
+    await runner.stop();
+    const report = await longReport('counter');
+    await requestRebuild(fresh.database, counter);
+    const building = build(counter);
+    await swapIsHeldUp();
+    expect(await cancelRebuild(fresh.database, counter)).toBe(true);
+    await report.end();
+    expect(await building).toBe('none');
+    expect(await fresh.database.query('select generation from projection where live')).toEqual([{ generation: 1 }]);
   });
 
   it('is refused while another one of the same projection is under way', async () => {
@@ -344,6 +383,53 @@ describe('a rebuild', () => {
       expect(await statusOf(again, 'listing')).toMatchObject({ generation: 2, building: null });
     });
     expect(await rows('listing', 'position')).toHaveLength(1000);
+  });
+
+  it('writes no page twice when two take themselves for the one who builds', async () => {
+    const runner = await start(counter);
+    await addMany(10, 2);
+    await runner.stop();
+    await requestRebuild(fresh.database, counter);
+    const [row] = await registered(fresh.database.pool, 'not live');
+    if (row === undefined) throw new Error('there is nothing to build');
+    const both = [await BuildConnection.beside(fresh.url), await BuildConnection.beside(fresh.url)];
+    const events = await all(store.readAll());
+    const head = await store.head();
+    await createTable(fresh.database.pool, counter, 'rm_counter_v1_g2');
+    const written = both.map(async (connection) => {
+      const writer = new BulkWriter(counter, 'rm_counter_v1_g2', (page) => page, true);
+      const own = new GenerationRows(connection, row, writer);
+      await own.advance(events, head, await own.prepare(events));
+    });
+    const outcomes = await Promise.allSettled(written);
+    for (const connection of both) await connection.close();
+    expect(outcomes.map(({ status }) => status).sort()).toEqual(['fulfilled', 'rejected']);
+    expect(outcomes.find(({ status }) => status === 'rejected')).toMatchObject({
+      reason: expect.any(Moved) as unknown,
+    });
+    expect(await rows('rm_counter_v1_g2')).toMatchObject([{ sum: '5' }, { sum: '5' }]);
+  });
+
+  it('folds a page once that could not be written at first', async () => {
+    const runner = await start(counter);
+    await addMany(10, 2);
+    await runner.stop();
+    // The first time that the checkpoint moves, when the rows were written already; a sequence isn't taken back.
+    await fresh.database.query('create sequence tries');
+    await fresh.database.query(
+      `create function fail_once() returns trigger language plpgsql as $$
+        begin
+          if nextval('tries') = 1 then raise exception 'not this time'; end if;
+          return new;
+        end $$`,
+    );
+    await fresh.database.query(
+      `create trigger fail_once before update on projection for each row
+         when (new.generation = 2 and new.events > old.events) execute function fail_once()`,
+    );
+    await requestRebuild(fresh.database, counter);
+    expect(await build(counter)).toBe('swapped');
+    expect(await rows()).toMatchObject([{ sum: '5' }, { sum: '5' }]);
   });
 
   it('is built by one of two instances, and seen by both', async () => {
@@ -424,17 +510,13 @@ describe('a rebuild', () => {
       await addMany(1500, 5);
       await old.caughtUp();
       await old.stop();
-      const report = new pg.Client({ connectionString: fresh.url });
-      await report.connect();
-      await report.query('begin');
-      await report.query('select * from counter');
+      const report = await longReport('counter');
       const next = await start(counting.version(2));
       await eventually(async () => {
         expect((await statusOf(next))?.building).toMatchObject({ version: 2, events: 1500 });
       });
       expect(await rows()).toHaveLength(5);
       expect(Object.keys((await rows())[0] ?? {})).not.toContain('twice');
-      await report.query('commit');
       await report.end();
       await next.caughtUp();
       expect(await rows()).toMatchObject(Array.from({ length: 5 }, () => ({ sum: '300', twice: '600' })));
@@ -459,6 +541,15 @@ describe('a rebuild', () => {
       await fresh.database.query('create view report as select sum from counter');
       await (await start(counting.version(2))).caughtUp();
       expect(await fresh.database.query('select * from report')).toEqual([{ sum: '1' }]);
+    });
+
+    it('can not be cancelled: this program would have no rows', async () => {
+      await (await start(counter)).stop();
+      await start();
+      const next = counting.version(2);
+      await register(fresh.database, next);
+      expect(await cancelRebuild(fresh.database, next)).toBe(false);
+      expect(await build(next)).toBe('swapped');
     });
 
     it('is refused to an older program that starts after it', async () => {
@@ -488,10 +579,7 @@ describe('a rebuild', () => {
     );
     const outcome = { effectId, step: 's', attempt: 1, result: {} };
     await store.append('trial-1', 0n, [anEvent('EffectSucceeded', outcome)]);
-    const report = new pg.Client({ connectionString: fresh.url });
-    await report.connect();
-    await report.query('begin');
-    await report.query('select * from effect');
+    const report = await longReport('effect');
     await requestRebuild(fresh.database, effects);
     const building = build(effects);
     await eventually(async () => {
@@ -501,7 +589,6 @@ describe('a rebuild', () => {
     });
     expect(await fresh.database.query('select state from effect_lease')).toEqual([{ state: 'settled' }]);
     expect(await fresh.database.query('select state from effect')).toEqual([{ state: 'pending' }]);
-    await report.query('commit');
     await report.end();
     expect(await building).toBe('swapped');
     expect(await fresh.database.query('select state from effect')).toEqual([{ state: 'succeeded' }]);
@@ -520,6 +607,12 @@ describe('a rebuild', () => {
     const upkeep = new RegistryProjectionUpkeep(fresh.database, store, [counter]);
     const why = { actor: 'user 1', reason: 'a trial' };
     expect(await upkeep.skip('counter', newId(), why)).toBe(false);
+    // Nor what the log does not have there: it would be another one's place that the rows go on from.
+    const other = new InMemoryEventStore();
+    await other.append('c-1', 'any', [anEvent('Added'), anEvent('Added')]);
+    expect(await new RegistryProjectionUpkeep(fresh.database, other, [counter]).skip('counter', poison.id, why)).toBe(
+      false,
+    );
     expect(await upkeep.skip('counter', poison.id, why)).toBe(true);
     await runner.caughtUp();
     await eventually(async () => {
@@ -677,12 +770,29 @@ describe('a rebuild', () => {
     const runner = await start(counter);
     await runner.caughtUp();
     await rebuilt(counter);
-    const table = () => fresh.database.query(`select to_regclass('rm_counter_v1')::text as it`);
-    expect(await table()).toEqual([{ it: 'rm_counter_v1' }]);
-    await fresh.database.query(`update projection set retired_at = now() - interval '25 hours' where not live`);
+    await rebuilt(counter);
+    const retired = async () => {
+      const found = await fresh.database.query<{ generation: number }>(
+        `select generation from projection where not live order by generation`,
+      );
+      return found.map(({ generation }) => generation);
+    };
+    const table = (name: string) => fresh.database.query(`select to_regclass($1)::text as it`, [name]);
+    const retire = (generation: number, age: string) =>
+      fresh.database.query(`update projection set retired_at = now() - $2::interval where generation = $1`, [
+        generation,
+        age,
+      ]);
+    await retire(1, '23 hours');
+    await retire(2, '25 hours');
     await eventually(async () => {
-      expect(await table()).toEqual([{ it: null }]);
+      expect(await retired()).not.toContain(2);
     });
-    expect(await statusOf(runner)).toMatchObject({ generation: 2 });
+    expect(await retired()).toEqual([1]);
+    expect([await table('rm_counter_v1'), await table('rm_counter_v1_g2')]).toEqual([
+      [{ it: 'rm_counter_v1' }],
+      [{ it: null }],
+    ]);
+    expect(await statusOf(runner)).toMatchObject({ generation: 3 });
   });
 });

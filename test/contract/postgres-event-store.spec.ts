@@ -3,6 +3,7 @@ import pg from 'pg';
 
 import type { StoredEvent } from '#domain/kernel/event';
 import { Database } from '#platform/database/database';
+import { EventIdReused } from '#platform/event-store/event-store.port';
 import { PostgresEventStore } from '#platform/event-store/postgres/postgres.event-store';
 
 import { freshDatabase } from '../kit/database.js';
@@ -209,6 +210,8 @@ describe('the log in PostgreSQL', () => {
     const before = await connectionsOfLane(fresh.database);
     await expect(store.append('a-1', 'no-stream', [anEvent()])).rejects.toThrow('is at revision 0');
     await expect(store.append('a-1', 3n, [anEvent()])).rejects.toThrow('is at revision 0');
+    // This one the database itself refuses, with an error.
+    await expect(store.append('a-2', 'no-stream', [event])).rejects.toThrow(EventIdReused);
     expect(await store.append('a-1', 'no-stream', [event])).toMatchObject({ revision: 0n, duplicate: true });
     expect(before).toHaveLength(1);
     expect(await connectionsOfLane(fresh.database)).toEqual(before);
@@ -268,6 +271,43 @@ describe('the log in PostgreSQL', () => {
     } finally {
       await listener.end();
     }
+  });
+
+  it('finds by itself, a second later, what nobody told it of', async () => {
+    const life = new AbortController();
+    const seen: string[] = [];
+    const reading = (async () => {
+      for await (const { events } of store.subscribe({ after: '', signal: life.signal })) {
+        seen.push(...events.map(({ stream }) => stream));
+      }
+    })();
+    // The way that appends of several streams go, without a word to those who listen.
+    const append = (stream: string) =>
+      fresh.database.query(
+        `select es.append_new('{}', '{}', array[$1], array[0::bigint], array[gen_random_uuid()], array['Happened'],
+           array['{}'::jsonb], array[$2::jsonb], false)`,
+        [stream, JSON.stringify(anEvent().metadata)],
+      );
+    for (const stream of ['a-1', 'a-2']) {
+      await append(stream);
+      await eventually(() => {
+        expect(seen.at(-1)).toBe(stream);
+      }, 3);
+    }
+    life.abort();
+    await reading;
+  });
+
+  it('stores what waits for one stream in the order in which it came, whatever fits into a call', async () => {
+    const sized = (name: string, bytes: number) => anEvent(name, { text: 'x'.repeat(bytes) });
+    const half = 600_000;
+    await Promise.all([
+      store.append('a-1', 'any', [anEvent()]),
+      store.append('a-2', 'any', [sized('Large', half)]),
+      store.append('a-3', 'any', [sized('First', half)]),
+      store.append('a-3', 'any', [sized('Second', 1)]),
+    ]);
+    expect((await all(store.readStream('a-3'))).map(({ type }) => type)).toEqual(['First', 'Second']);
   });
 
   it('refuses a database in which a statement would not see the newest head', async () => {

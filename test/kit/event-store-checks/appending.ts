@@ -54,6 +54,7 @@ export const appending: readonly Check[] = [
     await store.append('a-1', 'no-stream', several(3));
     await expect(store.append('a-1', 0n, [anEvent()])).rejects.toMatchObject({ stream: 'a-1', actual: 2n });
     await expect(store.append('a-2', 7n, [anEvent()])).rejects.toMatchObject({ actual: -1n });
+    await expect(store.append('a-1', 7n, several(2))).rejects.toMatchObject({ stream: 'a-1', actual: 2n });
   }),
 
   check('stores all events of an append or none', async (store) => {

@@ -32,6 +32,14 @@ export const reading: readonly Check[] = [
     },
   ),
 
+  check('of a stream goes over many pages in order', async (store) => {
+    for (const revision of ['no-stream', 399n, 799n] as const) await store.append('a-1', revision, several(400));
+    const revisions = (await all(store.readStream('a-1'))).map(({ revision }) => Number(revision));
+    expect(revisions).toEqual(Array.from({ length: 1200 }, (_, index) => index));
+    const backward = await all(store.readStream('a-1', { direction: 'backward', limit: 1100 }));
+    expect(backward.map(({ revision }) => Number(revision))).toEqual(revisions.toReversed().slice(0, 1100));
+  }),
+
   check('of everything takes after and before as exclusive', async (store) => {
     await store.append('a-1', 'no-stream', several(5));
     const positions = (await all(store.readAll())).map((event) => event.position);

@@ -47,10 +47,10 @@ describe('the log in EventStoreDB', () => {
 
   let warnings: string[];
 
-  const opened = async (url: string, namespace = '') => {
+  const opened = async (url: string, namespace = '', silenceMs = SILENCE_MS) => {
     const warn = (_fields: object, message: string) => void warnings.push(message);
     const log = Object.assign(Object.create(silentLog) as Logger, { warn });
-    const other = new EventStoreDbEventStore({ url, namespace, silenceMs: SILENCE_MS }, log);
+    const other = new EventStoreDbEventStore({ url, namespace, silenceMs }, log);
     await other.start();
     return other;
   };
@@ -255,6 +255,24 @@ describe('the log in EventStoreDB', () => {
     });
   });
 
+  it('gives the whole connection up that an append had no answer over, with all that is followed over it', async () => {
+    const other = await opened(double.url, 'berlin', 60_000);
+    const seen = listening(other);
+    await other.append('a-1', 'no-stream', [anEvent()]);
+    await eventually(() => {
+      expect(seen.ids).toHaveLength(1);
+    });
+    // Whoever follows over the same connection hears nothing more; over another one it is told what it missed.
+    double.wrong.deaf = true;
+    double.wrong.forAppends(1, 'stored-then-silence');
+    await other.append('a-1', 0n, [anEvent()]);
+    await eventually(() => {
+      expect(seen.ids).toHaveLength(2);
+    });
+    await seen.stop();
+    await other.close();
+  });
+
   describe('when a node does not know any better', () => {
     it('begins though the server was frozen when it was opened first', async () => {
       double.hang();
@@ -333,6 +351,18 @@ describe('the log in EventStoreDB', () => {
       await turns.return?.();
       expect(ids).toEqual((await all(store.readAll())).map(({ id }) => id));
     });
+  });
+
+  it('takes no position for a wrong one whose events have come in part, whatever the server says then', async () => {
+    const { position } = await store.append('a-1', 'no-stream', [anEvent()]);
+    await store.append(
+      'a-1',
+      0n,
+      Array.from({ length: 10 }, () => anEvent()),
+    );
+    double.wrong.forReads(1, 'broken-off');
+    double.wrong.forReads(1, 'error');
+    await expect(all(store.readAll({ after: position }))).rejects.toThrow('Unexpected ReadAllResult');
   });
 
   describe('subscribing', () => {
@@ -639,6 +669,20 @@ describe('the log in EventStoreDB', () => {
       expect(await other.answers()).toBe(false);
     }
     expect(await all(store.readAll())).toHaveLength(1);
+  });
+
+  it('leaves no connection behind when it is closed', async () => {
+    const connections = () => process.getActiveResourcesInfo().filter((kind) => kind === 'TCPSocketWrap').length;
+    const server = await EventStoreDbDouble.start();
+    const before = connections();
+    const other = await opened(server.url);
+    await other.append('a-1', 'no-stream', [anEvent()]);
+    expect(connections()).toBeGreaterThan(before);
+    await other.close();
+    await eventually(() => {
+      expect(connections()).toBeLessThanOrEqual(before);
+    });
+    server.stop();
   });
 
   it('closes at once though something was read in part whose answer had come as a whole', async () => {

@@ -19,20 +19,20 @@ describe('a connection of its own to the database', () => {
   });
 
   const ask = async (text: string, withinMs = 5000) => (await connection.query({ text }, withinMs))[0];
-  const process = () => ask('select pg_backend_pid() pid');
+  const processId = () => ask('select pg_backend_pid() pid');
 
   it('begins with its settings, and stays the same one, also after a refusal', async () => {
     expect(await ask('show application_name')).toEqual({ application_name: 'prepared' });
-    const before = await process();
+    const before = await processId();
     await expect(ask('select 1 / 0')).rejects.toThrow('division by zero');
-    expect(await process()).toEqual(before);
+    expect(await processId()).toEqual(before);
   });
 
   it('is another one after a question that had no answer in time, which nobody has to wait for', async () => {
-    const before = await process();
+    const before = await processId();
     await expect(ask('select pg_sleep(20)', 200)).rejects.toThrow('timeout');
     const began = performance.now();
-    expect(await process()).not.toEqual(before);
+    expect(await processId()).not.toEqual(before);
     expect(performance.now() - began).toBeLessThan(5000);
   });
 });

@@ -9,6 +9,7 @@ const [appender, client, guards, failures, codec, reader, tail, store, sameLog] 
 export const specs = [
   `${FOLDER}/same-log.spec.ts`,
   `${FOLDER}/tail.spec.ts`,
+  `${FOLDER}/appender.spec.ts`,
   'test/contract/own-log.spec.ts',
   'test/contract/event-store.spec.ts',
   'test/contract/eventstoredb.spec.ts',

@@ -1,5 +1,3 @@
-import type { EntityTarget, ObjectLiteral } from 'typeorm';
-
 import { user } from './domain/access/user.js';
 import { backup } from './domain/backup/backup.js';
 import { credential } from './domain/credential/credential.js';
@@ -9,28 +7,19 @@ import { vmContext } from './domain/inventory/vm-context.js';
 import { repository } from './domain/repository/repository.js';
 import { mount } from './domain/restore/mount.js';
 import { verification } from './domain/verification/verification.js';
-import { CredentialUseRow } from './modules/credentials/credential-use.entity.js';
 import type { AnyProjection } from './platform/projections/tables.js';
 import type { AnyDecider } from './platform/sagas/command.effect.js';
 import { effectsProjection } from './platform/sagas/effects.projection.js';
 import type { AnySaga } from './platform/sagas/runtime.js';
 import { sagaTallyProjection } from './platform/sagas/tally.projection.js';
 import { timersProjection } from './platform/sagas/timers.projection.js';
-import { UserRow } from './projections/access/user.entity.js';
 import { userProjection } from './projections/access/user.projection.js';
-import { AuditRow } from './projections/audit/audit.entity.js';
 import { auditProjection } from './projections/audit/audit.projection.js';
-import { BackupRow } from './projections/backup/backup.entity.js';
 import { backupProjection } from './projections/backup/backup.projection.js';
-import { CredentialRow } from './projections/credential/credential.entity.js';
 import { credentialProjection } from './projections/credential/credential.projection.js';
-import { VmContextRow } from './projections/inventory/vm-context.entity.js';
 import { vmContextProjection } from './projections/inventory/vm-context.projection.js';
-import { JobRow } from './projections/jobs/job.entity.js';
 import { jobProjection } from './projections/jobs/job.projection.js';
-import { RepositoryRow } from './projections/repository/repository.entity.js';
 import { repositoryProjection } from './projections/repository/repository.projection.js';
-import { MountRow } from './projections/restore/mount.entity.js';
 import { mountProjection } from './projections/restore/mount.projection.js';
 import { chooseDefaultSaga } from './sagas/choose-default/choose-default.saga.js';
 import { registerSaga } from './sagas/register/register.saga.js';
@@ -74,16 +63,3 @@ export const deciders = {
   verification,
   vmhold: vmHold,
 } as unknown as Readonly<Record<string, AnyDecider>>;
-
-/** Everything that is read through TypeORM. */
-export const entities: readonly EntityTarget<ObjectLiteral>[] = [
-  AuditRow,
-  BackupRow,
-  CredentialRow,
-  CredentialUseRow,
-  JobRow,
-  MountRow,
-  RepositoryRow,
-  UserRow,
-  VmContextRow,
-];

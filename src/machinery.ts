@@ -1,7 +1,8 @@
 import type { Provider } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 
-import { deciders, entities, projections, sagas } from './catalogue.js';
+import { deciders, projections, sagas } from './catalogue.js';
+import { entities } from './entities.js';
 import { measure } from './measures.js';
 import { VaultVcenterCredentials } from './modules/credentials/vault.vcenter-credentials.js';
 import { Argon2Passwords } from './platform/auth/argon2.passwords.js';
@@ -122,7 +123,7 @@ export class Machinery {
     const master = await masterKey(config.dataDir, config.masterKey, () => PostgresVault.isUnmade(database));
     const vault = await PostgresVault.unlock(database, master);
     const metrics = new PrometheusMetrics().withProcess();
-    const store = new MeasuredEventStore(chosenEventStore(config, database, logger), metrics);
+    const store = new MeasuredEventStore(await chosenEventStore(config, database, logger), metrics);
     const instances = new Instances(database, await newStartIn(config.dataDir), logger, {
       ...INSTANCE_TIMES,
       goneSeconds: config.instanceGoneSeconds,

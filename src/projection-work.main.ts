@@ -20,7 +20,7 @@ async function work(
   if (projection === undefined) throw new Error(`there is no projection ${name}`);
   const logger = pinoLogger(logLevel);
   const database = new Database(databaseUrl, stepBack);
-  const store = chosenEventStore(log, database, logger);
+  const store = await chosenEventStore(log, database, logger);
   try {
     await store.start();
     // From here on it notices as well when the log is replaced.

@@ -38,7 +38,7 @@ export class Workplace {
     const database = new Database(server.url);
     let store: OpenEventStore | undefined;
     try {
-      store = chosenEventStore(config, database, logger);
+      store = await chosenEventStore(config, database, logger);
       await requireSchema(database, migrations);
       await store.start();
       await requireOwnLog(database, store);

@@ -16,7 +16,7 @@ export class OutsideWriter {
 
   static async beside(oma: RunningOma): Promise<OutsideWriter> {
     const database = new Database(oma.databaseUrl);
-    const store = chosenEventStore(oma.logSettings, database, silentLog);
+    const store = await chosenEventStore(oma.logSettings, database, silentLog);
     await store.start();
     return new OutsideWriter(database, store);
   }

@@ -1,4 +1,3 @@
-import { once } from 'node:events';
 import { mkdirSync, readdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
@@ -143,31 +142,6 @@ describe("a guest's files", () => {
     }
     const many = new ProcessGuestFiles(new Flooded(), mounting.access, mountPoint, TIMES);
     await expect(many.list(place(), at('/'))).rejects.toThrow(FolderTooLarge);
-  });
-
-  it('are read by so many at once and no more, and each that ends makes room, also when it fails', async () => {
-    const limits = { downloads: 2, looks: 1 };
-    const few = new ProcessGuestFiles(world.runner, mounting.access, mountPoint, TIMES, limits);
-    const [one, other] = await Promise.all([
-      few.open(place(), at('/huge.bin')),
-      few.archive(place(), at('/'), 'zip', at('all')),
-    ]);
-    for (const more of [few.open(place(), at('/hello.txt')), few.archive(place(), at('/'), 'zip', at('all'))]) {
-      await expect(more).rejects.toMatchObject({ status: 429, code: 'too-many-reads' });
-    }
-    expect(await readers()).toHaveLength(2);
-    const looks = await Promise.allSettled([few.list(place(), at('/')), few.info(place(), at('/hello.txt'))]);
-    expect(looks.map(({ status }) => status)).toEqual(['fulfilled', 'rejected']);
-    await expect(few.info(place(), at('/nowhere'))).rejects.toBeInstanceOf(PathNotFoundInGuest);
-    expect((await few.info(place(), at('/hello.txt'))).size).toBe(6);
-    for (const stream of [one, other]) {
-      stream.destroy();
-      await once(stream, 'close');
-    }
-    for (let round = 0; round < 3; round += 1) {
-      await expect(few.open(place(), at('/nowhere'))).rejects.toBeInstanceOf(PathNotFoundInGuest);
-      expect((await buffer(await few.open(place(), at('/hello.txt')))).toString()).toBe('hello\n');
-    }
   });
 
   it('say of what is not there that it is not there', async () => {

@@ -30,7 +30,6 @@ const READING_REFUSALS = {
   409: 'mount-not-open, mount-elsewhere',
   410: 'mount-is-gone',
   422: 'path-refused, partition-unreadable',
-  429: 'too-many-reads',
   503: 'mount-does-not-answer',
 };
 

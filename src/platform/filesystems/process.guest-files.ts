@@ -15,7 +15,6 @@ import { ARCHIVE_FORMATS, type ArchiveFormat } from './archive-format.js';
 import { type ByteRange, type GuestEntry, GuestFiles, type GuestPlace } from './guest-files.port.js';
 import { componentsOf } from './guest-path.js';
 import { announcedBytes, firstLine, provenToEnd } from './piped-file.js';
-import { ReaderPlaces } from './reader-places.js';
 import { type RestoreAccess, TOUCH_SECONDS } from './restore-access.js';
 
 const READER = 'filesystems/guest-reader.main.js';
@@ -50,20 +49,6 @@ export interface GuestTimes {
 
 const GUEST_TIMES: GuestTimes = { answerSeconds: 20, stalledSeconds: 60 };
 
-/** How many readers there may be at once: downloads last as long as whoever wants them, looks do not wait for them. */
-export interface GuestReaders {
-  readonly downloads: number;
-  readonly looks: number;
-}
-
-const GUEST_READERS: GuestReaders = { downloads: 32, looks: 32 };
-
-interface Call {
-  readonly program: string;
-  readonly args: readonly string[];
-  readonly stdin: string;
-}
-
 interface Asked {
   readonly op: 'list' | 'info' | 'read';
   readonly start?: number;
@@ -72,20 +57,14 @@ interface Asked {
 
 /** Reads by a program of its own for each request (guest-reader.main.ts): a filesystem that hangs can't hang the API. */
 export class ProcessGuestFiles extends GuestFiles {
-  private readonly downloads: ReaderPlaces;
-  private readonly looks: ReaderPlaces;
-
   constructor(
     private readonly runner: ProcessRunner,
     private readonly access: RestoreAccess,
     /** Where the filesystem of a partition is mounted. */
     private readonly mountPoint: (place: GuestPlace) => string,
     private readonly times: GuestTimes = GUEST_TIMES,
-    readers: GuestReaders = GUEST_READERS,
   ) {
     super();
-    this.downloads = new ReaderPlaces(readers.downloads);
-    this.looks = new ReaderPlaces(readers.looks);
   }
 
   async list(place: GuestPlace, path: Buffer): Promise<readonly GuestEntry[]> {
@@ -101,44 +80,44 @@ export class ProcessGuestFiles extends GuestFiles {
   }
 
   async open(place: GuestPlace, path: Buffer, range?: ByteRange): Promise<Readable> {
-    return this.streamed(place, this.call(READER, place, path, { op: 'read', ...range }), (program, line, rest) => {
+    const program = this.runner.pipe(this.call(READER, place, path, { op: 'read', ...range }));
+    try {
+      const { line, rest } = await firstLine(program.stdout, this.times.answerSeconds);
       const answer = understood(line);
       if (!('entry' in answer)) throw new MountDoesNotAnswer();
       const bytes = range === undefined ? answer.entry.size : range.end - range.start + 1;
-      return announcedBytes(program, rest, bytes, this.times.stalledSeconds);
-    });
+      return await this.streamed(place, program, announcedBytes(program, rest, bytes, this.times.stalledSeconds));
+    } catch (error) {
+      program.kill();
+      throw error;
+    }
   }
 
   async archive(place: GuestPlace, path: Buffer, format: ArchiveFormat, name: Buffer): Promise<Readable> {
     const request = { format, name: name.toString('base64') };
-    return this.streamed(place, this.call(ARCHIVER, place, path, request), (program, line, rest) => {
-      if (!('archive' in understood(line))) throw new MountDoesNotAnswer();
-      return provenToEnd(program, rest, this.times.stalledSeconds);
-    });
-  }
-
-  /** The program, and its place, live as long as its stream. */
-  private async streamed(
-    { mountId }: GuestPlace,
-    call: Call,
-    bytesOf: (program: RunningProgram, line: string, rest: Buffer) => AsyncIterable<Buffer>,
-  ): Promise<Readable> {
-    const leave = this.downloads.take();
-    const program = this.runner.pipe(call);
+    const program = this.runner.pipe(this.call(ARCHIVER, place, path, request));
     try {
       const { line, rest } = await firstLine(program.stdout, this.times.answerSeconds);
-      const stream = Readable.from(bytesOf(program, line, rest), { objectMode: false });
-      await this.countRead(mountId, stream);
-      stream.once('close', () => {
-        program.kill();
-        leave();
-      });
-      return stream;
+      if (!('archive' in understood(line))) throw new MountDoesNotAnswer();
+      return await this.streamed(place, program, provenToEnd(program, rest, this.times.stalledSeconds));
     } catch (error) {
       program.kill();
-      leave();
       throw error;
     }
+  }
+
+  /** The program lives as long as its stream. */
+  private async streamed(
+    { mountId }: GuestPlace,
+    program: RunningProgram,
+    bytes: AsyncIterable<Buffer>,
+  ): Promise<Readable> {
+    const stream = Readable.from(bytes, { objectMode: false });
+    await this.countRead(mountId, stream);
+    stream.once('close', () => {
+      program.kill();
+    });
+    return stream;
   }
 
   /** A mount with a download under way is not idle. */
@@ -154,15 +133,6 @@ export class ProcessGuestFiles extends GuestFiles {
   }
 
   private async ask(place: GuestPlace, path: Buffer, asked: Asked) {
-    const leave = this.looks.take();
-    try {
-      return await this.answered(place, path, asked);
-    } finally {
-      leave();
-    }
-  }
-
-  private async answered(place: GuestPlace, path: Buffer, asked: Asked) {
     const call = this.call(READER, place, path, asked);
     const [result] = await Promise.all([
       this.runner.run({ ...call, timeoutSeconds: this.times.answerSeconds }).catch((error: unknown) => {
@@ -175,7 +145,7 @@ export class ProcessGuestFiles extends GuestFiles {
     return understood(result.stdout);
   }
 
-  private call(program: string, place: GuestPlace, path: Buffer, asked: object): Call {
+  private call(program: string, place: GuestPlace, path: Buffer, asked: object) {
     const components = componentsOf(path).map((part) => part.toString('base64'));
     return {
       program: process.execPath,

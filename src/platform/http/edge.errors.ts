@@ -167,20 +167,6 @@ export class TooManyStreams extends EdgeRefusal {
   }
 }
 
-/** Each has a program of its own, which takes memory. */
-export class TooManyReads extends EdgeRefusal {
-  readonly status = 429;
-  readonly code = 'too-many-reads';
-  override readonly headers = { 'retry-after': '5' };
-  constructor(limit: number) {
-    super(
-      `${limit} files or folders of guests are being read already`,
-      'ask again when one of them is done; many files are better downloaded as the archive of their folder',
-      { limit },
-    );
-  }
-}
-
 /** It is decided and goes on; only the rows that the answer is made of aren't there. The same key gets the answer later. */
 export class NotVisibleYet extends EdgeRefusal {
   readonly status = 503;

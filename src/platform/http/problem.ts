@@ -83,7 +83,6 @@ const HEADERS_OF: Readonly<Record<string, AnswerHeader | readonly AnswerHeader[]
   'precondition-failed': 'ETag',
   'read-models-behind': 'Retry-After',
   'too-many-streams': 'Retry-After',
-  'too-many-reads': 'Retry-After',
   unauthenticated: 'WWW-Authenticate',
   'too-many-attempts': 'Retry-After',
   'request-under-way': 'Retry-After',

@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { setFlagsFromString } from 'node:v8';
+import { getHeapStatistics, setFlagsFromString } from 'node:v8';
 import { Worker } from 'node:worker_threads';
 
 import type { LogSettings } from './platform/event-store/chosen-event-store.js';
@@ -24,20 +24,23 @@ const LIMITS = { maxYoungGenerationSizeMb: 96 };
 /**
  * V8 clears up the more often the less a heap may grow: within the limit that OMA's own heap is given on the command line, once per
  * page of events, on processors that the build needs. That limit holds for threads too, whatever they are given themselves; a heap
- * that is there already keeps its own.
+ * that is there already keeps its own, and the threads that hash need none of it. No more than two build at once.
  */
-const HEAP_OF_A_THREAD = '--max-old-space-size=2048';
+const HEAP_OF_A_THREAD_MB = 2048;
+const BYTES_PER_MB = 1024 * 1024;
 
 /** Builds and compares rows in threads of their own, so that requests are answered as fast as ever meanwhile. */
 export function projectionThreads(databaseUrl: string, logLevel: string, settings: LogSettings): Workshop {
   const { eventStoreUrl, eventStoreNamespace } = settings;
   const log = { eventStoreUrl, eventStoreNamespace };
+  // Whoever gave OMA more than that gave it to its threads, too.
+  const heapMb = Math.max(HEAP_OF_A_THREAD_MB, Math.ceil(getHeapStatistics().heap_size_limit / BYTES_PER_MB));
   const inThread = async (name: string, checkId: string | null, signal: AbortSignal) => {
     // A thread that is told before it begins is never told.
     if (signal.aborted) return;
     const busy = new BusyThread();
     const workerData: ProjectionWork = { name, checkId, databaseUrl, logLevel, log, busy: busy.memory };
-    setFlagsFromString(HEAP_OF_A_THREAD);
+    setFlagsFromString(`--max-old-space-size=${heapMb}`);
     const worker = new Worker(builtProgram('../projection-work.main.js'), {
       workerData,
       resourceLimits: LIMITS,

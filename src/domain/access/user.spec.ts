@@ -35,6 +35,15 @@ describe('a user', () => {
       .then(RoleIsForAppliances);
   });
 
+  it('that an earlier version gave the role of appliances does not log in, and gives its name up', () => {
+    const made: UserEvent = { type: 'UserCreated', data: { ...ada, role: 'agent' } };
+    given(user, [made]).when({ type: 'RecordLogin', userId: 'u1' }).then(RoleIsForAppliances);
+    given(user, [made]).when(creation).then(UsernameTaken);
+    given(user, [made])
+      .when({ ...creation, isUnfinished: true })
+      .then([created]);
+  });
+
   it('leaves a fact of each login and logout', () => {
     given(user, [created])
       .when({ type: 'RecordLogin', userId: 'u1' })

@@ -10,7 +10,7 @@ export type UserRole = 'viewer' | 'operator' | 'admin' | 'agent';
 
 /**
  * Somebody who may log in. The id follows from the name, so the stream itself keeps names unique. Said again, of the same role, by
- * whoever gives a password to a user that was left without one. Stream: `user-<id>`.
+ * whoever gives a password to a user that was left without one; of several who do so at once the first counts. Stream: `user-<id>`.
  */
 export type UserCreated = DomainEvent<
   'UserCreated',
@@ -37,10 +37,12 @@ export const user: Decider<UserState, UserCommand, UserEvent> = {
       case 'CreateUser': {
         const { username, role, isUnfinished } = command;
         if (role === 'agent') throw new RoleIsForAppliances();
-        if (state.is === 'created' && !(isUnfinished && state.role === role)) throw new UsernameTaken(username);
+        if (state.is === 'created' && !(isUnfinished && (state.role === role || state.role === 'agent')))
+          throw new UsernameTaken(username);
         return [{ type: 'UserCreated', data: { userId, username, role } }];
       }
       case 'RecordLogin':
+        if (state.is === 'created' && state.role === 'agent') throw new RoleIsForAppliances();
         return [{ type: 'UserLoggedIn', data: { userId } }];
       case 'RecordLogout':
         return [{ type: 'UserLoggedOut', data: { userId } }];

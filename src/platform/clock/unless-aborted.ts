@@ -4,6 +4,7 @@ export async function unlessAborted<Result>(work: Promise<Result>, signal: Abort
     const giveUp = () => {
       resolve(null);
     };
+    if (signal.aborted) giveUp();
     signal.addEventListener('abort', giveUp, { once: true });
     work.then(resolve, reject).finally(() => {
       signal.removeEventListener('abort', giveUp);

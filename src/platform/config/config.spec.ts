@@ -15,6 +15,7 @@ describe('settings', () => {
     ['OMA_TRUSTED_PROXIES', '10.0.0.0/33'],
     ['OMA_TRUSTED_PROXIES', '0.0.0.0/0'],
     ['OMA_TRUSTED_PROXIES', '::/0'],
+    ['OMA_TRUSTED_PROXIES', '::ffff:0:0/96'],
     ['OMA_TRUSTED_PROXIES', 'fd00::/129'],
     ['OMA_START_WAIT_SECONDS', ''],
     ['OMA_MOUNT_IDLE_SECONDS', 'soon'],

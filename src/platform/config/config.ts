@@ -54,11 +54,14 @@ function isRangeOfPorts(text: string): boolean {
   return first >= 1 && first <= last && last <= PORTS;
 }
 
-/** One address, or those that begin alike; never all there are: with them anybody could give himself any address. */
+/** One address, or those that begin alike; never all of a kind: with them anybody could give himself any address. */
 function isNetwork(text: string): boolean {
   const { address = '', bits } = /^(?<address>[^/]*)(?:\/(?<bits>[1-9]\d{0,2}))?$/.exec(text)?.groups ?? {};
   const version = isIP(address);
-  return version !== 0 && Number(bits ?? 1) <= (version === 4 ? 32 : 128);
+  if (version === 4) return Number(bits ?? 32) <= 32;
+  // With the first 96 bits alone it would be all addresses of version 4.
+  const isMapped = /^::ffff:/i.test(address);
+  return version === 6 && Number(bits ?? 128) <= 128 && (!isMapped || Number(bits ?? 128) > 96);
 }
 
 /** The variables that are looked at. */

@@ -1,5 +1,6 @@
 import { Command, CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
 
+import { RoleIsForAppliances } from '#domain/access/access.errors';
 import { user } from '#domain/access/user';
 import { LoginAttempts } from '#platform/auth/login-attempts';
 import { Passwords } from '#platform/auth/passwords.port';
@@ -37,12 +38,16 @@ export class LogInHandler implements ICommandHandler<LogIn> {
     if (!(await this.passwords.matches(userId, password))) throw new LoginFailed();
     await this.attempts.succeeded(userId, address);
     const commandId = newId();
-    await this.aggregates.handle({
-      decider: user,
-      stream: `user-${userId}`,
-      command: { type: 'RecordLogin', userId },
-      context: { actor: { kind: 'user', id: userId }, correlationId, causationId: commandId, commandId },
-    });
+    await this.aggregates
+      .handle({
+        decider: user,
+        stream: `user-${userId}`,
+        command: { type: 'RecordLogin', userId },
+        context: { actor: { kind: 'user', id: userId }, correlationId, causationId: commandId, commandId },
+      })
+      .catch((error: unknown) => {
+        throw error instanceof RoleIsForAppliances ? new LoginFailed() : error;
+      });
     const { token, expiresAt } = await this.sessions.open(userId);
     return { success: true, session_token: token, expires_at: expiresAt.toISOString() };
   }

@@ -103,6 +103,8 @@ export class Appender {
     expected: Expected,
     events: readonly WireNewEvent[],
   ): Promise<unknown> {
+    // Another log would say the same of its own streams.
+    await this.sameLog.assure();
     if (isTooLarge(error)) return new InvalidAppend('the append is larger than the event store takes');
     if (isDeletedStream(error)) return new StreamDeleted(stream);
     const actual = actualRevision(error);

@@ -185,8 +185,9 @@ export class Reader {
   }
 
   /**
-   * What comes after a position, for a subscriber; one attempt, null when the signal is aborted meanwhile. Throws InvalidPosition when the position is on no record,
-   * LogReplaced when it would come from another log, and the server's error when it can't be read just now.
+   * What comes after a position, for a subscriber; one attempt, null when the signal is aborted meanwhile. Throws InvalidPosition
+   * when the position is on no record, LogReplaced when it would come from another log, and the server's error when it can't be
+   * read just now.
    */
   async page(after: Position, selection: Selection, limit: number, signal: AbortSignal): Promise<Page | null> {
     const from = wirePosition(after);

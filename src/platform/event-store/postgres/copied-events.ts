@@ -19,18 +19,20 @@ const HEADER_BYTES = SIGNATURE.length + NO_EXTENSION.length;
 const INTEGER_BYTES = 8;
 
 /**
- * The events of a COPY of COLUMNS in PostgreSQL's binary format (its manual, "COPY", "Binary Format"); where the end of it is
- * missing, those that are whole. Each stays the bytes that were sent until somebody looks at a part of it; who keeps one, or its
+ * The events of a COPY of COLUMNS in PostgreSQL's binary format (its manual, "COPY", "Binary Format"); of one that was cut off,
+ * those that are whole. Throws when the end of another one is missing. Each stays the bytes that were sent until somebody looks at a part of it; who keeps one, or its
  * `unparsed`, keeps the whole copy.
  */
-export function eventsOf(copied: Buffer): readonly StoredEvent[] {
+export function eventsOf(copied: Buffer, isCut: boolean): readonly StoredEvent[] {
   const events: StoredEvent[] = [];
-  for (let at = HEADER_BYTES; at + COUNT_BYTES <= copied.length && copied.readInt16BE(at) !== END;) {
+  for (let at = HEADER_BYTES; at + COUNT_BYTES <= copied.length;) {
+    if (copied.readInt16BE(at) === END) return events;
     const event = new CopiedEvent(copied, at);
     if (event.end > copied.length) break;
     events.push(event);
     at = event.end;
   }
+  if (!isCut) throw new Error('a copy of the log ends too early');
   return events;
 }
 

@@ -154,7 +154,7 @@ export class Reader {
    */
   private async copy(selection: Selection, range: Range, mostBytes = PAGE_BYTES): Promise<Copy> {
     const { copied, isCut } = await this.copied(selecting(selection, range, literal), mostBytes);
-    const events = eventsOf(copied);
+    const events = eventsOf(copied, isCut);
     if (events.length > 0 || !isCut) return { events, isCut };
     // One alone is larger than that.
     const alone = await this.copy(selection, { ...range, limit: 1 }, Infinity);

@@ -80,7 +80,7 @@ class CopiedEvent implements StoredEvent {
   }
 
   get id(): string {
-    return (this.knownId ??= this.uuid(this.idAt));
+    return (this.knownId ??= this.uuid());
   }
 
   get type(): string {
@@ -111,8 +111,8 @@ class CopiedEvent implements StoredEvent {
     return this.copied.toString('utf8', at, next - LENGTH_BYTES);
   }
 
-  private uuid(at: number): string {
-    const hex = this.copied.toString('hex', at, at + UUID_BYTES);
+  private uuid(): string {
+    const hex = this.copied.toString('hex', this.idAt, this.idAt + UUID_BYTES);
     return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`;
   }
 

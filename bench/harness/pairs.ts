@@ -25,6 +25,8 @@ export async function interleaved<Ours, Theirs>(
      * follows, and whoever comes second would pay for it.
      */
     readonly restSeconds?: number;
+    /** Done before each side and part of neither: what the one before left to be done later, and would be done meanwhile. */
+    readonly settle?: () => Promise<void>;
     /** Throws when the two made different things. */
     readonly compare: (pair: Measured<Ours, Theirs>) => Promise<void>;
     /** What a pair measured, for the person who waits. */
@@ -34,6 +36,7 @@ export async function interleaved<Ours, Theirs>(
   const measured: Measured<Ours, Theirs>[] = [];
   const rested = async <Side>(side: () => Promise<Side>): Promise<Side> => {
     signal.throwIfAborted();
+    await sides.settle?.();
     await run('sync', [], signal);
     await pause((sides.restSeconds ?? 0) * MS_PER_SECOND, undefined, { signal });
     return side();

@@ -84,7 +84,7 @@ async function rebuildPairs(
 
 /** Otherwise PostgreSQL goes through a table of a million new rows a while later, with a processor of its own, beside whoever comes next. */
 async function settle({ database }: SeededWorld): Promise<void> {
-  await database.query('vacuum analyze');
+  await database.query('vacuum');
   await database.query('checkpoint');
 }
 

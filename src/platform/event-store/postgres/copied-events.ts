@@ -25,9 +25,10 @@ const INTEGER_BYTES = 8;
  */
 export function eventsOf(copied: Buffer, isCut: boolean): readonly StoredEvent[] {
   const events: StoredEvent[] = [];
+  const copy = new Copied(copied);
   for (let at = HEADER_BYTES; at + COUNT_BYTES <= copied.length;) {
     if (copied.readInt16BE(at) === END) return events;
-    const event = new CopiedEvent(copied, at);
+    const event = new CopiedEvent(copy, at);
     if (event.end > copied.length) break;
     events.push(event);
     at = event.end;
@@ -36,39 +37,47 @@ export function eventsOf(copied: Buffer, isCut: boolean): readonly StoredEvent[]
   return events;
 }
 
+/** What was made of parts of an event that somebody looked at. */
+interface Seen {
+  readonly of: CopiedEvent;
+  id?: string;
+  metadata?: EventMetadata;
+}
+
+/** The bytes that came, and what was seen of the event that was looked at last: a page has too many for all of it to be kept. */
+class Copied {
+  private seen: Seen | null = null;
+
+  constructor(readonly bytes: Buffer) {}
+
+  seenOf(event: CopiedEvent): Seen {
+    return this.seen?.of === event ? this.seen : (this.seen = { of: event });
+  }
+}
+
 /** A part begins after its length, and ends where the length of the next one begins. */
 class CopiedEvent implements StoredEvent {
   readonly end: number;
-  private readonly positionAt: number;
   private readonly streamAt: number;
   private readonly revisionAt: number;
-  private readonly idAt: number;
-  private readonly typeAt: number;
   private readonly dataAt: number;
   private readonly metadataAt: number;
-  private readonly recordedAtAt: number;
-  private knownPosition: Position | undefined;
-  private knownId: string | undefined;
+  /** Kept, unlike the rest: rows are folded from a page's events after all of their keys were asked for. */
   private parsedData: object | undefined;
-  private parsedMetadata: EventMetadata | undefined;
 
   constructor(
-    private readonly copied: Buffer,
+    private readonly copied: Copied,
     at: number,
   ) {
-    this.positionAt = at + COUNT_BYTES + LENGTH_BYTES;
-    this.streamAt = this.positionAt + INTEGER_BYTES + LENGTH_BYTES;
+    this.streamAt = at + COUNT_BYTES + LENGTH_BYTES + INTEGER_BYTES + LENGTH_BYTES;
     this.revisionAt = this.after(this.streamAt);
-    this.idAt = this.revisionAt + INTEGER_BYTES + LENGTH_BYTES;
-    this.typeAt = this.idAt + UUID_BYTES + LENGTH_BYTES;
     this.dataAt = this.after(this.typeAt);
     this.metadataAt = this.after(this.dataAt);
-    this.recordedAtAt = this.after(this.metadataAt);
-    this.end = this.recordedAtAt + INTEGER_BYTES;
+    this.end = this.after(this.metadataAt) + INTEGER_BYTES;
   }
 
   get position(): Position {
-    return (this.knownPosition ??= positionOf(this.copied.readBigInt64BE(this.positionAt)));
+    return positionOf(this.copied.bytes.readBigInt64BE(this.streamAt - LENGTH_BYTES - INTEGER_BYTES));
   }
 
   get stream(): string {
@@ -76,11 +85,11 @@ class CopiedEvent implements StoredEvent {
   }
 
   get revision(): bigint {
-    return this.copied.readBigInt64BE(this.revisionAt);
+    return this.copied.bytes.readBigInt64BE(this.revisionAt);
   }
 
   get id(): string {
-    return (this.knownId ??= this.uuid());
+    return (this.copied.seenOf(this).id ??= this.uuid());
   }
 
   get type(): string {
@@ -92,33 +101,43 @@ class CopiedEvent implements StoredEvent {
   }
 
   get metadata(): EventMetadata {
-    return (this.parsedMetadata ??= JSON.parse(
-      this.text(this.metadataAt + JSON_VERSION_BYTES, this.recordedAtAt),
+    return (this.copied.seenOf(this).metadata ??= JSON.parse(
+      this.text(this.metadataAt + JSON_VERSION_BYTES, this.end - INTEGER_BYTES),
     ) as EventMetadata);
   }
 
   get recordedAt(): Date {
-    const high = this.copied.readInt32BE(this.recordedAtAt);
-    const microseconds = high * 2 ** 32 + this.copied.readUInt32BE(this.recordedAtAt + 4);
+    const { bytes } = this.copied;
+    const high = bytes.readInt32BE(this.end - INTEGER_BYTES);
+    const microseconds = high * 2 ** 32 + bytes.readUInt32BE(this.end - INTEGER_BYTES + 4);
     return new Date(Math.floor(microseconds / 1000) + EPOCH_MS);
   }
 
   get unparsed(): JsonText {
-    return new JsonText(this.copied.subarray(this.dataAt + JSON_VERSION_BYTES, this.metadataAt - LENGTH_BYTES));
+    return new JsonText(this.copied.bytes.subarray(this.dataAt + JSON_VERSION_BYTES, this.metadataAt - LENGTH_BYTES));
+  }
+
+  private get idAt(): number {
+    return this.revisionAt + INTEGER_BYTES + LENGTH_BYTES;
+  }
+
+  private get typeAt(): number {
+    return this.idAt + UUID_BYTES + LENGTH_BYTES;
   }
 
   private text(at: number, next: number): string {
-    return this.copied.toString('utf8', at, next - LENGTH_BYTES);
+    return this.copied.bytes.toString('utf8', at, next - LENGTH_BYTES);
   }
 
   private uuid(): string {
-    const hex = this.copied.toString('hex', this.idAt, this.idAt + UUID_BYTES);
+    const hex = this.copied.bytes.toString('hex', this.idAt, this.idAt + UUID_BYTES);
     return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`;
   }
 
   /** Where the part after the one that begins here begins; somewhere beyond the end where that is missing. */
   private after(at: number): number {
-    if (at > this.copied.length) return at;
-    return at + this.copied.readInt32BE(at - LENGTH_BYTES) + LENGTH_BYTES;
+    const { bytes } = this.copied;
+    if (at > bytes.length) return at;
+    return at + bytes.readInt32BE(at - LENGTH_BYTES) + LENGTH_BYTES;
   }
 }

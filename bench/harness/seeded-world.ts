@@ -18,6 +18,12 @@ const DATABASE = 'seeded';
 /** The benches of one run share the log, and so the administrator. */
 const PASSWORD = randomBytes(18).toString('base64url');
 
+interface SeenRepository {
+  readonly config: { readonly path: string };
+  /** Left out while the folder is away. */
+  readonly storage_info?: object;
+}
+
 /** An OMA that has looked after 10,000 VMs for a while, and a million events in its log. */
 export class SeededWorld {
   private constructor(
@@ -61,8 +67,17 @@ export class SeededWorld {
     const stage = await entering;
     const api = new Api(stage.omaUrl);
     await api.signIn('admin', PASSWORD);
+    await openRepositories(api);
     const reader = await Reader.signIn(stage.omaUrl, PASSWORD);
     leftovers.add(() => reader.close());
     return new SeededWorld(api, reader, database, stage);
   }
+}
+
+/** The folder that the recorded backups lay in went with their lab: a repository that is away is another case than the usual one. */
+async function openRepositories(api: Api): Promise<void> {
+  const repositories = () => api.get<readonly SeenRepository[]>('/repositories');
+  for (const { config } of await repositories()) await mkdir(config.path, { recursive: true, mode: 0o700 });
+  const away = (await repositories()).filter(({ storage_info }) => storage_info === undefined);
+  if (away.length > 0) throw new Error(`repositories are away: ${away.map(({ config }) => config.path).join(', ')}`);
 }

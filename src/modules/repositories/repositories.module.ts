@@ -1,5 +1,6 @@
 import { Module } from '@nestjs/common';
 
+import { Capacities } from './capacities.js';
 import { CompletedBackups } from './completed-backups.js';
 import { CreateRepositoryHandler } from './create-repository/create-repository.handler.js';
 import { GetStorageHandler } from './get-storage/get-storage.handler.js';
@@ -9,6 +10,13 @@ import { StorageInfo } from './storage-info.js';
 
 @Module({
   controllers: [RepositoriesController],
-  providers: [CreateRepositoryHandler, ListRepositoriesHandler, GetStorageHandler, StorageInfo, CompletedBackups],
+  providers: [
+    CreateRepositoryHandler,
+    ListRepositoriesHandler,
+    GetStorageHandler,
+    StorageInfo,
+    Capacities,
+    CompletedBackups,
+  ],
 })
 export class RepositoriesModule {}

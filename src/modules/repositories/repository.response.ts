@@ -1,7 +1,7 @@
 import { Shown } from '#platform/http/answer-fields';
 import type { RepositoryRow } from '#projections/repository/repository.entity';
 
-/** Space of a repository, read just now. */
+/** Space of a repository, and when it was read. */
 export class StorageInfoResponse {
   @Shown.text('which repository') repository_id: string;
   @Shown.whole('size of its filesystem, in bytes') total_bytes: number;

@@ -43,7 +43,7 @@ export class ListRepositoriesHandler implements IQueryHandler<ListRepositories> 
     const completed = this.completed.perRepository(first.asOf);
     const shown = async (row: RepositoryRow) => {
       const backups = completed.then((counts) => counts[row.repositoryId] ?? 0);
-      return repositoryResponse(row, await this.storageInfo.of(row, backups));
+      return repositoryResponse(row, await this.storageInfo.recent(row, backups));
     };
     return { items: await Promise.all(rows.map(shown)), next };
   }

@@ -39,14 +39,15 @@ const MARK_CHARACTERS = 8;
 export class List {
   private readonly limit: number;
   private readonly cursor: string | undefined;
-  private readonly mark: string;
+  private readonly filters: object;
 
-  constructor(name: string, { limit = Infinity, cursor, ...filters }: Asked) {
+  constructor(
+    private readonly name: string,
+    { limit = Infinity, cursor, ...filters }: Asked,
+  ) {
     this.limit = limit;
     this.cursor = cursor;
-    const given = Object.entries(filters).filter(([, value]) => value !== undefined);
-    const text = JSON.stringify([name, given.toSorted(([one], [other]) => (one < other ? -1 : 1))]);
-    this.mark = createHash('sha256').update(text).digest('base64url').slice(0, MARK_CHARACTERS);
+    this.filters = filters;
   }
 
   /** The values of the order in the last row of the page before, or null on the first. Throws UnknownCursor. */
@@ -70,6 +71,12 @@ export class List {
     const rows = found.slice(0, this.limit);
     const last = rows.at(-1);
     return { rows, next: found.length > this.limit && last !== undefined ? this.cursorTo(placeOf(last)) : null };
+  }
+
+  private get mark(): string {
+    const given = Object.entries(this.filters).filter(([, value]) => value !== undefined);
+    const text = JSON.stringify([this.name, given.toSorted(([one], [other]) => (one < other ? -1 : 1))]);
+    return createHash('sha256').update(text).digest('base64url').slice(0, MARK_CHARACTERS);
   }
 
   private cursorTo(place: readonly string[]): string {

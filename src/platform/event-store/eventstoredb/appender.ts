@@ -5,15 +5,16 @@ import { newId } from '#platform/ids/ids';
 import { serialise } from '../append-rules.js';
 import {
   type Appended,
+  AppendTooLarge,
   EventIdReused,
   EventStoreAway,
   type Expected,
-  InvalidAppend,
+  StreamDeleted,
   WrongExpectedRevision,
 } from '../event-store.port.js';
 import type { EventStoreDbClient, WireNewEvent } from './client.js';
 import { NAME_OF_LOG, positionOf, type StreamNames, wireMetadata, wireRevision } from './codec.js';
-import { actualRevision, isDeletedStream, isOutcomeUnknown, isTooLarge, StreamDeleted } from './failures.js';
+import { actualRevision, isDeletedStream, isOutcomeUnknown, isTooLarge } from './failures.js';
 import type { Reader } from './reader.js';
 import { LogReplaced, type SameLog } from './same-log.js';
 
@@ -105,7 +106,7 @@ export class Appender {
   ): Promise<unknown> {
     // Another log would say the same of its own streams.
     await this.sameLog.assure();
-    if (isTooLarge(error)) return new InvalidAppend('the append is larger than the event store takes');
+    if (isTooLarge(error)) return new AppendTooLarge('the append is larger than the event store takes');
     if (isDeletedStream(error)) return new StreamDeleted(stream);
     const actual = actualRevision(error);
     if (actual === null) return error;

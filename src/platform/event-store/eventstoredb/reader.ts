@@ -3,10 +3,10 @@ import { pause } from '#platform/clock/pause';
 import { within } from '#platform/clock/within';
 
 import { selects } from '../append-rules.js';
-import { EventStoreAway, InvalidPosition, type Selection } from '../event-store.port.js';
+import { EventStoreAway, InvalidPosition, type Selection, StreamDeleted } from '../event-store.port.js';
 import type { EventStoreDbClient, ReadOptions } from './client.js';
 import { NAME_OF_LOG, positionOf, type StreamNames, type WireEvent, type WirePosition, wirePosition } from './codec.js';
-import { isDeletedStream, isMissingStream, isOffRecord, isTransient, StreamDeleted } from './failures.js';
+import { isDeletedStream, isMissingStream, isOffRecord, isTransient } from './failures.js';
 import type { SameLog } from './same-log.js';
 
 /** So long the server may be away before those who read are told. */

@@ -654,6 +654,22 @@ describe('the log in EventStoreDB', () => {
       expect(await idsOf('a-1')).toEqual([]);
     });
 
+    it('hands large events out in pages that fit into memory', async () => {
+      const written = Array.from({ length: 40 }, () => large(MEGABYTE - 1000));
+      for (const [number, event] of written.entries()) await store.append(`a-${number}`, 'no-stream', [event]);
+      // One that keeps nothing of them yet.
+      const other = await opened(double.url);
+      const over = new AbortController();
+      const pages: string[][] = [];
+      for await (const { events, live } of other.subscribe({ after: '', signal: over.signal })) {
+        if (live) over.abort();
+        pages.push(events.map(({ id }) => id));
+      }
+      await other.close();
+      expect(pages.flat()).toEqual(written.map(({ id }) => id));
+      expect(pages.map(({ length }) => length)).toEqual([17, 17, 6]);
+    }, 30_000);
+
     it('reads more in one go than one message may hold, and passes over the largest event that a server can have', async () => {
       const ids: string[] = [];
       for (let index = 0; index < 20; index += 1) {

@@ -36,6 +36,11 @@ export function eventsOf(copied: Buffer, isCut: boolean): readonly StoredEvent[]
   return events;
 }
 
+/** The same event, with nothing of the copy. */
+export function parsed({ id, type, data, metadata, stream, revision, position, recordedAt }: StoredEvent): StoredEvent {
+  return { id, type, data, metadata, stream, revision, position, recordedAt };
+}
+
 /** A part begins after its length, and ends where the length of the next one begins. */
 class CopiedEvent implements StoredEvent {
   readonly end: number;

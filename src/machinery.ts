@@ -153,7 +153,7 @@ export class Machinery {
     const calls = new CompletionCalls();
     const { agentAwaySeconds: awaySeconds, agentStalledSeconds: stalledSeconds } = config;
     const times = { ...FOLLOW_TIMES, awaySeconds, stalledSeconds };
-    const workers = new HashWorkers();
+    const workers = new HashWorkers(logger);
     const executors = [
       new CommandEffect(aggregates, deciders),
       ...repositoryExecutors(storage),

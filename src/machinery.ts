@@ -68,6 +68,7 @@ import { SagaEngine } from './platform/sagas/saga-engine.js';
 import { masterKey } from './platform/secrets/master-key.js';
 import { PostgresVault } from './platform/secrets/postgres.vault.js';
 import { keyFor } from './platform/secrets/sealing.js';
+import { StraySecrets } from './platform/secrets/stray-secrets.js';
 import { Vault } from './platform/secrets/vault.port.js';
 import { inTurn } from './platform/start/in-turn.js';
 import type { Patience } from './platform/start/patience.js';
@@ -97,6 +98,7 @@ export class Machinery {
       readonly store: OpenEventStore;
       readonly runner: ProjectionRunner;
       readonly engine: SagaEngine;
+      readonly strays: StraySecrets;
       readonly workers: HashWorkers;
       readonly nbdExports: NbdExports;
       readonly patience: Patience;
@@ -128,8 +130,7 @@ export class Machinery {
       ...INSTANCE_TIMES,
       goneSeconds: config.instanceGoneSeconds,
     });
-    const { identity } = instances;
-    const aggregates = new Aggregates(store, identity.instanceId);
+    const aggregates = new Aggregates(store, instances.identity.instanceId);
     const workshop = projectionThreads(databaseUrl, config.logLevel, config);
     const runner = new ProjectionRunner(database, store, projections, logger, workshop);
     const upkeep = new RegistryProjectionUpkeep(database, store, projections, () => {
@@ -139,7 +140,7 @@ export class Machinery {
     const clock = new SystemClock();
     const processes = new ExecaProcessRunner();
     const storage = new PosixLocalRepositoryStorage([config.runDir, `${config.dataDir}/postgres`]);
-    const ports = new NbdPorts(database, config.nbdPorts, identity.instanceId);
+    const ports = new NbdPorts(database, config.nbdPorts, instances.identity.instanceId);
     const nbdExports = new NbdExports(processes, ports, config.runDir);
     const access = new RestoreAccess(database);
     const guestFiles = new ProcessGuestFiles(processes, access, ({ mountId, partition }) =>
@@ -153,7 +154,7 @@ export class Machinery {
     const calls = new CompletionCalls();
     const { agentAwaySeconds: awaySeconds, agentStalledSeconds: stalledSeconds } = config;
     const times = { ...FOLLOW_TIMES, awaySeconds, stalledSeconds };
-    const workers = new HashWorkers();
+    const workers = new HashWorkers(logger);
     const executors = [
       new CommandEffect(aggregates, deciders),
       ...repositoryExecutors(storage),
@@ -163,7 +164,7 @@ export class Machinery {
       ...mountExecutors({ runner: processes, runDir: config.runDir, access, logger }),
     ];
     const engine = new SagaEngine({
-      identity,
+      identity: instances.identity,
       database,
       store,
       sagas,
@@ -210,14 +211,14 @@ export class Machinery {
       { provide: RestoreAccess, useValue: access },
       { provide: GuestFiles, useValue: guestFiles },
     ];
-    const parts = new MountParts(processes, config.runDir, logger);
-    const orphans = new Orphans(config.runDir, processes, nbdExports, parts);
+    const orphans = new Orphans(config.runDir, processes, nbdExports, new MountParts(processes, config.runDir, logger));
     await instances.register();
     return new Machinery(providers, aggregates, rows, orphans, instances, {
       database,
       store,
       runner,
       engine,
+      strays: new StraySecrets(database, store, logger),
       workers,
       nbdExports,
       patience,
@@ -248,12 +249,14 @@ export class Machinery {
   /** Takes up again whatever was under way, and goes on from there. */
   async resume(): Promise<void> {
     await this.parts.engine.start();
+    this.parts.strays.start();
   }
 
   /** Lets go of everything, also when something of it fails. */
   async stop(): Promise<void> {
-    const { database, store, runner, engine, workers, nbdExports } = this.parts;
+    const { database, store, runner, engine, strays, workers, nbdExports } = this.parts;
     await inTurn([
+      () => strays.stop(),
       () => engine.stop(),
       () => nbdExports.close(),
       () => workers.close(),

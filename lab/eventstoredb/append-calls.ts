@@ -199,8 +199,10 @@ export class AppendCalls {
       const position = new shared.AllStreamPosition();
       position.setCommitPosition(String(outcome.offset)).setPreparePosition(String(outcome.offset));
       const success = new streams.BatchAppendResp.Success().setCurrentRevision(String(outcome.revision));
+      if (how === 'answered-without-position') success.setNoPosition(emptyMessage());
+      else success.setPosition(position);
       for (let times = how === 'answered-twice' ? 2 : 1; times > 0; times -= 1) {
-        call.write(answer().setSuccess(success.setPosition(position)));
+        call.write(answer().setSuccess(success));
       }
       return;
     }

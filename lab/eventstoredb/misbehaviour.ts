@@ -24,7 +24,9 @@ export type AppendMisbehaviour =
   | 'answered-unknown'
   | 'stored-then-answered-unknown'
   /** Stored and answered, and answered again. */
-  | 'answered-twice';
+  | 'answered-twice'
+  /** Stored and answered, but not where. */
+  | 'answered-without-position';
 
 /** How the double treats the next reads, subscriptions aside. */
 export type ReadMisbehaviour =

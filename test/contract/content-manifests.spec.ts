@@ -13,6 +13,7 @@ import type { SourceRange } from '#platform/vma/vma-client.port';
 
 import { DiskWorld, run } from '../kit/disk-world.js';
 import { seededRandom } from '../kit/seeded-random.js';
+import { silentLog } from '../kit/silent-log.js';
 
 const KIB = 1024;
 const MIB = 1024 * KIB;
@@ -27,7 +28,7 @@ describe('content manifests', () => {
   let base: string;
   let newest: string;
   beforeAll(() => {
-    workers = new HashWorkers();
+    workers = new HashWorkers(silentLog);
   });
   afterAll(async () => {
     await workers.close();

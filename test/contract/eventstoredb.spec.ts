@@ -79,6 +79,7 @@ describe('the log in EventStoreDB', () => {
       ['the server has no resources left', 'overload'],
       ['the server has just started', 'not-ready'],
       ['the server answers twice', 'answered-twice'],
+      ['the server does not say where', 'answered-without-position'],
       ['something went wrong on the server before it was stored', 'internal'],
       ['something went wrong on the server after it was stored', 'stored-then-internal'],
       ['the server does not know what went wrong before it was stored', 'unknown'],
@@ -97,6 +98,23 @@ describe('the log in EventStoreDB', () => {
       expect(await store.append('a-1', 0n, events)).toEqual({ ...appended, duplicate: true });
       expect(neighbour.revision).toBe(0n);
     });
+
+    it.each(['any', 'stream-exists', 0n] as const)(
+      'looks where an append stands when the server does not say, expected %s, new or repeated',
+      async (expected) => {
+        await store.append('a-1', 'no-stream', [anEvent()]);
+        const events = [anEvent(), anEvent()];
+        double.wrong.forAppends(2, 'answered-without-position');
+        const appended = await store.append('a-1', expected, events);
+        await store.append('a-1', 2n, [anEvent()]);
+        double.wrong.forAppends(1, 'answered-without-position');
+        const again = await store.append('a-1', expected, events);
+        const [, , last] = await all(store.readStream('a-1'));
+        expect(appended).toEqual({ revision: 2n, position: last?.position, duplicate: false });
+        expect(again).toEqual({ ...appended, duplicate: true });
+        expect(double.wrong.left).toBe(0);
+      },
+    );
 
     it.each<[number, AppendMisbehaviour]>([
       [1, 'stored-then-reset'],
@@ -635,6 +653,22 @@ describe('the log in EventStoreDB', () => {
       expect((await neighbour).revision).toBe(0n);
       expect(await idsOf('a-1')).toEqual([]);
     });
+
+    it('hands large events out in pages that fit into memory', async () => {
+      const written = Array.from({ length: 40 }, () => large(MEGABYTE - 1000));
+      for (const [number, event] of written.entries()) await store.append(`a-${number}`, 'no-stream', [event]);
+      // One that keeps nothing of them yet.
+      const other = await opened(double.url);
+      const over = new AbortController();
+      const pages: string[][] = [];
+      for await (const { events, live } of other.subscribe({ after: '', signal: over.signal })) {
+        if (live) over.abort();
+        pages.push(events.map(({ id }) => id));
+      }
+      await other.close();
+      expect(pages.flat()).toEqual(written.map(({ id }) => id));
+      expect(pages.map(({ length }) => length)).toEqual([17, 17, 6]);
+    }, 30_000);
 
     it('reads more in one go than one message may hold, and passes over the largest event that a server can have', async () => {
       const ids: string[] = [];

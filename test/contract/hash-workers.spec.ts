@@ -11,6 +11,7 @@ import { type HashSource, HashWorkers } from '#platform/manifests/hash-workers';
 
 import { DiskWorld, kill } from '../kit/disk-world.js';
 import { eventually } from '../kit/eventually.js';
+import { heardLog } from '../kit/heard-log.js';
 
 /** Node tells here of every thread that is made. */
 const MADE = 'worker_threads';
@@ -25,11 +26,13 @@ describe('threads for hashing', () => {
   const made: Worker[] = [];
   const note = (message: unknown) => made.push((message as { worker: Worker }).worker);
   let workers: HashWorkers;
+  let log: ReturnType<typeof heardLog>;
 
   beforeEach(() => {
     made.splice(0);
     subscribe(MADE, note);
-    workers = new HashWorkers();
+    log = heardLog();
+    workers = new HashWorkers(log.logger);
   });
 
   afterEach(async () => {
@@ -48,6 +51,7 @@ describe('threads for hashing', () => {
 
   describe('when storage hangs', () => {
     const HANGS_AFTER_MS = 300;
+    const CLOSES_WITHIN_MS = 200;
     const PART = { hostOffset: 0, length: 4096 };
     let world: DiskWorld;
     let hanging: FileHandle;
@@ -64,7 +68,7 @@ describe('threads for hashing', () => {
       hanging = await open(world.path('mounted', 'file'));
       source = { fd: hanging.fd, storage: (await hanging.stat()).dev };
       await signal('SIGSTOP');
-      workers = new HashWorkers(HANGS_AFTER_MS);
+      workers = new HashWorkers(log.logger, { hangsAfterMs: HANGS_AFTER_MS, closesWithinMs: CLOSES_WITHIN_MS });
     });
 
     afterEach(async () => {
@@ -76,6 +80,20 @@ describe('threads for hashing', () => {
     const signal = async (name: NodeJS.Signals) => {
       for (const { pid } of await world.processes()) kill(pid, name);
     };
+
+    it('nobody who ends them waits for it, nor for what they were asked', async () => {
+      const hangs = [1, 2].map(() => workers.hash(source, [PART]));
+      // Both hang when somebody else had to make a third.
+      expect(await workers.hash(NOTHING, [ZERO])).toBe(SHA256_OF_ZERO);
+      await workers.close();
+      expect(log.heard).toEqual([expect.objectContaining({ left: 2 })]);
+      const outcomes = await Promise.allSettled(hangs);
+      expect(outcomes.map(({ status }) => status)).toEqual(['rejected', 'rejected']);
+      await signal('SIGCONT');
+      await eventually(() => {
+        expect(made.filter(({ threadId }) => threadId !== -1)).toEqual([]);
+      });
+    });
 
     it('others are served, and nothing more of it hangs', async () => {
       const hangs = Array.from({ length: 8 }, () => workers.hash(source, [PART]));

@@ -31,6 +31,11 @@ describe('passwords', () => {
     expect(row?.hash).toMatch(/^\$argon2id\$v=19\$m=19456,t=2,p=1\$/);
   });
 
+  it('have nothing beside them', async () => {
+    const [row] = await fresh.database.query(`select * from password where user_id = 'ada'`);
+    expect(Object.keys(row ?? {}).sort()).toEqual(['hash', 'user_id']);
+  });
+
   it('stay as they were given first, also of several at once', async () => {
     const given = ['one', 'other', 'third'];
     const isFirst = await Promise.all(given.map((password) => passwords.setFirst('bob', password)));

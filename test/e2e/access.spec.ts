@@ -1,3 +1,5 @@
+import { readFileSync } from 'node:fs';
+
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import pg from 'pg';
 
@@ -89,6 +91,21 @@ describe('access', () => {
     expect(refused.status).toBe(403);
     expect(refused.body['code']).toBe('role-does-not-suffice');
     expect((await vera.get('/users')).status).toBe(403);
+  });
+
+  it('offers the roles that users may have, and no other', async () => {
+    const { components } = JSON.parse(readFileSync('docs/openapi.json', 'utf8')) as {
+      components: { schemas: { CreateUserRequest: { properties: { role: { enum: string[] } } } } };
+    };
+    const offered = components.schemas.CreateUserRequest.properties.role.enum;
+    const create = (role: string) =>
+      oma.api.post('/users', { username: `one-as-${role}`, password: 'a-long-password', role });
+    const answers = await Promise.all(offered.map(create));
+    expect(answers.map(({ status }) => status)).toEqual(offered.map(() => 201));
+    const { status, body } = await create('king');
+    expect(status).toBe(400);
+    const message = 'must be one of the following values: viewer, operator, admin';
+    expect(body['errors']).toEqual([{ field: 'role', message }]);
   });
 
   it('gives no user the role of appliances, and nothing to one that was given it by an earlier version', async () => {

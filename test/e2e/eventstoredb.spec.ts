@@ -32,7 +32,8 @@ describe('OMA with its log in EventStoreDB', () => {
     double.stop();
   });
 
-  const stored = () => double.log.records.filter(({ stream }) => /^berlin\.[a-z]+-/.test(stream));
+  const stored = () =>
+    double.log.records.filter(({ stream, type }) => /^berlin\.[a-z]+-/.test(stream) && !type.startsWith('$'));
 
   /** The types of a job's events, once its saga has nothing left to do. */
   const typesAtTheEnd = (jobId: string) =>
@@ -112,6 +113,22 @@ describe('OMA with its log in EventStoreDB', () => {
     );
     expect(created).toHaveLength(1);
   }, 90_000);
+
+  it('names what the event store refuses for ever, and tells how to mend it', async () => {
+    const user = { username: 'tom', password: 'a-long-password', role: 'viewer' };
+    const usual = double.wrong.maxAppendBytes;
+    double.wrong.maxAppendBytes = 10;
+    const tooLarge = await oma.api.post('/users', user);
+    double.wrong.maxAppendBytes = usual;
+    expect(tooLarge).toMatchObject({ status: 422, body: { code: 'too-large-to-record', title: 'Not possible' } });
+    expect(await oma.api.post('/users', user)).toMatchObject({ status: 201 });
+    const { stream = '' } = stored().findLast(({ type }) => type === 'UserCreated') ?? {};
+    double.log.tombstone(stream);
+    const refused = await oma.api.post('/auth/login', { username: 'tom', password: 'a-long-password' });
+    expect(refused).toMatchObject({ status: 409, body: { code: 'stream-deleted', title: 'Conflict' } });
+    expect(refused.body['remedy']).toContain('restored from a backup');
+    expect(JSON.stringify(refused.body)).not.toContain(stream);
+  }, 60_000);
 
   it('shows the same after it was stopped and started again', async () => {
     const trail = async () => (await oma.api.get('/audit?limit=1000')).body['events'];

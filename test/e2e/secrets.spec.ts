@@ -6,6 +6,7 @@ import pg from 'pg';
 import { pinoLogger } from '#platform/logging/pino.logger';
 
 import { EventStoreDbDouble } from '#lab/eventstoredb/double';
+import { eventually } from '../kit/eventually.js';
 import { startTestLab } from '../kit/lab.js';
 import { endOf, protect, startBackup } from '../kit/protected-vm.js';
 import { ADMIN_PASSWORD, runningOma, type RunningOma } from '../kit/running-oma.js';
@@ -112,6 +113,29 @@ describe.each(['PostgreSQL', 'EventStoreDB'])('secrets, with the log in %s', (pl
     expect([...commandLines].some((line) => line.includes('qemu-nbd') && line.includes(oma.dataDir))).toBe(true);
     expect(found(commandLines)).toEqual([]);
   });
+
+  it('go a day later when nothing refers to them, and no other does', async () => {
+    const client = new pg.Client({ connectionString: oma.databaseUrl });
+    await client.connect();
+    try {
+      const refs = async () =>
+        (await client.query<{ ref: string }>('select ref from secret order by ref')).rows.map(({ ref }) => ref);
+      const inUse = await refs();
+      await client.query(`insert into secret (ref, wrapped_key, sealed) values ('01-cut-off', '', '')`);
+      await client.query(`update secret set created_at = now() - interval '25 hours'`);
+      await oma.restart();
+      await eventually(async () => {
+        expect(await refs()).toEqual(inUse);
+      });
+      expect(inUse).toHaveLength(2);
+      const [{ id } = { id: 0 }] = (
+        await oma.api.get<{ credentials: { id: number; credential_name: string }[] }>('/vmware-credentials')
+      ).body.credentials.filter(({ credential_name: name }) => name !== 'wrong');
+      expect((await oma.api.post('/discovery/discover-vms', { credential_id: id })).status).toBe(200);
+    } finally {
+      await client.end();
+    }
+  }, 60_000);
 });
 
 function allCommandLines(): readonly string[] {

@@ -44,11 +44,7 @@ export const mutations = [
     'return { events, upTo: own, isLast: false };',
     'return { events: events.slice(0, -1), upTo: own, isLast: false };',
   ),
-  reader(
-    'a page swaps its events',
-    'if (selects(selection, event)) events.push(event);\n      }',
-    'if (selects(selection, event)) events.unshift(event);\n      }',
-  ),
+  reader('a page swaps its events', 'events.push(event);', 'events.unshift(event);'),
   reader('the event at a position comes again', "if (last !== '' && !isPast(position, last)) continue;", ''),
   reader('a read that broke begins at the beginning', 'from = wire.position;\n      last = position;', ''),
   reader(

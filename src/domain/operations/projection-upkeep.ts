@@ -18,8 +18,14 @@ export type ProjectionRebuildCancelled = DomainEvent<
 >;
 /** Somebody wants the rows of a projection compared with the log. */
 export type ProjectionVerificationRequested = DomainEvent<'ProjectionVerificationRequested', Whose>;
-/** Somebody lets a projection that stopped try its event again. */
-export type ProjectionRetryRequested = DomainEvent<'ProjectionRetryRequested', Whose>;
+/**
+ * Somebody lets a projection that stopped try its event again. `stoppedAt` are the ids of the events at which its rows had stopped, those that are
+ * read and those that are being built; null where it was at none. Earlier versions left it out.
+ */
+export type ProjectionRetryRequested = DomainEvent<
+  'ProjectionRetryRequested',
+  Whose & { readonly stoppedAt?: readonly (string | null)[] }
+>;
 /** Somebody lets a projection go on as if the event at which it stopped didn't exist; `reason` in the metadata says why. */
 export type ProjectionEventSkipped = DomainEvent<
   'ProjectionEventSkipped',

@@ -55,7 +55,7 @@ export class AgentReportsController {
     refusals: {
       400: 'malformed-request',
       404: 'unknown-vm, unknown-backup, disk-not-in-job',
-      409: 'ambiguous-vm-name, job-is-over',
+      409: 'ambiguous-vm-name, job-is-over, stream-deleted',
     },
     reads: ['vm_context'],
   })
@@ -73,7 +73,7 @@ export class AgentReportsController {
       type: TelemetryTakenResponse,
       headers: ['X-Event-Position', 'X-Consistency'],
     },
-    refusals: { 400: 'malformed-request', 404: 'unknown-backup', 409: 'job-is-over' },
+    refusals: { 400: 'malformed-request', 404: 'unknown-backup', 409: 'job-is-over, stream-deleted' },
     reads: [],
   })
   async telemetry(

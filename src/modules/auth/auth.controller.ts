@@ -37,7 +37,7 @@ export class AuthController {
       type: LogInResponse,
       headers: ['X-Event-Position', 'X-Consistency'],
     },
-    refusals: { 400: 'malformed-request', 401: 'login-failed', 429: 'too-many-attempts' },
+    refusals: { 400: 'malformed-request', 401: 'login-failed', 409: 'stream-deleted', 429: 'too-many-attempts' },
     reads: [],
   })
   async logIn(@Body() body: LogInRequest, @Req() request: FastifyRequest): Promise<LogInResponse> {
@@ -55,6 +55,7 @@ export class AuthController {
       type: LogOutResponse,
       headers: ['X-Event-Position', 'X-Consistency'],
     },
+    refusals: { 409: 'stream-deleted' },
     reads: [],
   })
   async logOut(@Req() request: FastifyRequest, @Asking() context: CommandContext): Promise<LogOutResponse> {

@@ -96,6 +96,24 @@ describe('an order about a projection', () => {
     expect(done).toEqual(['rebuild', 'rebuild']);
   });
 
+  it('to try again, given again, leaves alone what stopped elsewhere meanwhile', async () => {
+    const { now, done, orders } = world(STOPPED);
+    const context = command();
+    await orders.retry('job', context);
+    now.status = { ...STOPPED, stoppedEventId: 'e2' };
+    expect(await orders.retry('job', context)).toEqual(now.status);
+    expect(done).toEqual(['retry']);
+  });
+
+  it('to try again is done by the repeat when it was only noted the first time', async () => {
+    const { now, done, orders } = world(STOPPED);
+    const context = command();
+    await orders.retry('job', context);
+    now.status = STOPPED;
+    expect(await orders.retry('job', context)).toEqual(BUILT);
+    expect(done).toEqual(['retry', 'retry']);
+  });
+
   it('to give up a rebuild, given again, leaves alone what somebody began meanwhile under the same number', async () => {
     const { now, done, orders } = world({ ...BUILT, building: BUILDING });
     const context = command();

@@ -71,11 +71,15 @@ export class ProjectionOrders {
 
   async retry(name: string, context: CommandContext): Promise<ProjectionStatus> {
     const status = await this.one(name);
-    const again = (await this.earlier(name, context)) !== null;
-    const hasStopped = status.status === 'stopped' || status.building?.status === 'stopped';
-    if (!hasStopped && !again) throw new NoStoppedProjection(name);
-    await this.note(name, { type: 'ProjectionRetryRequested', data: whose(status) }, context);
-    if (!(await this.upkeep.retry(name)) && !again) throw new NoStoppedProjection(name);
+    const stoppedAt = stopsOf(status);
+    const earlier = await this.earlier(name, context);
+    if (earlier !== null) {
+      if (stoppedAt.some((eventId) => stopsMeant(earlier).includes(eventId))) await this.upkeep.retry(name);
+      return this.one(name);
+    }
+    if (stoppedAt.length === 0) throw new NoStoppedProjection(name);
+    await this.note(name, { type: 'ProjectionRetryRequested', data: { ...whose(status), stoppedAt } }, context);
+    if (!(await this.upkeep.retry(name))) throw new NoStoppedProjection(name);
     return this.one(name);
   }
 
@@ -132,6 +136,17 @@ function isStillRead({ data }: ProjectionUpkeepEvent, { building, ownVersion, ge
 function buildMeant({ data }: ProjectionUpkeepEvent): WhichBuild | null {
   if (!('startedAt' in data) || data.generation === undefined) return null;
   return { generation: data.generation, startedAt: new Date(data.startedAt) };
+}
+
+/** The events at which rows have stopped, those that are read and those that are being built; null of a stop at none. */
+function stopsOf(status: ProjectionStatus): readonly (string | null)[] {
+  const stopped = [status, status.building].filter((rows) => rows?.status === 'stopped');
+  return stopped.map((rows) => rows?.stoppedEventId ?? null);
+}
+
+/** The stops that an order to try again was meant for; earlier versions didn't say. */
+function stopsMeant({ data }: ProjectionUpkeepEvent): readonly (string | null)[] {
+  return 'stoppedAt' in data ? (data.stoppedAt ?? []) : [];
 }
 
 function whose({ name, ownVersion }: ProjectionStatus): { readonly projection: string; readonly version: number } {

@@ -15,6 +15,7 @@ import { instances } from './migrations/0014-instances.js';
 import { freeResources } from './migrations/0015-free-resources.js';
 import { oneLog } from './migrations/0017-one-log.js';
 import { appendSeveral } from './migrations/0018-append-several.js';
+import { passwordAge } from './migrations/0019-password-age.js';
 
 /** All steps in order. Tables of projections aren't here: the runner makes them from their shapes. */
 export const migrations: readonly Migration[] = [
@@ -34,4 +35,5 @@ export const migrations: readonly Migration[] = [
   freeResources,
   oneLog,
   appendSeveral,
+  passwordAge,
 ];

@@ -1,6 +1,6 @@
 import type { NewEvent, StoredEvent } from '#domain/kernel/event';
 
-import { type Expected, InvalidAppend, type Selection } from './event-store.port.js';
+import { AppendTooLarge, type Expected, InvalidAppend, type Selection } from './event-store.port.js';
 
 export const MAX_EVENTS = 500;
 export const MAX_BYTES = 1024 * 1024;
@@ -28,7 +28,7 @@ export function serialise(stream: string, expected: Expected, events: readonly N
   }
   if (typeof expected === 'bigint' && expected < 0n) throw new InvalidAppend('an exact revision is 0 or more');
   if (events.length === 0) throw new InvalidAppend('an append needs at least one event');
-  if (events.length > MAX_EVENTS) throw new InvalidAppend(`an append has at most ${MAX_EVENTS} events`);
+  if (events.length > MAX_EVENTS) throw new AppendTooLarge(`an append has at most ${MAX_EVENTS} events`);
   if (events.length > 1 && new Set(events.map((event) => event.id)).size < events.length) {
     throw new InvalidAppend('the events of one append need ids of their own');
   }
@@ -38,7 +38,7 @@ export function serialise(stream: string, expected: Expected, events: readonly N
     0,
   );
   if (bytes > MAX_BYTES)
-    throw new InvalidAppend(`an append has at most ${MAX_BYTES} bytes of JSON, this one has ${bytes}`);
+    throw new AppendTooLarge(`an append has at most ${MAX_BYTES} bytes of JSON, this one has ${bytes}`);
   return serialised;
 }
 

@@ -41,10 +41,10 @@ export interface Batch {
  *   InvalidPosition by the first read; one beyond the head reads as empty.
  */
 export abstract class EventStore {
-  /** Throws WrongExpectedRevision, EventIdReused or InvalidAppend; EventStoreAway when the outcome isn't known. */
+  /** Throws WrongExpectedRevision, EventIdReused, InvalidAppend or StreamDeleted; EventStoreAway when the outcome isn't known. */
   abstract append(stream: string, expected: Expected, events: readonly NewEvent[]): Promise<Appended>;
 
-  /** A missing stream reads as empty. `from` is inclusive. */
+  /** A missing stream reads as empty, of one that was deleted StreamDeleted is thrown. `from` is inclusive. */
   abstract readStream(
     stream: string,
     options?: { readonly from?: bigint; readonly direction?: 'forward' | 'backward'; readonly limit?: number },
@@ -151,6 +151,24 @@ export class InvalidAppend extends Error {
   constructor(reason: string) {
     super(reason);
     this.name = 'InvalidAppend';
+  }
+}
+
+/** The append is larger than the log takes: in bytes, or in events. */
+export class AppendTooLarge extends InvalidAppend {
+  constructor(reason: string) {
+    super(reason);
+    this.name = 'AppendTooLarge';
+  }
+}
+
+/** Somebody deleted a stream on the server, for ever. That is no empty stream: what was in it is missed. */
+export class StreamDeleted extends Error {
+  constructor(stream: string) {
+    super(
+      `stream ${stream} was deleted on the event store, for ever; restore the event store from a backup that has it`,
+    );
+    this.name = 'StreamDeleted';
   }
 }
 

@@ -1,7 +1,9 @@
 import { SetMetadata } from '@nestjs/common';
 
-/** Roles of people, each with everything that the one before may do; `agent` is for appliances and stands apart. */
-export const ROLES = ['viewer', 'operator', 'admin', 'agent'] as const;
+/** Roles of people, each with everything that the one before may do. */
+export const ROLES_OF_USERS = ['viewer', 'operator', 'admin'] as const;
+/** `agent` is for appliances and stands apart. */
+export const ROLES = [...ROLES_OF_USERS, 'agent'] as const;
 export type Role = (typeof ROLES)[number];
 
 /** Who may call a route: everybody, or somebody with at least this role. */

@@ -108,6 +108,14 @@ function bodySchema(type: AnswerClass | readonly [AnswerClass]): JsonSchema {
   return typeof type === 'function' ? schemaRef(type.name) : { type: 'array', items: schemaRef(type[0].name) };
 }
 
+/** Why any command may be refused. */
+const COMMANDS = [
+  [409, 'request-under-way'],
+  [409, 'stream-deleted'],
+  [422, 'idempotency-key-reused'],
+  [422, 'too-large-to-record'],
+] as const;
+
 /** The codes of each status: what the route says, and what any route of its kind may answer. */
 function codesOf(
   access: Access,
@@ -117,7 +125,7 @@ function codesOf(
   const common: readonly (readonly [number, string])[] = [
     [400, 'malformed-request'],
     ...(access === 'public' ? [] : [[401, 'unauthenticated'] as const, [403, 'role-does-not-suffice'] as const]),
-    ...(mutates ? [[409, 'request-under-way'] as const, [422, 'idempotency-key-reused'] as const] : []),
+    ...(mutates ? COMMANDS : []),
     [500, 'internal'],
     [503, 'event-store-away'],
     [503, 'database-away'],

@@ -98,8 +98,13 @@ export function Flag(options: Common & { readonly inQuery?: boolean }): Property
   return field(options, { type: 'boolean' }, IsBoolean(), ...(options.inQuery === true ? [read] : []));
 }
 
-export function OneOf(options: Common & { readonly of: readonly string[] }): PropertyDecorator {
-  return field(options, { type: 'string', enum: [...options.of] }, IsIn([...options.of]));
+/** One of a few; `offered` are those that callers are told of, where others pass on to be refused for a reason of their own. */
+export function OneOf(
+  options: Common & { readonly of: readonly string[]; readonly offered?: readonly string[] },
+): PropertyDecorator {
+  const { of, offered = of } = options;
+  const message = `must be one of the following values: ${offered.join(', ')}`;
+  return field(options, { type: 'string', enum: [...offered] }, IsIn([...of], { message }));
 }
 
 const MOMENT = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d)$/;

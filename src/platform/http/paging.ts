@@ -2,6 +2,8 @@ import { createHash } from 'node:crypto';
 
 import type { FastifyReply, FastifyRequest } from 'fastify';
 
+import { ISO_MOMENT } from '#platform/clock/moment';
+
 import { UnknownCursor } from './edge.errors.js';
 import { Text, Whole } from './fields.js';
 import { isStorable } from './storable.js';
@@ -84,7 +86,6 @@ export class List {
   }
 }
 
-const MOMENT = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/;
 const NUMBER = /^\d{1,9}$/;
 /** Of whichever log. */
 const POSITION = /^\d{20}(\/\d{20})?$/;
@@ -99,7 +100,7 @@ function isPart(part: CursorPart, value: unknown): boolean {
     case 'number':
       return NUMBER.test(value);
     case 'moment':
-      return MOMENT.test(value) && !Number.isNaN(Date.parse(value));
+      return ISO_MOMENT.test(value) && !Number.isNaN(Date.parse(value));
   }
 }
 

@@ -1,6 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 
+import { AppendTooLarge, InvalidAppend, StreamDeleted } from '#platform/event-store/event-store.port';
 import type { Logger } from '#platform/logging/logger.port';
 
 import { ReadModelsBehind } from './edge.errors.js';
@@ -37,6 +38,22 @@ describe('the answer to an error', () => {
     const { body, logged } = answered(new ReadModelsBehind());
     expect(body).toMatchObject({ status: 503, code: 'read-models-behind' });
     expect(logged).toEqual([]);
+  });
+
+  it.each([
+    [new StreamDeleted('user-secret'), 409, 'stream-deleted'],
+    [new AppendTooLarge('an append has at most 12345 bytes'), 422, 'too-large-to-record'],
+  ])('names what the log refused (%s) with a remedy, and says more in the log alone', (error, status, code) => {
+    const { body, logged } = answered(error);
+    expect(body).toMatchObject({ status, code, remedy: expect.any(String) as unknown });
+    expect(JSON.stringify(body)).not.toMatch(/user-secret|12345/);
+    expect(logged).toEqual([`warn: a request was refused: ${String(body['detail'])}`]);
+  });
+
+  it('takes an append that breaks another rule for a fault of ours', () => {
+    const { body, logged } = answered(new InvalidAppend('the events of one append need ids of their own'));
+    expect(body).toMatchObject({ status: 500, code: 'internal' });
+    expect(logged).toEqual(['error: a request failed for a reason of our own']);
   });
 
   it('says in the log that something went wrong, and to the caller only that', () => {

@@ -4,7 +4,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { DomainError, type RefusalKind } from '#domain/kernel/domain-error';
 import type { JsonObject } from '#domain/kernel/event';
 import { isDatabaseAway } from '#platform/database/database-away';
-import { EventStoreAway } from '#platform/event-store/event-store.port';
+import { AppendTooLarge, EventStoreAway, StreamDeleted } from '#platform/event-store/event-store.port';
 import type { Logger } from '#platform/logging/logger.port';
 
 import { EdgeRefusal } from './edge.errors.js';
@@ -43,8 +43,8 @@ const FORBIDDEN = 403;
 const NOT_FOUND = 404;
 const INTERNAL = 500;
 const UNAVAILABLE = 503;
-/** What is away is no fault of ours. */
-const AWAY: readonly string[] = ['event-store-away', 'database-away'];
+/** No faults of ours, but nothing that whoever runs OMA should miss. */
+const WARNED_OF: readonly string[] = ['event-store-away', 'database-away', 'stream-deleted', 'too-large-to-record'];
 
 export interface Problem {
   readonly status: number;
@@ -54,6 +54,20 @@ export interface Problem {
   readonly facts?: JsonObject;
   readonly headers?: Readonly<Record<string, string>>;
 }
+
+const STREAM_DELETED: Problem = {
+  status: 409,
+  code: 'stream-deleted',
+  detail: 'the events that this has to be decided on were deleted on the event store',
+  remedy: 'tell the operator the correlation_id: the event store is to be restored from a backup that has them',
+};
+
+const TOO_LARGE_TO_RECORD: Problem = {
+  status: 422,
+  code: 'too-large-to-record',
+  detail: 'what would be recorded of this is larger than the event store takes; nothing of it was',
+  remedy: 'ask for less at once, or in fewer words',
+};
 
 /** What the router answers before there is a route. */
 const UNREADABLE_PATHS: Readonly<Record<string, Problem>> = {
@@ -99,7 +113,7 @@ export class ProblemFilter implements ExceptionFilter {
   private tell(error: unknown, { code, detail }: Problem, request: FastifyRequest): void {
     const fields = { error, correlationId: request.id };
     if (code === 'internal') this.logger.error(fields, 'a request failed for a reason of our own');
-    if (AWAY.includes(code)) this.logger.warn(fields, `a request was refused: ${detail}`);
+    if (WARNED_OF.includes(code)) this.logger.warn(fields, `a request was refused: ${detail}`);
   }
 }
 
@@ -128,6 +142,8 @@ function problemOf(error: unknown, request: FastifyRequest): Problem {
   }
   if (error instanceof EventStoreAway) return awayProblem('event-store-away', error.message, request);
   if (isDatabaseAway(error)) return awayProblem('database-away', 'the database does not answer just now', request);
+  if (error instanceof StreamDeleted) return STREAM_DELETED;
+  if (error instanceof AppendTooLarge) return TOO_LARGE_TO_RECORD;
   const given = error instanceof HttpException ? error.getStatus() : statusOf(error);
   // Who asks Swagger's files for what lies outside their folder.
   const status = given === FORBIDDEN ? NOT_FOUND : given;

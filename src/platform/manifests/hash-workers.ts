@@ -1,5 +1,7 @@
+import { setTimeout as pause } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
 
+import type { Logger } from '#platform/logging/logger.port';
 import { builtProgram } from '#platform/processes/built-program';
 
 /** An open file, and the number of the filesystem it lies on (`dev` of its stat). */
@@ -69,6 +71,8 @@ interface UnderWay extends Waiting {
 const WORKERS = 2;
 /** A piece of 4 MiB that takes longer comes from storage that hangs, or is about as good as that. */
 const HANGS_AFTER_MS = 30_000;
+/** A thread that reads from storage that works is at its end long before. */
+const CLOSES_WITHIN_MS = 5000;
 
 /**
  * Reads and hashes in threads of their own: the API's thread does neither, and storage that hangs stops none of Node's own
@@ -89,7 +93,10 @@ export class HashWorkers {
   /** How many pieces of work are worth having under way at once. */
   readonly atOnce = WORKERS;
 
-  constructor(private readonly hangsAfterMs = HANGS_AFTER_MS) {}
+  constructor(
+    private readonly logger: Logger,
+    private readonly times = { hangsAfterMs: HANGS_AFTER_MS, closesWithinMs: CLOSES_WITHIN_MS },
+  ) {}
 
   /** SHA-256 in hexadecimal. Throws ContentCutOff, or what the reading threw. */
   async hash({ fd, storage }: HashSource, parts: readonly HashPart[]): Promise<string> {
@@ -105,11 +112,16 @@ export class HashWorkers {
     });
   }
 
-  /** Ends the threads; what is under way rejects. */
+  /** Ends the threads; what is under way rejects. One that hangs ends when its storage is back, and nobody waits for it. */
   async close(): Promise<void> {
     this.closed = true;
     for (const waiting of this.queue.splice(0)) waiting.reject(new Error('hashing was ended'));
-    await Promise.all([...this.all].map((worker) => worker.terminate()));
+    const ended = Promise.all([...this.all].map((worker) => worker.terminate()));
+    await Promise.race([ended, pause(this.times.closesWithinMs, undefined, { ref: false })]);
+    for (const worker of this.underWay.keys()) this.settle(worker, failed('hashing was ended'));
+    const left = this.all.size;
+    if (left > 0)
+      this.logger.warn({ left }, 'threads hang on storage: until it is back, the process can not end by itself');
   }
 
   private next(): void {
@@ -125,7 +137,7 @@ export class HashWorkers {
     this.idle.delete(worker);
     const watch = setTimeout(() => {
       this.takeForHanging(worker);
-    }, this.hangsAfterMs).unref();
+    }, this.times.hangsAfterMs).unref();
     this.underWay.set(worker, { ...waiting, watch, hangs: false });
     worker.ref();
     worker.postMessage(waiting.task);
@@ -172,17 +184,12 @@ export class HashWorkers {
       this.next();
     });
     worker.on('error', (error) => {
-      this.settle(worker, { id: -1, sha256: null, cutOffAt: null, error: { message: error.message, code: null } });
+      this.settle(worker, failed(error.message));
     });
     worker.on('exit', () => {
       this.all.delete(worker);
       this.idle.delete(worker);
-      this.settle(worker, {
-        id: -1,
-        sha256: null,
-        cutOffAt: null,
-        error: { message: 'a thread for hashing ended', code: null },
-      });
+      this.settle(worker, failed('a thread for hashing ended'));
       this.next();
     });
     return worker;
@@ -196,4 +203,9 @@ export class HashWorkers {
     else if (error === null) waiting?.reject(new ContentCutOff(cutOffAt ?? 0));
     else waiting?.reject(new ContentUnreadable(error.message, error.code));
   }
+}
+
+/** What a thread that is gone would have answered. */
+function failed(message: string): HashAnswer {
+  return { id: -1, sha256: null, cutOffAt: null, error: { message, code: null } };
 }

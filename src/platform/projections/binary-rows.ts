@@ -1,5 +1,6 @@
 import { JsonText } from '#domain/kernel/event';
 import type { ColumnType } from '#domain/kernel/projection';
+import { ISO_MOMENT } from '#platform/clock/moment';
 import {
   COUNT_BYTES,
   END,
@@ -23,7 +24,6 @@ const SHORT = 64;
 const DASH = 0x2d;
 const UUID_DIGITS = 2 * UUID_BYTES;
 const TWO_TO_THE_32 = 2 ** 32;
-const MOMENT = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/;
 
 /** Rows in PostgreSQL's binary format for COPY (its manual, "COPY", "Binary Format"). */
 export class BinaryRows {
@@ -133,7 +133,7 @@ export class BinaryRows {
 
   /** Only as `toISOString` writes it: anything finer than a millisecond would be lost. */
   private moment(text: string): void {
-    if (!MOMENT.test(text)) throw new TypeError('a time is not written as toISOString does');
+    if (!ISO_MOMENT.test(text)) throw new TypeError('a time is not written as toISOString does');
     const microseconds = (Date.parse(text) - EPOCH_MS) * 1000;
     // Far from the year 2000 a number isn't fine enough.
     this.bigint(Number.isSafeInteger(microseconds) ? microseconds : BigInt(Date.parse(text) - EPOCH_MS) * 1000n);

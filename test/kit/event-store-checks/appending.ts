@@ -2,6 +2,7 @@ import { expect } from '@jest/globals';
 
 import { MAX_BYTES, MAX_EVENTS } from '#platform/event-store/append-rules';
 import {
+  AppendTooLarge,
   EventIdReused,
   type Expected,
   InvalidAppend,
@@ -102,14 +103,14 @@ export const appending: readonly Check[] = [
 
   check(`takes ${MAX_EVENTS} events and not one more, and never none`, async (store) => {
     expect((await store.append('a-1', 'no-stream', several(MAX_EVENTS))).revision).toBe(BigInt(MAX_EVENTS) - 1n);
-    await expect(store.append('a-2', 'no-stream', several(MAX_EVENTS + 1))).rejects.toThrow(InvalidAppend);
+    await expect(store.append('a-2', 'no-stream', several(MAX_EVENTS + 1))).rejects.toThrow(AppendTooLarge);
     await expect(store.append('a-2', 'no-stream', [])).rejects.toThrow(InvalidAppend);
   }),
 
   check('takes a megabyte and not more', async (store) => {
     const large = (bytes: number) => anEvent('Happened', { text: 'x'.repeat(bytes) });
     expect((await store.append('a-1', 'no-stream', [large(MAX_BYTES - 500)])).revision).toBe(0n);
-    await expect(store.append('a-2', 'no-stream', [large(MAX_BYTES)])).rejects.toThrow(InvalidAppend);
+    await expect(store.append('a-2', 'no-stream', [large(MAX_BYTES)])).rejects.toThrow(AppendTooLarge);
   }),
 
   ...checks(

@@ -1,21 +1,22 @@
-import type { NewEvent } from '#domain/kernel/event';
+import type { NewEvent, Position } from '#domain/kernel/event';
 import { pause } from '#platform/clock/pause';
 import { newId } from '#platform/ids/ids';
 
 import { serialise } from '../append-rules.js';
 import {
   type Appended,
+  AppendTooLarge,
   EventIdReused,
   EventStoreAway,
   type Expected,
-  InvalidAppend,
+  StreamDeleted,
   WrongExpectedRevision,
 } from '../event-store.port.js';
 import type { EventStoreDbClient, WireNewEvent } from './client.js';
 import { NAME_OF_LOG, positionOf, type StreamNames, wireMetadata, wireRevision } from './codec.js';
-import { actualRevision, isDeletedStream, isOutcomeUnknown, isTooLarge, StreamDeleted } from './failures.js';
+import { actualRevision, isDeletedStream, isOutcomeUnknown, isTooLarge } from './failures.js';
 import type { Reader } from './reader.js';
-import { LogReplaced, type SameLog } from './same-log.js';
+import type { SameLog } from './same-log.js';
 
 /** So long the server may be away before those who wait are told. */
 const ANSWER_WITHIN_MS = 15_000;
@@ -83,11 +84,12 @@ export class Appender {
         const answer = await this.client.append(this.names.onServer(stream), wireRevision(expected), events);
         // The connection may have become another one on the way.
         await this.sameLog.assure();
-        const position = positionOf(answer.position);
+        const position =
+          answer.position === undefined ? await this.readBack(stream, events) : positionOf(answer.position);
         this.reader.saw(position);
         return { revision: answer.revision, position, duplicate: position <= newest };
       } catch (error) {
-        if (error instanceof LogReplaced) throw error;
+        if (error instanceof EventStoreAway) throw error;
         if (!isOutcomeUnknown(error)) throw await this.refusal(error, stream, expected, events);
         const repeatable = typeof expected === 'bigint' || expected === 'no-stream';
         const late = performance.now() + delayMs > deadline || this.closing.aborted;
@@ -95,6 +97,14 @@ export class Appender {
         await pause(delayMs, this.closing);
       }
     }
+  }
+
+  /** Where the last of events that were stored stands. */
+  private async readBack(stream: string, events: readonly WireNewEvent[]): Promise<Position> {
+    const id = events.at(-1)?.id;
+    for await (const event of this.reader.stream(stream, { direction: 'backward' }))
+      if (event.id === id) return event.position;
+    throw new EventStoreAway(new Error('the event store neither said nor shows where it put an append'));
   }
 
   private async refusal(
@@ -105,7 +115,7 @@ export class Appender {
   ): Promise<unknown> {
     // Another log would say the same of its own streams.
     await this.sameLog.assure();
-    if (isTooLarge(error)) return new InvalidAppend('the append is larger than the event store takes');
+    if (isTooLarge(error)) return new AppendTooLarge('the append is larger than the event store takes');
     if (isDeletedStream(error)) return new StreamDeleted(stream);
     const actual = actualRevision(error);
     if (actual === null) return error;

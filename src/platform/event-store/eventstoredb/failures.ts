@@ -30,16 +30,6 @@ export class CutOff extends Error {
   }
 }
 
-/** Somebody deleted a stream on the server, for ever. That is no empty stream: what was in it is missed. */
-export class StreamDeleted extends Error {
-  constructor(stream: string) {
-    super(
-      `stream ${stream} was deleted on the event store, for ever; restore the event store from a backup that has it`,
-    );
-    this.name = 'StreamDeleted';
-  }
-}
-
 /** What is known of an error of the client: its classes are many, and some errors have none of them. */
 interface Shape {
   readonly type: string | null;

@@ -3,10 +3,10 @@ import { pause } from '#platform/clock/pause';
 import { within } from '#platform/clock/within';
 
 import { selects } from '../append-rules.js';
-import { EventStoreAway, InvalidPosition, type Selection } from '../event-store.port.js';
+import { EventStoreAway, InvalidPosition, type Selection, StreamDeleted } from '../event-store.port.js';
 import type { EventStoreDbClient, ReadOptions } from './client.js';
 import { NAME_OF_LOG, positionOf, type StreamNames, type WireEvent, type WirePosition, wirePosition } from './codec.js';
-import { isDeletedStream, isMissingStream, isOffRecord, isTransient, StreamDeleted } from './failures.js';
+import { isDeletedStream, isMissingStream, isOffRecord, isTransient } from './failures.js';
 import type { SameLog } from './same-log.js';
 
 /** So long the server may be away before those who read are told. */
@@ -15,6 +15,8 @@ const FIRST_RETRY_MS = 20;
 const MAX_RETRY_MS = 1000;
 /** A page looks at so many events at least, however few are wanted. */
 const PAGE = 1000;
+/** A page of large events ends about here: every subscriber that catches up holds one. */
+const PAGE_CHARACTERS = 16 * 1024 * 1024;
 
 type Direction = 'forward' | 'backward';
 
@@ -194,6 +196,7 @@ export class Reader {
     const wanted = Math.max(limit + 1, PAGE);
     const events: StoredEvent[] = [];
     let looked = 0;
+    let characters = 0;
     let own: Position = after;
     let any: Position = after;
     try {
@@ -203,12 +206,15 @@ export class Reader {
         const position = positionOf(wire.position);
         if (position <= after) continue;
         const event = this.names.eventOf(wire);
-        if (event !== null && events.length === limit) return { events, upTo: own, isLast: false };
+        const isFull = events.length === limit || characters >= PAGE_CHARACTERS;
+        if (event !== null && isFull) return { events, upTo: own, isLast: false };
         any = position;
         if (event === null) continue;
         own = position;
         this.saw(position);
-        if (selects(selection, event)) events.push(event);
+        if (!selects(selection, event)) continue;
+        events.push(event);
+        characters += JSON.stringify(event.data).length;
       }
     } catch (error) {
       throw refusalOf(error, after);

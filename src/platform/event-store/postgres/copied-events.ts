@@ -37,6 +37,11 @@ export function eventsOf(copied: Buffer, isCut: boolean): readonly StoredEvent[]
   return events;
 }
 
+/** The same event, with nothing of the copy. */
+export function parsed({ id, type, data, metadata, stream, revision, position, recordedAt }: StoredEvent): StoredEvent {
+  return { id, type, data, metadata, stream, revision, position, recordedAt };
+}
+
 /** What was made of parts of an event that somebody looked at. */
 interface Seen {
   readonly of: CopiedEvent;

@@ -9,12 +9,12 @@ import { selects } from '../append-rules.js';
 import type { Selection } from '../event-store.port.js';
 import { refusalOf } from './away.js';
 import { type EventRow, numberOf, positionOf, storedEvent } from './codec.js';
-import { COLUMNS, eventsOf } from './copied-events.js';
+import { COLUMNS, eventsOf, parsed } from './copied-events.js';
 
 const PAGE = 500;
 /** A page of large events is cut off about here: whoever takes pages holds several at once. */
 const PAGE_BYTES = 16 * 1024 * 1024;
-/** So few events are read whole, whatever a subscriber selects. */
+/** So few events are read whole, whatever a subscriber selects, and however large they are. */
 const NEWEST = 32;
 
 type Direction = 'forward' | 'backward';
@@ -85,13 +85,13 @@ export class Reader {
     let left = options.limit ?? Infinity;
     while (left > 0) {
       const wanted = Math.min(PAGE, left);
-      const rows = await this.select(options, { after, before, forward, limit: wanted });
-      yield* rows.map(storedEvent);
-      const last = rows.at(-1);
-      if (last === undefined || rows.length < wanted) return;
-      left -= rows.length;
-      if (forward) after = BigInt(last.position);
-      else before = BigInt(last.position);
+      const { events, isCut } = await this.parsed(options, { after, before, forward, limit: wanted });
+      yield* events;
+      const last = events.at(-1);
+      if (last === undefined || (!isCut && events.length < wanted)) return;
+      left -= events.length;
+      if (forward) after = numberOf(last.position);
+      else before = numberOf(last.position);
     }
   }
 
@@ -111,10 +111,9 @@ export class Reader {
     }
     const before = numberOf(head) + 1n;
     const range = { after: from, before, forward: true, limit };
-    const { events, isCut } =
-      selection.unparsed === true
-        ? await this.copy(selection, range)
-        : { events: (await this.select(selection, range)).map(storedEvent), isCut: false };
+    const { events, isCut } = await (selection.unparsed === true
+      ? this.copy(selection, range)
+      : this.parsed(selection, range));
     const last = events.at(-1);
     const full = (isCut || events.length === limit) && last !== undefined;
     if (isWhole) refuseHoles(events, from, full ? null : numberOf(head));
@@ -146,6 +145,13 @@ export class Reader {
     const values: Value[] = [];
     const text = selecting(selection, range, (value) => `$${values.push(value)}`);
     return this.ask<EventRow & Record<string, unknown>>({ name: preparedName(text), text, values });
+  }
+
+  /** A few events are few bytes; a page of them may be any number. */
+  private async parsed(selection: Selection, range: Range): Promise<Copy> {
+    if (range.limit <= NEWEST) return { events: (await this.select(selection, range)).map(storedEvent), isCut: false };
+    const { events, isCut } = await this.copy(selection, range);
+    return { events: events.map(parsed), isCut };
   }
 
   /**

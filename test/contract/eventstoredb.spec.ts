@@ -291,6 +291,20 @@ describe('the log in EventStoreDB', () => {
     await other.close();
   });
 
+  it('goes on with a read over the next connection when the one that it came over is given up', async () => {
+    // More than fits on the way: most of it is still on the server then.
+    const events = Array.from({ length: 500 }, () => anEvent('Happened', { text: 'x'.repeat(1000) }));
+    await store.append('a-1', 'no-stream', events);
+    const ids: string[] = [];
+    for await (const { id } of store.readStream('a-1')) {
+      ids.push(id);
+      if (ids.length > 1) continue;
+      double.wrong.forAppends(1, 'stored-then-silence');
+      await store.append('a-2', 'no-stream', [anEvent()]);
+    }
+    expect(ids).toEqual(events.map(({ id }) => id));
+  });
+
   describe('when a node does not know any better', () => {
     it('begins though the server was frozen when it was opened first', async () => {
       double.hang();
@@ -749,6 +763,28 @@ describe('the log in EventStoreDB', () => {
     double.goAway();
     const appending = other.append('a-1', 0n, [anEvent()]);
     for (let look = 0; look < 3; look += 1) expect(await other.answers()).toBe(false);
+    await double.comeBack();
+    expect((await appending).revision).toBe(1n);
+    await eventually(() => {
+      expect(seen.ids).toHaveLength(2);
+    });
+    await seen.stop();
+    await other.close();
+  });
+
+  it('survives that a connection breaks while the leader of a cluster is looked for in vain', async () => {
+    const other = await opened(`${double.discoverUrl}&maxDiscoverAttempts=1&discoveryInterval=500`, '', 60_000);
+    const seen = listening(other);
+    await other.append('a-1', 'no-stream', [anEvent()]);
+    await eventually(() => {
+      expect(seen.ids).toHaveLength(1);
+    });
+    // After this the client asks for the leader before its next call, and what it follows still comes over the old connection.
+    double.wrong.forReads(1, 'unavailable');
+    expect(await other.answers()).toBe(false);
+    const appending = other.append('a-1', 0n, [anEvent()]);
+    double.goAway();
+    expect(await other.answers()).toBe(false);
     await double.comeBack();
     expect((await appending).revision).toBe(1n);
     await eventually(() => {

@@ -100,7 +100,7 @@ export const mutations = [
   client('an append waits for ever', 'await within(appending, APPEND_MS);', 'await appending;'),
   client('a client that is stuck is kept', 'this.dialled = this.dial();\n    for', 'for'),
   client(
-    'what is read over a connection that was given up stays',
+    'a read over a connection that was given up ends as if all had come',
     'for (const cutOff of [...this.open]) cutOff();',
     '',
   ),

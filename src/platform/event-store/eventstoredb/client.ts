@@ -53,7 +53,7 @@ export class EventStoreDbClient {
   private dialled: Dialled;
   private closed = false;
   private generation = 0;
-  /** Give up what is being read, for each reading call. */
+  /** Give up what is being read, for each reading call: the client ends what it disposes of as if all had come. */
   private readonly open = new Set<() => void>();
 
   constructor(

@@ -82,6 +82,12 @@ describe('the newest part of a log in EventStoreDB', () => {
     expect(tail.knows(at(500n))).toBe(true);
   });
 
+  it('wakes who waits for more as soon as something comes', async () => {
+    const doze = tail.doze(new AbortController().signal);
+    await follow(eventAt(300n));
+    expect(await Promise.race([doze.over.then(() => 'awake'), turn().then(() => 'asleep')])).toBe('awake');
+  });
+
   it('passes over what comes a second time', async () => {
     await follow(eventAt(300n), eventAt(400n), eventAt(300n), eventAt(400n), eventAt(450n));
     expect(tail.page('', {}, 10)?.events.map(({ id }) => id)).toEqual(['300', '400', '450']);

@@ -9,7 +9,7 @@ export const USAGE = `usage: oma projections list|status [NAME] [--json]
   status   how far they are, and why they stopped
   rebuild  build rows anew beside the live ones and swap them in
   verify   compare live rows with what the log gives up to where they are, and tell whether that is all of it
-  retry    let what stopped try its event again
+  retry    let what stopped try its event again; what comes of it is in "status" a moment later, while OMA runs
   cancel   give up a rebuild
   skip     let what stopped go on without its event
 

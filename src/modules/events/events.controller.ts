@@ -39,7 +39,11 @@ export class EventsController {
     },
     reads: [],
   })
-  @ApiHeader({ name: 'Last-Event-ID', required: false, description: 'position to go on after' })
+  @ApiHeader({
+    name: 'Last-Event-ID',
+    required: false,
+    description: 'position to go on after; empty for the whole log',
+  })
   async stream(
     @Query() query: StreamEventsRequest,
     @Headers('last-event-id') lastEventId: string | undefined,

@@ -3,12 +3,14 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 
 import type { StoredEvent } from '#domain/kernel/event';
+import type { Sql } from '#platform/database/database';
 import type { EventStore } from '#platform/event-store/event-store.port';
 import { PostgresEventStore } from '#platform/event-store/postgres/postgres.event-store';
 import { Build } from '#platform/projections/build';
 import { BusyThread, type Bystanders, bystandersOf, nobodyWaits } from '#platform/projections/bystanders';
 import { ProjectionRunner } from '#platform/projections/projection-runner';
 import { requestRebuild } from '#platform/projections/requests';
+import { type AnyProjection, createIndexes } from '#platform/projections/tables';
 
 import { listing } from '../kit/counting.js';
 import { freshDatabase } from '../kit/database.js';
@@ -108,5 +110,65 @@ describe('a build beside others', () => {
       clearInterval(answering);
       busy.stop();
     }
+  });
+});
+
+/** Connections whose statements end when the test says so. */
+function connectionByHand() {
+  const made: string[] = [];
+  const ends: (() => void)[] = [];
+  const query = (text: string) => {
+    const index = /index .* on \w+ \("(\w+)"\)/.exec(text)?.[1];
+    if (index === undefined) return Promise.resolve({ rows: [], rowCount: 1 });
+    made.push(index);
+    return new Promise((resolve) => {
+      ends.push(() => {
+        resolve({ rows: [], rowCount: 0 });
+      });
+    });
+  };
+  return { made, endOne: () => ends.shift()?.(), sql: { query } as unknown as Sql };
+}
+
+describe('the indexes of rows that are built', () => {
+  const indexes = ['one', 'two', 'three', 'four'].map((name) => [name]);
+  const indexed = { ...listing, table: { ...listing.table, indexes } } as unknown as AnyProjection;
+
+  it('are made two at a time while nobody waits for answers, one at a time while somebody does, and so on', async () => {
+    const [first, second] = [connectionByHand(), connectionByHand()];
+    let isFree = false;
+    const making = createIndexes(first.sql, indexed, 'rows', { sql: second.sql, isFree: () => isFree });
+    await eventually(() => {
+      expect(first.made).toEqual(['one']);
+    });
+    expect(second.made).toEqual([]);
+    isFree = true;
+    await eventually(() => {
+      expect(second.made).toEqual(['two']);
+    });
+    isFree = false;
+    second.endOne();
+    first.endOne();
+    await eventually(() => {
+      expect(first.made).toEqual(['one', 'three']);
+    });
+    first.endOne();
+    await eventually(() => {
+      expect(first.made).toEqual(['one', 'three', 'four']);
+    });
+    expect(second.made).toEqual(['two']);
+    first.endOne();
+    await making;
+  });
+
+  it('are given up by both connections when one can not be made', async () => {
+    const second = connectionByHand();
+    const failing = {
+      query: (text: string) =>
+        text.includes('create index') ? Promise.reject(new Error('no room')) : Promise.resolve({ rowCount: 1 }),
+    } as unknown as Sql;
+    const helper = { sql: second.sql, isFree: () => false };
+    await expect(createIndexes(failing, indexed, 'rows', helper)).rejects.toThrow('no room');
+    expect(second.made).toEqual([]);
   });
 });

@@ -35,7 +35,7 @@ export const mutations = [
   swap('a swap waits for reports and everybody behind it', "const LOCK_TIMEOUT = '2s';", "const LOCK_TIMEOUT = '0';"),
   swap('what is cancelled takes the place all the same', "next?.status !== 'building' ||", 'next === undefined ||'),
   generation('two who build write the same twice', 'if (rows[0]?.position !== from) throw new Moved();', ''),
-  build('indexes are left out', 'await createIndexes([connection.sql, ...helping], this.projection, table);', ''),
+  build('indexes are left out', 'await createIndexes(connection.sql, this.projection, table, helper);', ''),
   build('the planner knows nothing of the rows', 'await tableIsFilled(connection.sql, table);', ''),
   generation('what is built begins at the beginning again', 'this.position = row.position;', "this.position = '';"),
   build('a log that is away ends it', 'isTransient(error) || error instanceof EventStoreAway;', 'isTransient(error);'),

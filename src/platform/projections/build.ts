@@ -93,8 +93,8 @@ export class Build {
     signal.addEventListener('abort', cut, { once: true });
     try {
       for (const { sql } of [connection, second]) await sql.query(SORTING);
-      const helping = this.bystanders.wait() ? [] : [second.sql];
-      await createIndexes([connection.sql, ...helping], this.projection, table);
+      const helper = { sql: second.sql, isFree: () => !this.bystanders.wait() };
+      await createIndexes(connection.sql, this.projection, table, helper);
       await tableIsFilled(connection.sql, table);
     } finally {
       signal.removeEventListener('abort', cut);

@@ -26,7 +26,7 @@ export async function register(database: Database, projection: AnyProjection): P
     if (live === undefined) {
       const table = tableOf({ name, version, generation: 1 });
       await createTable(sql, projection, table);
-      await createIndexes([sql], projection, table);
+      await createIndexes(sql, projection, table);
       await pointView(sql, name, table);
       await sql.query(
         `insert into projection (name, version, position, status, live) values ($1, $2, '', 'running', true)`,

@@ -1,3 +1,5 @@
+import { setTimeout as pause } from 'node:timers/promises';
+
 import type { ColumnType, Projection } from '#domain/kernel/projection';
 import type { Sql } from '#platform/database/database';
 
@@ -48,18 +50,23 @@ export async function tableIsFilled(sql: Sql, table: string): Promise<void> {
   await sql.query(`analyze ${table}`);
 }
 
-/**
- * What `createTable` left out. Repeatable, one statement at a time: each may take long. Over several connections as many are made at
- * once.
- */
+const LOOK_MS = 100;
+
+/** A second connection, which makes an index of its own whenever it is free. */
+export interface IndexHelper {
+  readonly sql: Sql;
+  readonly isFree: () => boolean;
+}
+
+/** What `createTable` left out. Repeatable, one statement at a time: each may take long. */
 export async function createIndexes(
-  connections: readonly [Sql, ...Sql[]],
+  sql: Sql,
   { table: shape }: AnyProjection,
   table: string,
+  helper: IndexHelper | null = null,
 ): Promise<void> {
-  const [first] = connections;
   const key = `${table}_pkey`;
-  const { rowCount } = await first.query(`select from pg_constraint where conrelid = $1::regclass and contype = 'p'`, [
+  const { rowCount } = await sql.query(`select from pg_constraint where conrelid = $1::regclass and contype = 'p'`, [
     table,
   ]);
   const hasKey = rowCount !== 0;
@@ -69,11 +76,25 @@ export async function createIndexes(
   });
   // As an index of its own, since a constraint would keep the others waiting.
   if (!hasKey) left.unshift(`create unique index if not exists ${key} on ${table} ("${shape.key}")`);
-  const work = async (sql: Sql) => {
-    for (let next = left.shift(); next !== undefined; next = left.shift()) await sql.query(next);
+  const work = async () => {
+    try {
+      for (let next = left.shift(); next !== undefined; next = left.shift()) await sql.query(next);
+    } finally {
+      // Who helps has nothing to wait for either when one failed.
+      left.length = 0;
+    }
   };
-  await Promise.all(connections.map(work));
-  if (!hasKey) await first.query(`alter table ${table} add constraint ${key} primary key using index ${key}`);
+  const help = async ({ sql: second, isFree }: IndexHelper) => {
+    while (left.length > 0) {
+      const next = isFree() ? left.shift() : undefined;
+      await (next === undefined ? pause(LOOK_MS) : second.query(next));
+    }
+  };
+  const both = helper === null ? [work()] : [work(), help(helper)];
+  // Nothing is under way any more when it is told that one failed.
+  await Promise.allSettled(both);
+  await Promise.all(both);
+  if (!hasKey) await sql.query(`alter table ${table} add constraint ${key} primary key using index ${key}`);
 }
 
 interface Column {

@@ -13,6 +13,7 @@ import { readBodies } from './platform/http/bodies.js';
 import { refuseDeepBody } from './platform/http/body-depth.js';
 import { isUnmodified } from './platform/http/etag.js';
 import { answerHeads } from './platform/http/head-requests.js';
+import { answerBeforeClosing } from './platform/http/last-answers.js';
 import { measureRequests } from './platform/http/measured-requests.js';
 import { ProblemFilter } from './platform/http/problem.filter.js';
 import { correlationIdOf } from './platform/http/request-context.js';
@@ -45,6 +46,8 @@ export async function createApp(
     rewriteUrl: (request: IncomingMessage) => oneAddress(request.url ?? '/'),
     genReqId: (request: IncomingMessage) => correlationIdOf(request.headers),
     forceCloseConnections: true,
+    // Its own refusal is no problem document: until connections are closed, whoever asks is answered as ever.
+    return503OnClosing: false,
     clientErrorHandler: refuseUnreadable,
     // Names of guests and of VMs are percent-encoded in paths and may be long.
     routerOptions: { maxParamLength: 4096 },
@@ -54,6 +57,7 @@ export async function createApp(
     },
   });
   const fastify = adapter.getInstance();
+  answerBeforeClosing(fastify);
   readBodies(fastify);
   fastify.addHook('onRequest', (request, reply, done) => {
     void reply.headers(headersOf(request));

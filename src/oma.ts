@@ -52,7 +52,9 @@ export class Oma {
       await machinery.resume();
       await app.get(FirstAdmin).ensure();
       if (swagger) serveSwagger(app);
-      await app.listen(config.port, config.host);
+      await app.listen(config.port, config.host).catch((error: unknown) => {
+        throw portTaken(error, config) ?? error;
+      });
       const url = (await app.getUrl()).replace('[::1]', '127.0.0.1');
       return new Oma(url, machinery.instances.givenUp, machinery.logReplaced, app, machinery, server, logger);
     } catch (error) {
@@ -81,4 +83,10 @@ export class Oma {
       this.logger.warn({ error }, 'the database is away: no job could be ended; the next start takes them up');
     }
   }
+}
+
+/** What to do about it, which the system's own words don't tell; null for any other fault. */
+function portTaken(error: unknown, { host, port }: Config): Error | null {
+  if ((error as NodeJS.ErrnoException).code !== 'EADDRINUSE') return null;
+  return new Error(`${host}:${String(port)} is in use; stop what listens there, or set OMA_PORT`, { cause: error });
 }

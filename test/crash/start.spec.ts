@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -157,6 +158,19 @@ describe('starting while something is away or does not fit', () => {
     });
     expect(await Promise.all(ends)).toEqual(wrong.map(() => [78, true]));
   }, 90_000);
+
+  it('ends with 1 when its port is taken, and says which setting chooses another', async () => {
+    const other = createServer().listen(0, '127.0.0.1');
+    await once(other, 'listening');
+    const { port } = other.address() as AddressInfo;
+    try {
+      const oma = start({ DATABASE_URL: fresh.url, OMA_PORT: String(port) });
+      expect(await oma.exitCode).toBe(1);
+      expect(oma.said()).toContain(`127.0.0.1:${port} is in use; stop what listens there, or set OMA_PORT`);
+    } finally {
+      other.close();
+    }
+  }, 60_000);
 
   it('ends with 78 at a flag that there is not, in one line', async () => {
     const oma = start({ DATABASE_URL: fresh.url }, '--redy-line');

@@ -14,6 +14,7 @@ export class JobEnds implements OnModuleDestroy {
   private unsubscribe: (() => void) | null = null;
   private looking = false;
   private again = false;
+  private stopping = false;
 
   constructor(
     private readonly rows: DataSource,
@@ -22,7 +23,7 @@ export class JobEnds implements OnModuleDestroy {
 
   /** Resolves when the job isn't running, which it isn't either when there is none; after so long; or when who asked is gone. */
   async of(jobId: string, withinMs: number, gone: AbortSignal): Promise<void> {
-    if (gone.aborted) return;
+    if (gone.aborted || this.stopping) return;
     await new Promise<void>((resolve) => {
       const done = () => {
         clearTimeout(timer);
@@ -39,6 +40,7 @@ export class JobEnds implements OnModuleDestroy {
 
   /** A clean stop doesn't wait for those who wait: they are told how things are. */
   onModuleDestroy(): void {
+    this.stopping = true;
     this.release([...this.waiting.keys()]);
   }
 

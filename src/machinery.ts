@@ -20,6 +20,7 @@ import { migrate } from './platform/database/migrate.js';
 import { migrations } from './platform/database/migrations.js';
 import { PostgresHeartbeat } from './platform/database/postgres.heartbeat.js';
 import { openReadModels } from './platform/database/read-models.js';
+import { SilenceWatch } from './platform/database/silence-watch.js';
 import { Views } from './platform/database/views.js';
 import { Aggregates } from './platform/event-store/aggregates.js';
 import { awaitEventStore } from './platform/event-store/await-event-store.js';
@@ -94,6 +95,7 @@ export class Machinery {
     readonly instances: Instances,
     private readonly parts: {
       readonly database: Database;
+      readonly silenceWatch: SilenceWatch;
       readonly store: OpenEventStore;
       readonly runner: ProjectionRunner;
       readonly engine: SagaEngine;
@@ -135,7 +137,7 @@ export class Machinery {
     const upkeep = new RegistryProjectionUpkeep(database, store, projections, () => {
       runner.lookAgain();
     });
-    const rows = await openReadModels(databaseUrl, entities);
+    const rows = await openReadModels(database, entities);
     const clock = new SystemClock();
     const processes = new ExecaProcessRunner();
     const storage = new PosixLocalRepositoryStorage([config.runDir, `${config.dataDir}/postgres`]);
@@ -151,8 +153,8 @@ export class Machinery {
     const credentials = new VaultVcenterCredentials(rows, vault);
     const progress = new BackupProgress(database);
     const calls = new CompletionCalls();
-    const { agentAwaySeconds: awaySeconds, agentStalledSeconds: stalledSeconds } = config;
-    const times = { ...FOLLOW_TIMES, awaySeconds, stalledSeconds };
+    const { agentAwaySeconds: awaySeconds, readyLagSeconds: maxLagSeconds } = config;
+    const times = { ...FOLLOW_TIMES, awaySeconds, stalledSeconds: config.agentStalledSeconds };
     const workers = new HashWorkers();
     const executors = [
       new CommandEffect(aggregates, deciders),
@@ -175,7 +177,6 @@ export class Machinery {
       if (name === 'effect' && events > 0) engine.worker.wake();
     });
     const heartbeat = new PostgresHeartbeat(database);
-    const maxLagSeconds = config.readyLagSeconds;
     const readiness = new WatchedReadiness({ heartbeat, store, progress: runner, engine, maxLagSeconds });
     measure(metrics, { database, runner, worker: engine.worker });
     const requestKey = keyFor(master, 'oma idempotency requests');
@@ -210,11 +211,11 @@ export class Machinery {
       { provide: RestoreAccess, useValue: access },
       { provide: GuestFiles, useValue: guestFiles },
     ];
-    const parts = new MountParts(processes, config.runDir, logger);
-    const orphans = new Orphans(config.runDir, processes, nbdExports, parts);
+    const orphans = new Orphans(config.runDir, processes, nbdExports, new MountParts(processes, config.runDir, logger));
     await instances.register();
     return new Machinery(providers, aggregates, rows, orphans, instances, {
       database,
+      silenceWatch: new SilenceWatch(database, logger),
       store,
       runner,
       engine,
@@ -248,11 +249,12 @@ export class Machinery {
   /** Takes up again whatever was under way, and goes on from there. */
   async resume(): Promise<void> {
     await this.parts.engine.start();
+    this.parts.silenceWatch.start();
   }
 
   /** Lets go of everything, also when something of it fails. */
   async stop(): Promise<void> {
-    const { database, store, runner, engine, workers, nbdExports } = this.parts;
+    const { database, silenceWatch, store, runner, engine, workers, nbdExports } = this.parts;
     await inTurn([
       () => engine.stop(),
       () => nbdExports.close(),
@@ -262,6 +264,7 @@ export class Machinery {
       () => this.rows.destroy(),
       () => this.instances.stop(),
       () => database.close(),
+      () => silenceWatch.stop(),
     ]);
   }
 }

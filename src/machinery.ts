@@ -20,6 +20,7 @@ import { migrate } from './platform/database/migrate.js';
 import { migrations } from './platform/database/migrations.js';
 import { PostgresHeartbeat } from './platform/database/postgres.heartbeat.js';
 import { openReadModels } from './platform/database/read-models.js';
+import { SilenceWatch } from './platform/database/silence-watch.js';
 import { Views } from './platform/database/views.js';
 import { Aggregates } from './platform/event-store/aggregates.js';
 import { awaitEventStore } from './platform/event-store/await-event-store.js';
@@ -72,13 +73,12 @@ import { StraySecrets } from './platform/secrets/stray-secrets.js';
 import { Vault } from './platform/secrets/vault.port.js';
 import { inTurn } from './platform/start/in-turn.js';
 import type { Patience } from './platform/start/patience.js';
-import { agentSettings } from './platform/vma/agent-settings.js';
 import { Agents } from './platform/vma/agents.js';
+import { configuredAgents } from './platform/vma/configured-agents.js';
 import { agentExecutors } from './platform/vma/agent.executors.js';
 import { BackupProgress } from './platform/vma/backup-progress.js';
 import { CompletionCalls } from './platform/vma/completion-calls.js';
 import { FOLLOW_TIMES } from './platform/vma/follow.js';
-import { HttpVmaClient } from './platform/vma/http.vma-client.js';
 import { VcenterCredentials } from './platform/vma/vcenter-credentials.port.js';
 import { projectionThreads } from './projection-workshop.js';
 import { reportingViews } from './reporting.js';
@@ -95,6 +95,7 @@ export class Machinery {
     readonly instances: Instances,
     private readonly parts: {
       readonly database: Database;
+      readonly silenceWatch: SilenceWatch;
       readonly store: OpenEventStore;
       readonly runner: ProjectionRunner;
       readonly engine: SagaEngine;
@@ -133,10 +134,8 @@ export class Machinery {
     const aggregates = new Aggregates(store, instances.identity.instanceId);
     const workshop = projectionThreads(databaseUrl, config.logLevel, config);
     const runner = new ProjectionRunner(database, store, projections, logger, workshop);
-    const upkeep = new RegistryProjectionUpkeep(database, store, projections, () => {
-      runner.lookAgain();
-    });
-    const rows = await openReadModels(databaseUrl, entities);
+    const upkeep = new RegistryProjectionUpkeep(database, store, projections, runner.lookAgain.bind(runner));
+    const rows = await openReadModels(database, entities);
     const clock = new SystemClock();
     const processes = new ExecaProcessRunner();
     const storage = new PosixLocalRepositoryStorage([config.runDir, `${config.dataDir}/postgres`]);
@@ -146,14 +145,12 @@ export class Machinery {
     const guestFiles = new ProcessGuestFiles(processes, access, ({ mountId, partition }) =>
       new MountFolder(config.runDir, mountId).filesystem(partition),
     );
-    const agents = new Agents(
-      (await agentSettings(config)).map(({ url, ...agent }) => ({ ...agent, client: new HttpVmaClient(url) })),
-    );
+    const agents = await configuredAgents(config);
     const credentials = new VaultVcenterCredentials(rows, vault);
     const progress = new BackupProgress(database);
     const calls = new CompletionCalls();
-    const { agentAwaySeconds: awaySeconds, agentStalledSeconds: stalledSeconds } = config;
-    const times = { ...FOLLOW_TIMES, awaySeconds, stalledSeconds };
+    const { agentAwaySeconds: awaySeconds, readyLagSeconds: maxLagSeconds } = config;
+    const times = { ...FOLLOW_TIMES, awaySeconds, stalledSeconds: config.agentStalledSeconds };
     const workers = new HashWorkers(logger);
     const executors = [
       new CommandEffect(aggregates, deciders),
@@ -176,7 +173,6 @@ export class Machinery {
       if (name === 'effect' && events > 0) engine.worker.wake();
     });
     const heartbeat = new PostgresHeartbeat(database);
-    const maxLagSeconds = config.readyLagSeconds;
     const readiness = new WatchedReadiness({ heartbeat, store, progress: runner, engine, maxLagSeconds });
     measure(metrics, { database, runner, worker: engine.worker });
     const requestKey = keyFor(master, 'oma idempotency requests');
@@ -215,6 +211,7 @@ export class Machinery {
     await instances.register();
     return new Machinery(providers, aggregates, rows, orphans, instances, {
       database,
+      silenceWatch: new SilenceWatch(database, logger),
       store,
       runner,
       engine,
@@ -250,11 +247,12 @@ export class Machinery {
   async resume(): Promise<void> {
     await this.parts.engine.start();
     this.parts.strays.start();
+    this.parts.silenceWatch.start();
   }
 
   /** Lets go of everything, also when something of it fails. */
   async stop(): Promise<void> {
-    const { database, store, runner, engine, strays, workers, nbdExports } = this.parts;
+    const { database, silenceWatch, store, runner, engine, strays, workers, nbdExports } = this.parts;
     await inTurn([
       () => strays.stop(),
       () => engine.stop(),
@@ -265,6 +263,7 @@ export class Machinery {
       () => this.rows.destroy(),
       () => this.instances.stop(),
       () => database.close(),
+      () => silenceWatch.stop(),
     ]);
   }
 }

@@ -14,6 +14,8 @@ const INTERRUPTED = 130;
 const START_ENDS_WITHIN_MS = 10_000;
 /** The other instances took this one for dead: nothing of it may go on, and whoever looks after it may start it again. */
 const GIVEN_UP = 75;
+/** Stopped, and not everything could be ended: what is left stands in the database, and the next start goes on with it. */
+const NOT_ENDED = 74;
 /** As a start on another log would end. */
 const OTHER_LOG = 78;
 
@@ -63,9 +65,14 @@ async function run(): Promise<number> {
     return OTHER_LOG;
   });
   const exitCode = await Promise.race([stopped.then(() => 0), givenUp, replaced]);
-  await oma.stop();
+  const seconds = config.stopWithinSeconds;
+  setTimeout(() => {
+    logger.error({ seconds }, 'OMA did not come to an end in time and is left as it is; the next start takes it up');
+    process.exit(exitCode === 0 ? NOT_ENDED : exitCode);
+  }, seconds * 1000);
+  const isEnded = await oma.stop();
   await lab?.stop();
-  return exitCode;
+  return exitCode === 0 && !isEnded ? NOT_ENDED : exitCode;
 }
 
 function flagsOf(words: string[]): { readonly lab: boolean; readonly 'ready-line': boolean } {

@@ -64,23 +64,32 @@ export class Oma {
     }
   }
 
-  /** Takes no new requests, ends what is under way, and lets go of everything, also when something of it fails. */
-  async stop(): Promise<void> {
+  /**
+   * Takes no new requests, ends what is under way, and lets go of everything, also when something of it fails. Answers whether
+   * all jobs were ended; the log says what kept them.
+   */
+  async stop(): Promise<boolean> {
+    let areEnded = false;
     await inTurn([
       () => this.app.close(),
-      () => this.endJobs(),
+      async () => {
+        areEnded = await this.endJobs();
+      },
       () => this.machinery.stop(),
       () => this.server.close(),
     ]);
+    return areEnded;
   }
 
-  private async endJobs(): Promise<void> {
+  private async endJobs(): Promise<boolean> {
     try {
       const left = await windDown(this.machinery);
       if (left > 0) this.logger.warn({ left }, 'some jobs could not be ended in time; the next start takes them up');
+      return left === 0;
     } catch (error) {
       if (!isDatabaseAway(error)) throw error;
       this.logger.warn({ error }, 'the database is away: no job could be ended; the next start takes them up');
+      return false;
     }
   }
 }

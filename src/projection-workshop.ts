@@ -28,6 +28,8 @@ const LIMITS = { maxYoungGenerationSizeMb: 96 };
  */
 const HEAP_OF_A_THREAD_MB = 2048;
 const BYTES_PER_MB = 1024 * 1024;
+/** Whoever is told to stop and waits for a database that says nothing is ended, as a start is that builds rows. */
+const ENDS_WITHIN_MS = 10_000;
 
 /** Builds and compares rows in threads of their own, so that requests are answered as fast as ever meanwhile. */
 export function projectionThreads(databaseUrl: string, logLevel: string, settings: LogSettings): Workshop {
@@ -45,14 +47,17 @@ export function projectionThreads(databaseUrl: string, logLevel: string, setting
       workerData,
       resourceLimits: LIMITS,
     });
+    let late: NodeJS.Timeout | undefined;
     const stop = () => {
       worker.postMessage('stop');
+      late = setTimeout(() => void worker.terminate(), ENDS_WITHIN_MS);
     };
     signal.addEventListener('abort', stop, { once: true });
     try {
       await once(worker, 'exit');
     } finally {
       signal.removeEventListener('abort', stop);
+      clearTimeout(late);
       busy.stop();
     }
   };

@@ -10,7 +10,7 @@ describe('a connection of its own to the database', () => {
 
   beforeEach(async () => {
     fresh = await freshDatabase();
-    connection = new OwnConnection(fresh.url, 'one', `set application_name = 'prepared'`);
+    connection = new OwnConnection(fresh.database, 'one', `set application_name = 'prepared'`);
   });
 
   afterEach(async () => {

@@ -35,7 +35,7 @@ describe('reading views by statements', () => {
       `insert into thing_1 select 'thing-' || n, case when n % 2 = 0 then 'red' else 'green' end, n * 1000 from generate_series(1, 9) n`,
     );
     await fresh.database.query(`create view thing as select * from thing_1`);
-    source = await openReadModels(fresh.url, [ThingRow]);
+    source = await openReadModels(fresh.database, [ThingRow]);
     views = new Views(source);
   });
 

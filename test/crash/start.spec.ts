@@ -9,6 +9,7 @@ import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 
 import { EventStoreDbDouble } from '#lab/eventstoredb/double';
 
+import { ApiClient } from '../kit/api-client.js';
 import { freshDatabase } from '../kit/database.js';
 import { behindDoor, openDoor } from '../kit/door.js';
 import { eventually } from '../kit/eventually.js';
@@ -24,7 +25,7 @@ interface Started {
   readonly exitCode: Promise<number | null>;
 }
 
-describe('starting while something is away or does not fit', () => {
+describe('starting and stopping while something is away or does not fit', () => {
   let fresh: Awaited<ReturnType<typeof freshDatabase>>;
   let dataDir: string;
   let started: Started[];
@@ -263,5 +264,60 @@ describe('starting while something is away or does not fit', () => {
     } finally {
       await door.close();
     }
+  }, 60_000);
+
+  it('ends with 74 when it is stopped while the database says nothing, and says what it leaves', async () => {
+    const door = await openDoor(PORT + 7, fresh.url);
+    try {
+      const oma = start({ DATABASE_URL: behind(PORT + 7) });
+      await eventually(() => {
+        expect(oma.said()).toContain('"ready":true');
+      }, 30);
+      door.stall();
+      const begun = performance.now();
+      oma.child.kill('SIGTERM');
+      expect(await oma.exitCode).toBe(74);
+      expect(performance.now() - begun).toBeLessThan(30_000);
+      expect(oma.said()).toContain('the database is away: no job could be ended; the next start takes them up');
+    } finally {
+      await door.close();
+    }
+  }, 90_000);
+
+  it('ends with 0 and within seconds when rows that it builds wait for something without end', async () => {
+    const oma = start({ DATABASE_URL: fresh.url });
+    await eventually(() => {
+      expect(oma.said()).toContain('"ready":true');
+    }, 30);
+    const api = new ApiClient(/"url":"([^"]*)"/.exec(oma.said())?.[1] ?? '');
+    await api.logIn('admin', ADMIN_PASSWORD);
+    await fresh.database.transaction(async (sql) => {
+      await sql.query('lock table projection_dead_letter');
+      expect((await api.post('/projections/audit/rebuild', {}, { 'x-reason': 'a trial' })).status).toBe(202);
+      await eventually(async () => {
+        const builds = `select from pg_stat_activity where application_name = 'oma rebuild' and wait_event_type = 'Lock'
+          and datname = current_database()`;
+        expect(await fresh.database.query(builds)).toHaveLength(1);
+      }, 20);
+      oma.child.kill('SIGTERM');
+      const begun = performance.now();
+      expect(await oma.exitCode).toBe(0);
+      expect(performance.now() - begun).toBeLessThan(20_000);
+    });
+  }, 60_000);
+
+  it('ends with 74 when a part of it does not come to an end in the time that was set', async () => {
+    const oma = start({ DATABASE_URL: fresh.url, OMA_STOP_WITHIN_SECONDS: '3' });
+    await eventually(() => {
+      expect(oma.said()).toContain('"ready":true');
+    }, 30);
+    await fresh.database.transaction(async (sql) => {
+      await sql.query('lock table instance');
+      oma.child.kill('SIGTERM');
+      const begun = performance.now();
+      expect(await oma.exitCode).toBe(74);
+      expect(performance.now() - begun).toBeGreaterThan(2500);
+    });
+    expect(oma.said()).toContain('OMA did not come to an end in time and is left as it is');
   }, 60_000);
 });

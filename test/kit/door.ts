@@ -7,6 +7,8 @@ export interface Door {
   close(): Promise<void>;
   /** Passes nothing on any more, and tells nobody, as a network that swallows everything. */
   stall(): void;
+  /** Passes everything on again, as a server that was frozen. */
+  goOn(): void;
 }
 
 /** The address of a database behind the door at this port. */
@@ -21,7 +23,7 @@ export function behindDoor(port: number, url: string): string {
 export async function openDoor(port: number, url: string): Promise<Door> {
   const { hostname, port: behindPort, searchParams } = new URL(url);
   const folder = searchParams.get('host');
-  const sockets = new Set<Socket>();
+  const pairs = new Map<Socket, Socket>();
   let isStalled = false;
   const server: Server = createServer((client) => {
     const number = behindPort === '' ? 5432 : Number(behindPort);
@@ -33,9 +35,12 @@ export async function openDoor(port: number, url: string): Promise<Door> {
       [client, database],
       [database, client],
     ] as const) {
-      sockets.add(one);
+      pairs.set(one, other);
       one.on('error', () => other.destroy());
-      one.on('close', () => other.destroy());
+      one.on('close', () => {
+        pairs.delete(one);
+        other.destroy();
+      });
       if (!isStalled) one.pipe(other);
     }
   });
@@ -44,13 +49,18 @@ export async function openDoor(port: number, url: string): Promise<Door> {
   return {
     close: async () => {
       if (!server.listening) return;
-      for (const socket of sockets) socket.destroy();
+      for (const socket of [...pairs.keys()]) socket.destroy();
       server.close();
       await once(server, 'close');
     },
     stall: () => {
       isStalled = true;
-      for (const socket of sockets) socket.unpipe();
+      for (const socket of pairs.keys()) socket.unpipe();
+    },
+    goOn: () => {
+      if (!isStalled) return;
+      isStalled = false;
+      for (const [one, other] of pairs) one.pipe(other);
     },
   };
 }

@@ -18,6 +18,7 @@ describe('settings', () => {
     ['OMA_TRUSTED_PROXIES', '::ffff:0:0/96'],
     ['OMA_TRUSTED_PROXIES', 'fd00::/129'],
     ['OMA_START_WAIT_SECONDS', ''],
+    ['OMA_STOP_WITHIN_SECONDS', '86401'],
     ['OMA_MOUNT_IDLE_SECONDS', 'soon'],
     ['DATABASE_URL', ''],
     ['OMA_ADMIN_PASSWORD', ''],

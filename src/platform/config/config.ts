@@ -45,6 +45,7 @@ const environment = z.object({
   OMA_INSTANCE_GONE_SECONDS: number(z.coerce.number<string>().min(60)).default(300),
   OMA_MOUNT_IDLE_SECONDS: number(z.coerce.number<string>().int().min(1)).default(3600),
   OMA_START_WAIT_SECONDS: number(z.coerce.number<string>().min(0)).default(60),
+  OMA_STOP_WITHIN_SECONDS: number(z.coerce.number<string>().positive().max(86_400)).default(110),
   OMA_READY_LAG_SECONDS: number(z.coerce.number<string>().positive()).default(30),
   OMA_LOG_LEVEL: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info'),
 });
@@ -97,6 +98,8 @@ export class Config {
   readonly mountIdleSeconds: number;
   /** So long the database and the log may be away at start. */
   readonly startWaitSeconds: number;
+  /** What didn't come to its end so long after a stop began is left as it is. */
+  readonly stopWithinSeconds: number;
   /** OMA isn't ready while a projection is further behind. */
   readonly readyLagSeconds: number;
   readonly logLevel: string;
@@ -122,6 +125,7 @@ export class Config {
     this.instanceGoneSeconds = env.OMA_INSTANCE_GONE_SECONDS;
     this.mountIdleSeconds = env.OMA_MOUNT_IDLE_SECONDS;
     this.startWaitSeconds = env.OMA_START_WAIT_SECONDS;
+    this.stopWithinSeconds = env.OMA_STOP_WITHIN_SECONDS;
     this.readyLagSeconds = env.OMA_READY_LAG_SECONDS;
     this.logLevel = env.OMA_LOG_LEVEL;
   }

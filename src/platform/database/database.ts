@@ -1,5 +1,7 @@
 import pg from 'pg';
 
+import { Connections } from './connections.js';
+
 /** Who waits longer for a connection, or for a free one, is told that it can't be had. */
 const CONNECT_WITHIN_MS = 15_000;
 /** A peer that is gone without a word is noticed by asking it. */
@@ -17,6 +19,8 @@ export type Sql = Pick<pg.ClientBase, 'query'>;
 /** The PostgreSQL behind the write path and the machinery. bigint columns arrive as strings, as `pg` gives them. */
 export class Database {
   readonly pool: pg.Pool;
+  /** All that were made as `connecting` says. */
+  readonly connections = new Connections();
 
   /** `prepare` is what is done with each connection before it is used; a promise that it returns is waited for. */
   constructor(
@@ -25,12 +29,17 @@ export class Database {
   ) {
     this.pool = new pg.Pool({
       onConnect: prepare,
-      ...{ connectionString: url, max: 10, application_name: 'oma', ...CONNECTING },
+      ...{ ...this.connecting, max: 10, application_name: 'oma' },
     });
     // A connection lost while idle is replaced at the next use; without a listener it would end the process.
     this.pool.on('error', () => undefined);
     // So would one lost while it is in use, beside the rejection of what it was asked.
     this.pool.on('connect', (client) => client.on('error', () => undefined));
+  }
+
+  /** What a connection beside the pool is made with, too. */
+  get connecting(): pg.ClientConfig {
+    return { connectionString: this.url, stream: this.connections.stream, ...CONNECTING };
   }
 
   async query<Row extends pg.QueryResultRow>(sql: string, values: readonly unknown[] = []): Promise<Row[]> {

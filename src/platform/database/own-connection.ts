@@ -1,6 +1,6 @@
 import pg from 'pg';
 
-import { CONNECTING } from './database.js';
+import type { Database } from './database.js';
 
 const SETTINGS_WITHIN_MS = 5000;
 
@@ -14,7 +14,7 @@ export class OwnConnection {
 
   /** `settings` is a statement that each connection begins with. */
   constructor(
-    private readonly url: string,
+    private readonly database: Pick<Database, 'connecting'>,
     private readonly applicationName: string,
     private readonly settings: string,
   ) {}
@@ -44,10 +44,7 @@ export class OwnConnection {
   }
 
   private connect(): Promise<pg.Client> {
-    const client = new pg.Client({
-      ...{ connectionString: this.url, application_name: this.applicationName },
-      ...CONNECTING,
-    });
+    const client = new pg.Client({ ...this.database.connecting, application_name: this.applicationName });
     const connecting = this.prepared(client);
     const lost = () => {
       this.giveUp(connecting);

@@ -1,18 +1,19 @@
 import { DataSource, type EntityTarget, type ObjectLiteral } from 'typeorm';
 
+import type { Database } from './database.js';
 import { PreparingClient } from './preparing-client.js';
 
 const CONNECTIONS = 10;
 
 /** TypeORM on the views that the projections keep. It reads; it never changes the schema. */
 export async function openReadModels(
-  url: string,
+  database: Database,
   entities: readonly EntityTarget<ObjectLiteral>[],
 ): Promise<DataSource> {
   const source = new DataSource({
     type: 'postgres',
     // The whole address is for `pg`: TypeORM's own reading of it loses the socket's folder.
-    extra: { connectionString: url, Client: PreparingClient },
+    extra: { ...database.connecting, Client: PreparingClient },
     entities: [...entities] as never,
     synchronize: false,
     logging: false,

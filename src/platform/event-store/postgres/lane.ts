@@ -45,7 +45,7 @@ export class Lane {
 
   constructor(database: Database) {
     this.announcements = new Announcements(database);
-    this.connection = new OwnConnection(database.url, 'oma lane', BY_KEY);
+    this.connection = new OwnConnection(database, 'oma lane', BY_KEY);
     this.call = new AppendCall(this.connection, this.announcements);
   }
 

@@ -38,7 +38,7 @@ export class PostgresEventStore extends OpenEventStore {
     super();
     this.lane = new Lane(database);
     this.reader = new Reader(database);
-    this.wakeUp = new WakeUp(database.url, logger);
+    this.wakeUp = new WakeUp(database, logger);
   }
 
   /** Opens the wake-up connection. Throws when the database would not show each statement the newest head. */

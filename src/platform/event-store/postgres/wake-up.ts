@@ -1,7 +1,7 @@
 import pg from 'pg';
 
 import { type Doze, Sleepers } from '#platform/clock/sleepers';
-import { CONNECTING } from '#platform/database/database';
+import type { Database } from '#platform/database/database';
 import type { Logger } from '#platform/logging/logger.port';
 
 const POLL_MS = 1000;
@@ -21,7 +21,7 @@ export class WakeUp {
   private closed = false;
 
   constructor(
-    private readonly url: string,
+    private readonly database: Pick<Database, 'connecting'>,
     private readonly logger: Logger,
   ) {
     this.poll = setInterval(() => {
@@ -32,7 +32,7 @@ export class WakeUp {
 
   /** Opens the connection; when that fails, the poll does alone until a later try succeeds. */
   async listen(): Promise<void> {
-    const client = new pg.Client({ connectionString: this.url, application_name: 'oma wake-up', ...CONNECTING });
+    const client = new pg.Client({ ...this.database.connecting, application_name: 'oma wake-up' });
     client.on('error', () => {
       this.lost(client);
     });

@@ -66,7 +66,7 @@ export class Oma {
 
   /**
    * Takes no new requests, ends what is under way, and lets go of everything, also when something of it fails. Answers whether
-   * all jobs were ended; the log says what kept them.
+   * all backups and mounts were ended; the log says what kept them.
    */
   async stop(): Promise<boolean> {
     let areEnded = false;
@@ -83,7 +83,7 @@ export class Oma {
 
   private async endJobs(): Promise<boolean> {
     try {
-      const left = await windDown(this.machinery);
+      const left = await windDown(this.machinery, this.logger);
       if (left > 0) this.logger.warn({ left }, 'some jobs could not be ended in time; the next start takes them up');
       return left === 0;
     } catch (error) {

@@ -6,8 +6,10 @@ import { DomainError } from './domain/kernel/domain-error.js';
 import { mount } from './domain/restore/mount.js';
 import type { Machinery } from './machinery.js';
 import { until } from './platform/clock/until.js';
+import { isDatabaseAway } from './platform/database/database-away.js';
 import { EventStoreAway } from './platform/event-store/event-store.port.js';
 import { newId } from './platform/ids/ids.js';
+import type { Logger } from './platform/logging/logger.port.js';
 import { BackupRow } from './projections/backup/backup.entity.js';
 import { MountRow } from './projections/restore/mount.entity.js';
 
@@ -19,7 +21,7 @@ const OPEN = In(['mounting', 'mounted', 'unmounting']);
  * Before a clean stop: backups under way here are cancelled and mounts closed, so that nothing of this instance stays
  * behind. What can't be ended in time is taken up at the next start. Answers how many of them that are.
  */
-export async function windDown(machinery: Machinery): Promise<number> {
+export async function windDown(machinery: Machinery, logger: Logger): Promise<number> {
   const { aggregates, rows, instances } = machinery;
   // Whose a job is stands in the rows of its steps; while the log is away, those that are there have to do.
   await unlessAway(machinery.knowsSteps());
@@ -32,13 +34,19 @@ export async function windDown(machinery: Machinery): Promise<number> {
     const open = (await rows.getRepository(MountRow).findBy({ status: OPEN })).map(({ mountId }) => mountId);
     return filtered(open, (id) => isHere('restoremount', id));
   };
+  /** One that can't be ended keeps nobody from ending the others. */
+  const tried = (command: Promise<unknown>) =>
+    unlessOver(command).catch((error: unknown) => {
+      if (isDatabaseAway(error)) throw error;
+      logger.error({ error }, 'a job could not be ended; it is left to the next start');
+    });
   for (const jobId of await openBackups()) {
     const command = { type: 'RequestCancel', jobId } as const;
-    await unlessOver(aggregates.handle({ decider: backup, stream: `backup-${jobId}`, command, context: asSystem() }));
+    await tried(aggregates.handle({ decider: backup, stream: `backup-${jobId}`, command, context: asSystem() }));
   }
   for (const mountId of await openMounts()) {
     const command = { type: 'RequestUnmount', mountId, why: 'OMA was stopped' } as const;
-    await unlessOver(aggregates.handle({ decider: mount, stream: `mount-${mountId}`, command, context: asSystem() }));
+    await tried(aggregates.handle({ decider: mount, stream: `mount-${mountId}`, command, context: asSystem() }));
   }
   const left = async () => (await openBackups()).length + (await openMounts()).length;
   await until(async () => ((await left()) === 0 ? true : null), WITHIN_MS);

@@ -63,6 +63,18 @@ describe('a database that is watched for silence', () => {
     });
   }, 20_000);
 
+  it('is there again also when a word takes longer than from one look to the next', async () => {
+    door.stall();
+    await eventually(() => {
+      expect(lines()).toHaveLength(1);
+    });
+    door.goOn(2 * TIMES.lookMs);
+    await eventually(async () => {
+      expect(await database.query('select 1 as one')).toEqual([{ one: 1 }]);
+    });
+    expect(lines()).toContain('the database answers again');
+  }, 20_000);
+
   it('may work for long without a word to who asked for it', async () => {
     expect(await database.query(LONG_WORK)).toMatchObject([{ is: 'done' }]);
     expect(lines()).toEqual([]);

@@ -7,8 +7,8 @@ export interface Door {
   close(): Promise<void>;
   /** Passes nothing on any more, and tells nobody, as a network that swallows everything. */
   stall(): void;
-  /** Passes everything on again, as a server that was frozen. */
-  goOn(): void;
+  /** Passes everything on again, as a server that was frozen; each piece so much later, as a network that is slow. */
+  goOn(delayMs?: number): void;
 }
 
 /** The address of a database behind the door at this port. */
@@ -25,6 +25,11 @@ export async function openDoor(port: number, url: string): Promise<Door> {
   const folder = searchParams.get('host');
   const pairs = new Map<Socket, Socket>();
   let isStalled = false;
+  let delayMs = 0;
+  const pass = (one: Socket, other: Socket) => {
+    if (delayMs === 0) one.pipe(other);
+    else one.on('data', (piece: Buffer) => setTimeout(() => other.write(piece), delayMs));
+  };
   const server: Server = createServer((client) => {
     const number = behindPort === '' ? 5432 : Number(behindPort);
     const database =
@@ -41,7 +46,7 @@ export async function openDoor(port: number, url: string): Promise<Door> {
         pairs.delete(one);
         other.destroy();
       });
-      if (!isStalled) one.pipe(other);
+      if (!isStalled) pass(one, other);
     }
   });
   server.listen(port, '127.0.0.1');
@@ -57,10 +62,11 @@ export async function openDoor(port: number, url: string): Promise<Door> {
       isStalled = true;
       for (const socket of pairs.keys()) socket.unpipe();
     },
-    goOn: () => {
+    goOn: (laterMs = 0) => {
       if (!isStalled) return;
       isStalled = false;
-      for (const [one, other] of pairs) one.pipe(other);
+      delayMs = laterMs;
+      for (const [one, other] of pairs) pass(one, other);
     },
   };
 }

@@ -10,6 +10,7 @@ describe('the database is away', () => {
     ['a connection that was refused', refused],
     ['one that was refused at each address of a name', error({ code: 'ECONNREFUSED', errors: [refused, refused] })],
     ['a socket file that is gone', error({ code: 'ENOENT', syscall: 'connect' })],
+    ['a socket file where too many wait', error({ code: 'EAGAIN', syscall: 'connect' })],
     ['a server that shuts down', error({ code: '57P01', severity: 'FATAL' })],
     ['a connection that broke off', error({}, 'Connection terminated unexpectedly')],
     ['a query without an answer', error({}, 'Query read timeout')],

@@ -1,5 +1,6 @@
 import type { Logger } from '#platform/logging/logger.port';
 
+import { Connections } from './connections.js';
 import type { Database } from './database.js';
 import { OwnConnection } from './own-connection.js';
 
@@ -15,13 +16,15 @@ const SILENCE_TIMES: SilenceTimes = { lookMs: 1000, looks: 15 };
 const LOOKS_FOR_AN_ANSWER = 5;
 
 /**
- * Notices a database that takes everything and says nothing, and cuts all connections to it, again and again until it says
+ * Notices a database that takes everything and says nothing, and cuts all other connections to it, again and again until it says
  * something: whoever waits is then where any lost connection leaves it. Work that takes long is not touched, since a database
  * that is at work answers the watch; one word to anybody is enough.
  *
  * Looks are counted, and not the time: a process that was stopped itself must not take the database for silent.
  */
 export class SilenceWatch {
+  /** Never cut while it watches: it has all the time that a connection may take, also over a network that is slow. */
+  private readonly own = new Connections();
   private readonly connection: OwnConnection;
   private timer: NodeJS.Timeout | undefined;
   private isAsking = false;
@@ -32,7 +35,8 @@ export class SilenceWatch {
     private readonly logger: Logger,
     private readonly times: SilenceTimes = SILENCE_TIMES,
   ) {
-    this.connection = new OwnConnection(database, 'oma silence watch', `set default_transaction_read_only = on`);
+    const connecting = { ...database.connecting, stream: this.own.stream };
+    this.connection = new OwnConnection({ connecting }, 'oma silence watch', `set default_transaction_read_only = on`);
   }
 
   start(): void {
@@ -47,11 +51,13 @@ export class SilenceWatch {
     clearInterval(this.timer);
     const closed = this.connection.close();
     this.database.connections.cut();
+    this.own.cut();
     await closed;
   }
 
   private look(): void {
-    if (this.database.connections.hear()) this.heard();
+    const heard = [this.database.connections.hear(), this.own.hear()];
+    if (heard.includes(true)) this.heard();
     else this.silentLooks += 1;
     if (this.silentLooks >= this.times.looks) this.cut();
     if (!this.isAsking) void this.ask();

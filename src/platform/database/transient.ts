@@ -1,6 +1,7 @@
 /** Classes of SQLSTATE that say "not now" rather than "never": connections, transactions, locks, shutdown, resources. */
 const TRANSIENT_CLASSES = ['08', '40', '53', '55', '57'];
-const TRANSIENT_SYSTEM_CODES = ['ECONNREFUSED', 'ECONNRESET', 'EPIPE', 'ETIMEDOUT', 'ENOENT'];
+/** EAGAIN: so many wait already to be taken by a server on a socket file, which is frozen or has too much to do. */
+const TRANSIENT_SYSTEM_CODES = ['ECONNREFUSED', 'ECONNRESET', 'EPIPE', 'ETIMEDOUT', 'ENOENT', 'EAGAIN'];
 /** A name or a network that isn't there just now, as while containers start again or an address moves. */
 const NOT_THERE_NOW = ['ENOTFOUND', 'EAI_AGAIN', 'EHOSTUNREACH', 'ENETUNREACH'];
 

@@ -65,7 +65,7 @@ const STREAM_DELETED: Problem = {
 const TOO_LARGE_TO_RECORD: Problem = {
   status: 422,
   code: 'too-large-to-record',
-  detail: 'what would be recorded of this is larger than the event store takes; nothing of it was',
+  detail: 'what would be recorded of this is larger than the event store takes',
   remedy: 'ask for less at once, or in fewer words',
 };
 

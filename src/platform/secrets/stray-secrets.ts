@@ -1,11 +1,13 @@
 import { Ticker } from '#platform/clock/ticker';
-import type { Database, Sql } from '#platform/database/database';
+import type { Database } from '#platform/database/database';
 import type { EventStore } from '#platform/event-store/event-store.port';
 import type { Logger } from '#platform/logging/logger.port';
 
 const LOOK_EVERY_MS = 3_600_000;
 /** Whoever stored a secret has long said in the log what it is for, or never will. */
 const STRAY_AFTER = `interval '24 hours'`;
+/** One that was of use for longer is not to be missed only because somebody deleted its stream in EventStoreDB, and restores it later. */
+const NEVER_AFTER = `interval '7 days'`;
 
 /**
  * Forgets secrets that nothing refers to: OMA was killed after it had stored them, and before the log said what for. One that is
@@ -44,30 +46,29 @@ export class StraySecrets {
     await this.ticker.stop();
   }
 
-  /** Answers how many it forgot. Does nothing while another instance is at it. */
+  /** Answers how many it forgot. Several instances may be at it at once. */
   async forget(): Promise<number> {
-    const gone = await this.database.transaction(async (sql) => {
-      const { rows } = await sql.query<{ locked: boolean }>(
-        `select pg_try_advisory_xact_lock(hashtext('oma stray secrets')) as locked`,
-      );
-      if (rows[0]?.locked !== true) return 0;
-      const strays = await this.strays(sql);
-      if (strays.length > 0) await sql.query('delete from secret where ref = any($1)', [strays]);
-      return strays.length;
-    });
-    if (gone > 0) this.logger.info({ secrets: gone }, 'secrets that nothing refers to were forgotten');
-    return gone;
+    const strays = await this.strays();
+    if (strays.length === 0) return 0;
+    // A row may have come while the log was read.
+    const gone = await this.database.query(
+      `delete from secret s where ref = any($1) and not exists (select from credential c where c.secret_ref = s.ref) returning ref`,
+      [strays],
+    );
+    if (gone.length > 0) this.logger.info({ secrets: gone.length }, 'secrets that nothing refers to were forgotten');
+    return gone.length;
   }
 
-  private async strays(sql: Sql): Promise<readonly string[]> {
-    const { rows } = await sql.query<{ ref: string }>(
+  /** No transaction: the whole log takes its time, and tables that a rebuild replaces would be held as long. */
+  private async strays(): Promise<readonly string[]> {
+    const rows = await this.database.query<{ ref: string }>(
       `select ref from secret s
-        where created_at < now() - ${STRAY_AFTER} and not ref = any($1)
+        where created_at < now() - ${STRAY_AFTER} and created_at > now() - ${NEVER_AFTER} and not ref = any($1)
           and not exists (select from credential c where c.secret_ref = s.ref)`,
       [[...this.known]],
     );
     const suspects = new Set(rows.map(({ ref }) => ref));
-    if (suspects.size === 0 || !(await this.isWhole(sql))) return [];
+    if (suspects.size === 0 || !(await this.isWhole())) return [];
     for await (const { data, metadata } of this.store.readAll()) {
       if (this.stopping) return [];
       const text = JSON.stringify([data, metadata]);
@@ -81,8 +82,9 @@ export class StraySecrets {
   }
 
   /** Whether the log is as long as the rows have ever seen it. */
-  private async isWhole(sql: Sql): Promise<boolean> {
-    const { rows } = await sql.query<{ position: string | null }>(`select max(position) as position from projection`);
-    return this.store.reaches(rows[0]?.position ?? '');
+  private async isWhole(): Promise<boolean> {
+    const sql = `select max(position) as position from projection`;
+    const [row] = await this.database.query<{ position: string | null }>(sql);
+    return this.store.reaches(row?.position ?? '');
   }
 }

@@ -19,9 +19,8 @@ const DATABASE = 'seeded';
 const PASSWORD = randomBytes(18).toString('base64url');
 
 interface SeenRepository {
+  readonly id: string;
   readonly config: { readonly path: string };
-  /** Left out while the folder is away. */
-  readonly storage_info?: object;
 }
 
 /** An OMA that has looked after 10,000 VMs for a while, and a million events in its log. */
@@ -76,8 +75,9 @@ export class SeededWorld {
 
 /** The folder that the recorded backups lay in went with their lab: a repository that is away is another case than the usual one. */
 async function openRepositories(api: Api): Promise<void> {
-  const repositories = () => api.get<readonly SeenRepository[]>('/repositories');
-  for (const { config } of await repositories()) await mkdir(config.path, { recursive: true, mode: 0o700 });
-  const away = (await repositories()).filter(({ storage_info }) => storage_info === undefined);
-  if (away.length > 0) throw new Error(`repositories are away: ${away.map(({ config }) => config.path).join(', ')}`);
+  for (const { id, config } of await api.get<readonly SeenRepository[]>('/repositories')) {
+    await mkdir(config.path, { recursive: true, mode: 0o700 });
+    // Throws while it is away.
+    await api.get(`/repositories/${id}/storage`);
+  }
 }

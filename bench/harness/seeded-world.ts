@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { mkdir } from 'node:fs/promises';
+import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import { Api } from '#lab/demo/api';
@@ -9,6 +9,7 @@ import { Database } from '#platform/database/database';
 import { RECORDED } from '../guests.js';
 import type { BenchContext } from './bench.js';
 import { BenchServer } from './database-server.js';
+import type { Leftovers } from './leftovers.js';
 import { Reader } from './reader.js';
 import { recordLife } from './recorded-life.js';
 import { multiply } from './seeded-log.js';
@@ -66,7 +67,7 @@ export class SeededWorld {
     const stage = await entering;
     const api = new Api(stage.omaUrl);
     await api.signIn('admin', PASSWORD);
-    await openRepositories(api);
+    await openRepositories(api, leftovers);
     const reader = await Reader.signIn(stage.omaUrl, PASSWORD);
     leftovers.add(() => reader.close());
     return new SeededWorld(api, reader, database, stage);
@@ -74,9 +75,10 @@ export class SeededWorld {
 }
 
 /** The folder that the recorded backups lay in went with their lab: a repository that is away is another case than the usual one. */
-async function openRepositories(api: Api): Promise<void> {
+async function openRepositories(api: Api, leftovers: Leftovers): Promise<void> {
   for (const { id, config } of await api.get<readonly SeenRepository[]>('/repositories')) {
-    await mkdir(config.path, { recursive: true, mode: 0o700 });
+    const made = await mkdir(config.path, { recursive: true, mode: 0o700 });
+    if (made !== undefined) leftovers.add(() => rm(made, { recursive: true, force: true }));
     // Throws while it is away.
     await api.get(`/repositories/${id}/storage`);
   }

@@ -64,6 +64,10 @@ describe('starting and stopping while something is away or does not fit', () => 
     started.push(one);
     return one;
   };
+  const serving = (one: Started) =>
+    eventually(() => {
+      expect(one.said()).toContain('"ready":true');
+    }, 30);
   /** The address of the test's database behind a port where nothing listens yet, with a password that must not be told. */
   const behind = (port: number, password?: string) => {
     const url = new URL(behindDoor(port, fresh.url));
@@ -78,9 +82,7 @@ describe('starting and stopping while something is away or does not fit', () => 
     });
     const door = await openDoor(PORT, fresh.url);
     try {
-      await eventually(() => {
-        expect(oma.said()).toContain('"ready":true');
-      }, 30);
+      await serving(oma);
       oma.child.kill('SIGTERM');
       expect(await oma.exitCode).toBe(0);
       expect(oma.said()).not.toContain(new URL(fresh.url).password);
@@ -121,9 +123,7 @@ describe('starting and stopping while something is away or does not fit', () => 
 
   it('ends with 78 when the database belongs to another log, says what to do, and moves no checkpoint', async () => {
     const first = start({ DATABASE_URL: fresh.url });
-    await eventually(() => {
-      expect(first.said()).toContain('"ready":true');
-    }, 30);
+    await serving(first);
     first.child.kill('SIGTERM');
     expect(await first.exitCode).toBe(0);
     const checkpoints = () => fresh.database.query('select name, position from projection order by name');
@@ -227,9 +227,7 @@ describe('starting and stopping while something is away or does not fit', () => 
   it('ends with 78 when the log is replaced under it', async () => {
     const first = await EventStoreDbDouble.start();
     const oma = start({ DATABASE_URL: fresh.url, EVENTSTORE_URL: first.url });
-    await eventually(() => {
-      expect(oma.said()).toContain('"ready":true');
-    }, 30);
+    await serving(oma);
     const port = Number(new URL(first.url.replace('esdb:', 'http:')).port);
     first.stop();
     const second = await EventStoreDbDouble.start(port);
@@ -243,9 +241,7 @@ describe('starting and stopping while something is away or does not fit', () => 
 
   it('leaves no new key behind when the vault was made with another one', async () => {
     const first = start({ DATABASE_URL: fresh.url, OMA_MASTER_KEY: 'ab'.repeat(32) });
-    await eventually(() => {
-      expect(first.said()).toContain('"ready":true');
-    }, 30);
+    await serving(first);
     first.child.kill('SIGTERM');
     expect(await first.exitCode).toBe(0);
     const refused = start({ DATABASE_URL: fresh.url });
@@ -270,9 +266,7 @@ describe('starting and stopping while something is away or does not fit', () => 
     const door = await openDoor(PORT + 7, fresh.url);
     try {
       const oma = start({ DATABASE_URL: behind(PORT + 7) });
-      await eventually(() => {
-        expect(oma.said()).toContain('"ready":true');
-      }, 30);
+      await serving(oma);
       door.stall();
       const begun = performance.now();
       oma.child.kill('SIGTERM');
@@ -286,9 +280,7 @@ describe('starting and stopping while something is away or does not fit', () => 
 
   it('ends with 0 and within seconds when rows that it builds wait for something without end', async () => {
     const oma = start({ DATABASE_URL: fresh.url });
-    await eventually(() => {
-      expect(oma.said()).toContain('"ready":true');
-    }, 30);
+    await serving(oma);
     const api = new ApiClient(/"url":"([^"]*)"/.exec(oma.said())?.[1] ?? '');
     await api.logIn('admin', ADMIN_PASSWORD);
     await fresh.database.transaction(async (sql) => {
@@ -308,9 +300,7 @@ describe('starting and stopping while something is away or does not fit', () => 
 
   it('ends with 74 when a part of it does not come to an end in the time that was set', async () => {
     const oma = start({ DATABASE_URL: fresh.url, OMA_STOP_WITHIN_SECONDS: '3' });
-    await eventually(() => {
-      expect(oma.said()).toContain('"ready":true');
-    }, 30);
+    await serving(oma);
     await fresh.database.transaction(async (sql) => {
       await sql.query('lock table instance');
       oma.child.kill('SIGTERM');

@@ -50,6 +50,7 @@ export async function tableIsFilled(sql: Sql, table: string): Promise<void> {
   await sql.query(`analyze ${table}`);
 }
 
+/** Whoever may not help now looks so often whether it may; an index takes seconds. */
 const LOOK_MS = 100;
 
 /** A second connection, which makes an index of its own whenever it is free. */

@@ -12,5 +12,6 @@ export const LENGTH_BYTES = 4;
 export const UUID_BYTES = 16;
 /** Before the text of a jsonb. */
 export const JSON_VERSION_BYTES = 1;
+export const JSON_VERSION = 1;
 /** Times are microseconds from the year 2000. */
 export const EPOCH_MS = Date.UTC(2000, 0, 1);

@@ -5,6 +5,7 @@ import {
   COUNT_BYTES,
   END,
   EPOCH_MS,
+  JSON_VERSION,
   JSON_VERSION_BYTES,
   LENGTH_BYTES,
   NO_EXTENSION,
@@ -14,7 +15,6 @@ import {
 
 const PIECE_BYTES = 1024 * 1024;
 const NULL = -1;
-const JSON_VERSION = 1;
 /** A character of a string takes no more in UTF-8. */
 const MOST_BYTES_PER_CHARACTER = 3;
 /** Up to here a character is one byte in UTF-8, and that is its number. */

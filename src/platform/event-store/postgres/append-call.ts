@@ -1,5 +1,6 @@
 import type pg from 'pg';
 
+import { bigintArray, jsonArray, textArray, uuidArray } from '#platform/database/binary-arrays';
 import type { OwnConnection } from '#platform/database/own-connection';
 
 import type { SerialisedEvent } from '../append-rules.js';
@@ -83,20 +84,17 @@ export class AppendCall {
   }
 
   private async insert(batch: readonly Placed[], tells: boolean, deadline: number): Promise<string | null> {
-    const flat = batch.flatMap(({ stream, events, expected }) => {
-      const first = firstRevision(expected);
-      return events.map((event, index) => ({ ...event, stream, revision: first + BigInt(index) }));
-    });
-    const after = batch.filter(({ expected }) => expected !== 'no-stream');
+    const events = batch.flatMap((request) => request.events);
+    const [after, revisions] = [batch.filter(({ expected }) => expected !== 'no-stream'), batch.flatMap(revisionsOf)];
     const [answer] = await this.query<Base>(deadline, 'es append new', APPEND_NEW, [
-      after.map(({ stream }) => stream),
-      after.map(({ expected }) => expected),
-      flat.map(({ stream }) => stream),
-      flat.map(({ revision }) => revision),
-      flat.map(({ id }) => id),
-      flat.map(({ type }) => type),
-      flat.map(({ data }) => data),
-      flat.map(({ metadata }) => metadata),
+      textArray(after.map(({ stream }) => stream)),
+      bigintArray(after.map(({ expected }) => firstRevision(expected) - 1n)),
+      textArray(batch.flatMap((request) => request.events.map(() => request.stream))),
+      bigintArray(revisions),
+      uuidArray(events.map(({ id }) => id)),
+      textArray(events.map(({ type }) => type)),
+      jsonArray(events.map(({ data }) => data)),
+      jsonArray(events.map(({ metadata }) => metadata)),
       tells,
     ]);
     return answer?.base ?? null;
@@ -150,6 +148,11 @@ function isPlaced(request: Request): request is Placed {
 
 function hasOneEvent(request: Placed): request is PlacedOne {
   return request.events.length === 1;
+}
+
+function revisionsOf({ expected, events }: Placed): readonly bigint[] {
+  const first = firstRevision(expected);
+  return events.map((_event, index) => first + BigInt(index));
 }
 
 function firstRevision(expected: Placed['expected']): bigint {

@@ -234,7 +234,7 @@ describe('who appends to the log in PostgreSQL is told within the promised time 
     const mute = createServer((socket) => sockets.push(socket)).listen(0, '127.0.0.1');
     await once(mute, 'listening');
     const url = `postgres://nobody@127.0.0.1:${(mute.address() as AddressInfo).port}/none`;
-    const wakeUp = new WakeUp(new Database(url), silentLog);
+    const wakeUp = new WakeUp(new Database(url), silentLog, () => null);
     const outcomes = await Promise.all([
       outcomeWithin(wakeUp.listen(), 20_000),
       outcomeWithin(BuildConnection.open(url, 'one', new AbortController().signal), 20_000),

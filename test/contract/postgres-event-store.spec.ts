@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import pg from 'pg';
 
 import type { StoredEvent } from '#domain/kernel/event';
@@ -279,6 +279,55 @@ describe('the log in PostgreSQL', () => {
     } finally {
       await listener.end();
     }
+  });
+
+  it('asks once how far the log is for all its readers after an append of its own, and no more once they have seen the end', async () => {
+    const asked = jest.spyOn(fresh.database.pool, 'query');
+    const life = new AbortController();
+    const seen = Array.from({ length: 5 }, () => 0);
+    const reading = seen.map(async (_, reader) => {
+      for await (const { events } of store.subscribe({ after: '', signal: life.signal })) {
+        // As many turns as a reader takes that writes rows.
+        for (let turn = 0; turn < 10 * reader; turn += 1) await fresh.database.query('select');
+        seen[reader] = (seen[reader] ?? 0) + events.length;
+      }
+    });
+    const seconds = performance.now();
+    for (let number = 1; number <= 20; number += 1) {
+      await store.append(`a-${number}`, 'no-stream', [anEvent()]);
+      await eventually(() => {
+        expect(seen).toEqual([number, number, number, number, number]);
+      });
+    }
+    const polls = Math.ceil((performance.now() - seconds) / 1000);
+    const heads = asked.mock.calls.filter(([query]) => (query as { name?: string }).name === 'es head');
+    life.abort();
+    await Promise.all(reading);
+    // Those who are busy while the others look, look by themselves later.
+    expect(heads.length).toBeLessThanOrEqual(20 * 2 + 5 * (polls + 1));
+  });
+
+  it('hears at once of what another process appends', async () => {
+    const elsewhere = new Database(fresh.url);
+    const other = new PostgresEventStore(elsewhere, silentLog);
+    const life = new AbortController();
+    let seen = 0;
+    const reading = (async () => {
+      for await (const { events } of store.subscribe({ after: '', signal: life.signal })) seen += events.length;
+    })();
+    const began = performance.now();
+    for (let number = 1; number <= 8; number += 1) {
+      await other.append(`a-${number}`, 'no-stream', [anEvent()]);
+      await eventually(() => {
+        expect(seen).toBe(number);
+      });
+    }
+    const took = performance.now() - began;
+    life.abort();
+    await Promise.all([reading, other.close()]);
+    await elsewhere.close();
+    // Who only looks every second finds each of them a second after the one before.
+    expect(took).toBeLessThan(4000);
   });
 
   it('finds by itself, a second later, what nobody told it of', async () => {

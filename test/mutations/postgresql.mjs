@@ -41,8 +41,8 @@ export const mutations = [
   lane('a closed log leaves its connection open', 'await this.connection.close();', ''),
   call(
     'the events of an append have their revisions the wrong way round',
-    'revision: first + BigInt(index)',
-    'revision: first + BigInt(events.length - 1 - index)',
+    '(_event, index) => first + BigInt(index)',
+    '(_event, index) => first + BigInt(events.length - 1 - index)',
   ),
   call(
     'an id in use is an error of the database',
@@ -89,12 +89,15 @@ export const mutations = [
     'return;\n      next = forward',
   ),
   wakeUp('nobody listens', "await client.query('listen es');", ''),
+  wakeUp('what others append is not heard', 'if (processId !== this.ownProcessId() &&', 'if (processId === 0 &&'),
+  wakeUp('what it appended itself is heard again', 'if (processId !== this.ownProcessId() &&', 'if ('),
   wakeUp('nobody is woken, nor looks', 'this.wakeAll();\n    }, POLL_MS);', '}, POLL_MS);'),
   store(
     'a database that shows old heads is taken',
     "row?.default_transaction_isolation !== 'read committed'",
     'row === undefined',
   ),
+  store('who has seen the end looks again and again', 'lookedAt = live ? heard : null;', 'lookedAt = null;'),
   store(
     'a reader stays with a database that hangs',
     'await unlessAborted(this.reader.page(position, selection, limit), signal)',

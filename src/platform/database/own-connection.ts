@@ -1,6 +1,7 @@
 import pg from 'pg';
 
 import type { Database } from './database.js';
+import { serverProcessOf } from './server-process.js';
 
 const SETTINGS_WITHIN_MS = 5000;
 
@@ -10,6 +11,7 @@ const SETTINGS_WITHIN_MS = 5000;
  */
 export class OwnConnection {
   private client: Promise<pg.Client> | null = null;
+  private serverProcess: number | null = null;
   private closed = false;
 
   /** `settings` is a statement that each connection begins with. */
@@ -33,6 +35,11 @@ export class OwnConnection {
       if (!(error instanceof pg.DatabaseError)) this.giveUp(connecting);
       throw error;
     }
+  }
+
+  /** The server's process behind it, as its notifications name it; null while there is none. */
+  get processId(): number | null {
+    return this.serverProcess;
   }
 
   /** Cuts what is under way off. */
@@ -59,6 +66,7 @@ export class OwnConnection {
     try {
       await client.connect();
       await client.query(limited({ text: this.settings }, SETTINGS_WITHIN_MS));
+      this.serverProcess = serverProcessOf(client);
       return client;
     } catch (error) {
       client.end().catch(() => undefined);
@@ -69,6 +77,7 @@ export class OwnConnection {
   private giveUp(connecting: Promise<pg.Client>): void {
     if (this.client !== connecting) return;
     this.client = null;
+    this.serverProcess = null;
     connecting.then((client) => client.end()).catch(() => undefined);
   }
 }

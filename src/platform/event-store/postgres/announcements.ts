@@ -1,5 +1,3 @@
-import type { Database } from '#platform/database/database';
-
 /** So often, at most, the connections that listen are told; each telling wakes a process of every instance. */
 const TELL_EVERY_MS = 5;
 
@@ -12,7 +10,7 @@ export class Announcements {
   private owed: NodeJS.Timeout | undefined;
   private telling: Promise<unknown> = Promise.resolve();
 
-  constructor(private readonly database: Database) {}
+  constructor(private readonly tellAll: () => Promise<unknown>) {}
 
   /** Whether an append that is sent now should tell. */
   isTime(): boolean {
@@ -36,7 +34,7 @@ export class Announcements {
 
   private tell(): void {
     this.told();
-    this.telling = this.database.query(`select pg_notify('es', '')`).catch(() => undefined);
+    this.telling = this.tellAll().catch(() => undefined);
   }
 
   private told(): void {

@@ -43,8 +43,9 @@ export class Lane {
   private busy = false;
   private draining: Promise<void> = Promise.resolve();
 
-  constructor(database: Database) {
-    this.announcements = new Announcements(database);
+  /** `tell` tells the readers of all instances that the log has grown. */
+  constructor(database: Pick<Database, 'connecting'>, tell: () => Promise<unknown>) {
+    this.announcements = new Announcements(tell);
     this.connection = new OwnConnection(database, 'oma lane', BY_KEY);
     this.call = new AppendCall(this.connection, this.announcements);
   }
@@ -56,6 +57,11 @@ export class Lane {
       this.waiting.push({ stream, expected, events, bytes, deadline, resolve, reject });
       if (!this.busy) this.draining = this.drain();
     });
+  }
+
+  /** The server's process that appends come from; null while there is none. */
+  get processId(): number | null {
+    return this.connection.processId;
   }
 
   /** Waits until nothing waits any more, and readers elsewhere were told of everything. */

@@ -36,9 +36,9 @@ export class PostgresEventStore extends OpenEventStore {
     private readonly logger: Logger,
   ) {
     super();
-    this.lane = new Lane(database);
     this.reader = new Reader(database);
-    this.wakeUp = new WakeUp(database, logger);
+    this.wakeUp = new WakeUp(database, logger, () => this.lane.processId);
+    this.lane = new Lane(database, () => this.wakeUp.tellOthers());
   }
 
   /** Opens the wake-up connection. Throws when the database would not show each statement the newest head. */
@@ -95,12 +95,20 @@ export class PostgresEventStore extends OpenEventStore {
     const { maxBatch = DEFAULT_BATCH } = options;
     let position = options.after;
     let toldLive = false;
+    /** What had been heard before the look that found the end of the log. */
+    let lookedAt: number | null = null;
     while (!signal.aborted) {
       // Asleep before the look: what is appended in between wakes this reader all the same.
       const doze = this.wakeUp.doze(signal);
+      const { heard } = this.wakeUp;
+      if (heard === lookedAt) {
+        await doze.over;
+        continue;
+      }
       const page = await this.pageAfter(position, options, maxBatch, signal);
       if (page === null) return;
       const live = page.upTo >= page.head;
+      lookedAt = live ? heard : null;
       if (page.upTo > position || (live && !toldLive)) {
         doze.end();
         position = page.upTo;

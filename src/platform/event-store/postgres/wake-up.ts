@@ -2,6 +2,7 @@ import pg from 'pg';
 
 import { type Doze, Sleepers } from '#platform/clock/sleepers';
 import type { Database } from '#platform/database/database';
+import { serverProcessOf } from '#platform/database/server-process';
 import type { Logger } from '#platform/logging/logger.port';
 
 const POLL_MS = 1000;
@@ -10,19 +11,25 @@ const MAX_RETRY_MS = 10_000;
 
 /**
  * Tells readers that the log may have grown: one LISTEN connection for all of them, and a poll behind it. A notification is
- * a hint and never a fact; without any, readers are a second late and lose nothing.
+ * a hint and never a fact; without any, readers are a second late and lose nothing. What this process appended is not heard from the
+ * server: its readers are woken without it.
  */
 export class WakeUp {
   private readonly sleepers = new Sleepers();
   private readonly poll: NodeJS.Timeout;
   private client: pg.Client | null = null;
+  /** The same, once it listens. */
+  private listening: pg.Client | null = null;
   private retry: NodeJS.Timeout | undefined;
   private retryMs = FIRST_RETRY_MS;
   private closed = false;
+  private calls = 0;
 
   constructor(
-    private readonly database: Pick<Database, 'connecting'>,
+    private readonly database: Pick<Database, 'connecting' | 'query'>,
     private readonly logger: Logger,
+    /** The server's process that this process appends through. */
+    private readonly ownProcessId: () => number | null,
   ) {
     this.poll = setInterval(() => {
       this.wakeAll();
@@ -39,13 +46,14 @@ export class WakeUp {
     client.on('end', () => {
       this.lost(client);
     });
-    client.on('notification', () => {
-      this.wakeAll();
+    client.on('notification', ({ processId }) => {
+      if (processId !== this.ownProcessId() && processId !== serverProcessOf(client)) this.wakeAll();
     });
     this.client = client;
     try {
       await client.connect();
       await client.query('listen es');
+      this.listening = client;
       this.retryMs = FIRST_RETRY_MS;
       this.wakeAll();
     } catch {
@@ -58,7 +66,19 @@ export class WakeUp {
     return this.sleepers.doze(signal);
   }
 
+  /** Tells all processes that listen. Over the connection that listens itself this one knows that it was it. */
+  async tellOthers(): Promise<void> {
+    const tell = `select pg_notify('es', '')`;
+    await (this.listening === null ? this.database.query(tell) : this.listening.query(tell));
+  }
+
+  /** How often all were woken: as long as it stays the same, nobody has said that the log has grown. */
+  get heard(): number {
+    return this.calls;
+  }
+
   wakeAll(): void {
+    this.calls += 1;
     this.sleepers.wakeAll();
   }
 
@@ -68,6 +88,7 @@ export class WakeUp {
     clearTimeout(this.retry);
     const client = this.client;
     this.client = null;
+    this.listening = null;
     this.wakeAll();
     await client?.end().catch(() => undefined);
   }
@@ -75,6 +96,7 @@ export class WakeUp {
   private lost(client: pg.Client): void {
     if (this.closed || this.client !== client) return;
     this.client = null;
+    this.listening = null;
     this.logger.warn({ retryMs: this.retryMs }, 'the wake-up connection is lost; readers poll until it is back');
     client.end().catch(() => undefined);
     this.retry = setTimeout(() => {

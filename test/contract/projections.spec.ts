@@ -96,6 +96,37 @@ describe('the projection runner', () => {
     expect(await sums()).toEqual({ a: 5 });
   });
 
+  it('writes nothing where neither a row nor what is beside the rows is touched', async () => {
+    await fresh.database.query('create table beside (name text)');
+    const projection: Projection<Counter> = {
+      ...counting.projection,
+      keysOf: ({ type, data }) => (type === 'Added' ? [(data as { name: string }).name] : []),
+      besides: (batch) =>
+        batch
+          .filter(({ type }) => type === 'Forgotten')
+          .map(({ data }) => ({ sql: 'insert into beside values ($1)', values: [(data as { name: string }).name] })),
+    };
+    const writing = jest.spyOn(fresh.database, 'transaction');
+    const runner = new ProjectionRunner(
+      ...([fresh.database, store, [projection] as unknown as readonly AnyProjection[], silentLog] as const),
+    );
+    runners.push(runner);
+    await runner.start();
+    for (const [type, writes] of [
+      ['Added', 1],
+      ['Poison', 1],
+      ['Forgotten', 2],
+    ] as const) {
+      const { position } = await store.append('c-1', 'any', [anEvent(type, { name: type, by: 1 })]);
+      await eventually(async () => {
+        expect((await runner.status())[0]?.position).toBe(position);
+      });
+      expect(writing).toHaveBeenCalledTimes(writes);
+    }
+    expect(await sums()).toEqual({ Added: 1 });
+    expect(await fresh.database.query('table beside')).toEqual([{ name: 'Forgotten' }]);
+  });
+
   it('goes on after a restart where it had been, and folds each event once', async () => {
     const first = await start();
     for (let index = 0; index < 50; index += 1) await add('a', 1);

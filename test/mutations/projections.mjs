@@ -12,11 +12,11 @@ export const specs = [
 ];
 
 export const mutations = [
-  loop('two instances fold the same event', 'if (rows[0]?.position !== from) throw new Moved();', ''),
+  loop('two instances fold the same event', 'if (moved.rowCount === 0) throw new Moved();', ''),
   loop(
     'rows move and the checkpoint stays',
-    "name: 'projection move',\n        text: MOVE,",
-    "name: 'projection stay',\n        text: 'select $1::text, $2::int, $3::int, $4::text, $5::timestamptz',",
+    'set position = $5, last_recorded_at',
+    "set position = case when $5 = '' then $5 else $4 end, last_recorded_at",
   ),
   loop('rows that stopped go on', "if (live?.status !== 'running') {", 'if (live === undefined) {'),
   loop('an event that can not be handled is tried for ever', 'if (await this.halt(live, error)) continue;', ''),
@@ -53,8 +53,14 @@ export const mutations = [
   writer('rows that are no more stay', 'if (gone.length > 0) await', 'if (gone.length < 0) await'),
   writer(
     'a row begins anew with each batch',
-    'const rows = await loadRows(sql, projection, table, keys);',
-    'const rows: Rows = new Map();',
+    'projection.insertOnly ? new Map<string, Row | null>() : await loadRows(sql, projection, table, keys);',
+    'new Map();',
+  ),
+  writer('what stands beside the rows is passed over', '|| (projection.besides?.(batch) ?? []).length > 0', ''),
+  writer(
+    'what touches no row is written all the same',
+    '.some((event) => projection.keysOf(event).length > 0)',
+    '.some(() => true)',
   ),
   writer('a row that is there is left as it is', "`do update set ${sets.join(', ')}`", "'do nothing'"),
   runner(

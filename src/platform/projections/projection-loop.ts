@@ -9,7 +9,7 @@ import type { Passes } from './passes.js';
 import { applyOrFindPoison, Moved, Poison } from './poison.js';
 import { type Registered, registered } from './registry.js';
 import { type AnyProjection, tableOf } from './tables.js';
-import { writeBatch } from './writer.js';
+import { changesAnything, writeBatch } from './writer.js';
 
 const BATCH = 2000;
 const RETRY_MS = 250;
@@ -17,10 +17,9 @@ const MAX_RETRY_MS = 5000;
 /** A projection may be set going again, or swapped in, through another instance; only its row tells. */
 const STANDING_LOOK_MS = 500;
 
-const LOCK = `select position from projection
-  where name = $1 and version = $2 and generation = $3 and live and status = 'running' for update`;
-const MOVE = `update projection set position = $4, last_recorded_at = coalesce($5, last_recorded_at), updated_at = now()
-  where name = $1 and version = $2 and generation = $3`;
+/** Takes the checkpoint's row lock, too: whoever else wants to move it waits until this transaction has ended, and finds it moved. */
+const MOVE = `update projection set position = $5, last_recorded_at = $6, updated_at = now()
+  where name = $1 and version = $2 and generation = $3 and live and status = 'running' and position = $4`;
 
 /**
  * Follows the log for the live rows of one projection. Rows and checkpoint move in one transaction, guarded by the
@@ -104,20 +103,16 @@ export class ProjectionLoop {
     from: Position,
     upTo: Batch['upTo'],
   ): Promise<void> {
-    if (events.length === 0) {
+    const last = events.at(-1);
+    if (last === undefined || !changesAnything(this.projection, events)) {
       if (upTo !== from && !(await this.passes.pass(live, from, upTo))) throw new Moved();
       return;
     }
-    const id = [live.name, live.version, live.generation];
     await this.database.transaction(async (sql) => {
-      const { rows } = await sql.query<{ position: string }>({ name: 'projection lock', text: LOCK, values: id });
-      if (rows[0]?.position !== from) throw new Moved();
+      const values = [live.name, live.version, live.generation, from, upTo, last.recordedAt];
+      const moved = await sql.query({ name: 'projection move', text: MOVE, values });
+      if (moved.rowCount === 0) throw new Moved();
       await writeBatch(sql, this.projection, tableOf(live), events);
-      await sql.query({
-        name: 'projection move',
-        text: MOVE,
-        values: [...id, upTo, events.at(-1)?.recordedAt ?? null],
-      });
     });
   }
 

@@ -10,6 +10,11 @@ export type Row = Record<string, unknown>;
 /** Rows by key as they are after some events; null stands for "no such row". */
 export type Rows = Map<string, Row | null>;
 
+/** Whether a batch touches rows, or what is beside them. */
+export function changesAnything(projection: AnyProjection, batch: readonly StoredEvent[]): boolean {
+  return batch.some((event) => projection.keysOf(event).length > 0) || (projection.besides?.(batch) ?? []).length > 0;
+}
+
 /** Folds a batch into the rows it touches and writes them: one select, one upsert, one delete, whatever its size. */
 export async function writeBatch(
   sql: Sql,
@@ -20,7 +25,8 @@ export async function writeBatch(
   const touched = touchedBy(projection, batch);
   const keys = [...new Set(touched.flatMap((entry) => entry.keys))];
   if (keys.length > 0) {
-    const rows = await loadRows(sql, projection, table, keys);
+    // Whoever only adds rows has none yet for what comes now.
+    const rows = projection.insertOnly ? new Map<string, Row | null>() : await loadRows(sql, projection, table, keys);
     for (const one of touched) foldInto(rows, projection, one);
     await saveRows(sql, projection, table, rows);
   }

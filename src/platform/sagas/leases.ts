@@ -41,6 +41,31 @@ interface DueRow {
 }
 
 const UNIQUE_VIOLATION = '23505';
+const DUE = `with oldest as (
+    select distinct on (e.resource) e.effect_id, e.kind, e.state, e.requested_at, h.instance_id as alive_home
+      from effect e left join effect_lease l on l.effect_id = e.effect_id
+           left join instance h on h.instance_id = e.home
+     where e.state in ('pending', 'cancelling')
+       and (l.effect_id is null
+            or (l.state = 'waiting' and (l.run_after <= now() or e.state = 'cancelling'))
+            or (l.state = 'running' and l.leased_until < now()))
+       and e.effect_id <> all($2::uuid[])
+       and (e.home is null or e.home = $3 or h.instance_id is null
+            or (h.alive_until < now() and e.kind = any($4::text[])))
+       and not exists (select 1 from effect_lease o
+                        where o.resource = e.resource and o.state <> 'settled' and o.effect_id <> e.effect_id)
+     order by e.resource, e.requested_at, e.effect_id),
+  placed as (
+    select o.effect_id, o.alive_home, coalesce(p.places, $1) as places,
+           row_number() over (partition by p.kind order by o.requested_at, o.effect_id) as place
+      from oldest o left join unnest($5::text[], $6::int[]) as p (kind, places)
+             on p.kind = o.kind and o.state = 'pending')
+  select e.effect_id, e.stream, e.step, e.kind, e.args, e.timeout_seconds, e.retry, e.correlation_id,
+         e.requested_event_id, e.state, e.resource,
+         e.home is not null and e.home <> $3 and p.alive_home is null as home_is_gone
+    from placed p join effect e on e.effect_id = p.effect_id
+   where p.place <= p.places
+   order by e.requested_at, e.effect_id`;
 
 /** Who may do which effect. A lease is renewed while its worker lives and can be taken over once it has run out. */
 export class Leases {
@@ -69,34 +94,11 @@ export class Leases {
     busy: readonly string[] = [],
     own: ReadonlyMap<string, number> = new Map(),
   ): AsyncGenerator<LeasedEffect> {
-    const due = await this.database.query<DueRow>(
-      `with oldest as (
-         select distinct on (e.resource) e.effect_id, e.kind, e.state, e.requested_at, h.instance_id as alive_home
-           from effect e left join effect_lease l on l.effect_id = e.effect_id
-                left join instance h on h.instance_id = e.home
-          where e.state in ('pending', 'cancelling')
-            and (l.effect_id is null
-                 or (l.state = 'waiting' and (l.run_after <= now() or e.state = 'cancelling'))
-                 or (l.state = 'running' and l.leased_until < now()))
-            and e.effect_id <> all($2::uuid[])
-            and (e.home is null or e.home = $3 or h.instance_id is null
-                 or (h.alive_until < now() and e.kind = any($4::text[])))
-            and not exists (select 1 from effect_lease o
-                             where o.resource = e.resource and o.state <> 'settled' and o.effect_id <> e.effect_id)
-          order by e.resource, e.requested_at, e.effect_id),
-       placed as (
-         select o.effect_id, o.alive_home, coalesce(p.places, $1) as places,
-                row_number() over (partition by p.kind order by o.requested_at, o.effect_id) as place
-           from oldest o left join unnest($5::text[], $6::int[]) as p (kind, places)
-                  on p.kind = o.kind and o.state = 'pending')
-       select e.effect_id, e.stream, e.step, e.kind, e.args, e.timeout_seconds, e.retry, e.correlation_id,
-              e.requested_event_id, e.state, e.resource,
-              e.home is not null and e.home <> $3 and p.alive_home is null as home_is_gone
-         from placed p join effect e on e.effect_id = p.effect_id
-        where p.place <= p.places
-        order by e.requested_at, e.effect_id`,
-      [limit, busy, this.identity.instanceId, this.anywhere, [...own.keys()], [...own.values()]],
-    );
+    const { rows: due } = await this.database.pool.query<DueRow>({
+      name: 'due effects',
+      text: DUE,
+      values: [limit, busy, this.identity.instanceId, this.anywhere, [...own.keys()], [...own.values()]],
+    });
     for (const row of due) {
       const leasedUntil = performance.now() + this.leaseSeconds * 1000;
       const lease = await this.takeOne(row);

@@ -6,6 +6,9 @@ import type { Logger } from '#platform/logging/logger.port';
 import type { SagaRuntime } from './runtime.js';
 
 const RETRY_MS = 500;
+/** A crash of the database may take it back: what is offered again is recognised. */
+const MOVE = `with unhurried as (select set_config('synchronous_commit', 'off', true))
+  update saga_checkpoint set position = $1 from unhurried where position < $1`;
 
 /**
  * Brings domain events to the sagas, each at least once: the checkpoint moves after the sagas took a batch, and they
@@ -58,7 +61,7 @@ export class SagaFeed {
     for await (const batch of this.store.subscribe({ after: this.position, types, signal })) {
       for (const event of batch.events) await this.runtime.offer(event);
       this.position = batch.upTo;
-      await this.database.query('update saga_checkpoint set position = $1 where position < $1', [batch.upTo]);
+      await this.database.pool.query({ name: 'saga checkpoint', text: MOVE, values: [batch.upTo] });
       this.heldUp = false;
     }
   }

@@ -75,17 +75,11 @@ async function rebuildPairs(
   const measured = await interleaved(context, {
     ours: () => secondsOf(() => rebuilt(world, name)),
     theirs: () => secondsOf(() => fill(table)),
-    settle: () => settle(world),
+    settle: () => world.settle(),
     compare: () => compare(world, name, table),
     describe: ({ ours, theirs }) => `${name}: ${ours.toFixed(1)} s against ${theirs.toFixed(1)} s`,
   });
   return measured.map(({ ours, theirs }) => ({ ours, baseline: theirs }));
-}
-
-/** Otherwise PostgreSQL goes through a table of a million new rows a while later, with a processor of its own, beside whoever comes next. */
-async function settle({ database }: SeededWorld): Promise<void> {
-  await database.query('vacuum');
-  await database.query('checkpoint');
 }
 
 /** From the request to the swap. */
@@ -122,7 +116,7 @@ async function readerPairs(context: BenchContext, world: SeededWorld): Promise<r
         await rebuilt(world, 'job');
         await rebuilt(world, 'audit');
       }),
-    settle: () => settle(world),
+    settle: () => world.settle(),
     compare: () => Promise.resolve(),
     describe: ({ ours, theirs }) => `readers' p95: ${ours.toFixed(1)} ms against ${theirs.toFixed(1)} ms before`,
   });

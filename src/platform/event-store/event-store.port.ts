@@ -172,6 +172,11 @@ export class StreamDeleted extends Error {
   }
 }
 
+/** Whether the log itself refused for good, so that what it was given isn't stored. */
+export function isRefusedByLog(error: unknown): boolean {
+  return error instanceof AppendTooLarge || error instanceof StreamDeleted;
+}
+
 /** The position is none of this log. */
 export class InvalidPosition extends Error {
   constructor(readonly position: string) {

@@ -9,6 +9,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { catchError, concatMap, from, type Observable, of, throwError } from 'rxjs';
 
 import { DomainError } from '#domain/kernel/domain-error';
+import { isRefusedByLog } from '#platform/event-store/event-store.port';
 
 import { EdgeRefusal, IdempotencyKeyReused, RequestUnderWay } from './edge.errors.js';
 import { type FirstAnswer, IdempotencyKeys, type Mine } from './idempotency.port.js';
@@ -70,7 +71,8 @@ export class IdempotencyInterceptor implements NestInterceptor {
     { userId, key, claim }: { readonly userId: string; readonly key: string; readonly claim: Mine },
     error: unknown,
   ): Promise<void> {
-    const isRefusal = error instanceof DomainError || error instanceof EdgeRefusal || error instanceof HttpException;
+    const isRefusal =
+      [DomainError, EdgeRefusal, HttpException].some((kind) => error instanceof kind) || isRefusedByLog(error);
     const isClean = isRefusal && request.decisions?.any !== true;
     await (isClean ? this.keys.release(userId, key, claim) : this.keys.abandon(userId, key, claim));
   }

@@ -10,6 +10,7 @@ import { reservation, type ReservationEvent, type Reserved } from '#domain/kerne
 import { Clock } from '#platform/clock/clock.port';
 import { until } from '#platform/clock/until';
 import { Aggregates } from '#platform/event-store/aggregates';
+import { isRefusedByLog } from '#platform/event-store/event-store.port';
 import { idFor, newId } from '#platform/ids/ids';
 import { Numbers } from '#platform/ids/numbers.port';
 import { Vault } from '#platform/secrets/vault.port';
@@ -84,7 +85,7 @@ export class CreateCredentialHandler implements ICommandHandler<CreateCredential
       if (made.secretRef !== secret.ref) await this.vault.forget(secret.ref);
       return made;
     } catch (error) {
-      if (error instanceof DomainError) await this.vault.forget(secret.ref);
+      if (error instanceof DomainError || isRefusedByLog(error)) await this.vault.forget(secret.ref);
       throw error;
     }
   }

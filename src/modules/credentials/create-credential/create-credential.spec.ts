@@ -4,6 +4,7 @@ import type { DataSource } from 'typeorm';
 import type { CommandContext } from '#domain/kernel/command-context';
 import { SystemClock } from '#platform/clock/system.clock';
 import { Aggregates } from '#platform/event-store/aggregates';
+import { AppendTooLarge } from '#platform/event-store/event-store.port';
 import { InMemoryEventStore } from '#platform/event-store/in-memory.event-store';
 import { Vault } from '#platform/secrets/vault.port';
 
@@ -56,14 +57,19 @@ const context: CommandContext = {
 };
 
 describe('storing a credential', () => {
-  it('twice at once by the same command, as after a claim that ran out, answers with one and keeps one password', async () => {
+  const storing = (everybody: number) => {
     const store = new InMemoryEventStore();
-    const vault = new SlowVault(2);
+    const vault = new SlowVault(everybody);
     let number = 0;
     const numbers = { next: () => Promise.resolve((number += 1)) };
     const nothingYet = { findOneBy: () => Promise.resolve(null), existsBy: () => Promise.resolve(false) };
     const rows = { getRepository: () => nothingYet } as unknown as DataSource;
     const handler = new CreateCredentialHandler(new Aggregates(store), vault, numbers, new SystemClock(), rows);
+    return { store, vault, handler };
+  };
+
+  it('twice at once by the same command, as after a claim that ran out, answers with one and keeps one password', async () => {
+    const { store, vault, handler } = storing(2);
     const command = new CreateCredential(request, context);
     const [one, other] = await Promise.all([handler.execute(command), handler.execute(command)]);
     expect(other.shown.credentialId).toBe(one.shown.credentialId);
@@ -71,5 +77,13 @@ describe('storing a credential', () => {
     for await (const { data } of store.readAll()) events.push(data);
     expect(events).toHaveLength(1);
     expect([...vault.kept.keys()].map((ref) => JSON.stringify(events).includes(ref))).toEqual([true]);
+  });
+
+  it('keeps no password of a credential that is too large for the log', async () => {
+    const { vault, handler } = storing(1);
+    const tooLarge: CreateCredentialRequest = Object.assign({}, request, { datacenter: 'd'.repeat(2 ** 20) });
+    const command = new CreateCredential(tooLarge, context);
+    await expect(handler.execute(command)).rejects.toThrow(AppendTooLarge);
+    expect([...vault.kept.keys()]).toEqual([]);
   });
 });

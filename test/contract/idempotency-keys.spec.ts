@@ -58,6 +58,14 @@ describe('idempotency keys', () => {
     expect(await keys.claim('somebody else', 'key', 'other')).toMatchObject({ is: 'mine' });
   });
 
+  it('give the first answer letter by letter', async () => {
+    const keys = await instance();
+    const answer = { ...ANSWER, body: { status: 'new', id: 'x', a: [{ b: 1, a: null }] } };
+    await keys.answered('user', 'key', await mine(keys), answer);
+    const again = await keys.claim('user', 'key', 'request');
+    expect(JSON.stringify(again)).toBe(JSON.stringify({ is: 'answered', answer }));
+  });
+
   it('tell requests apart by what nobody can compute without the key for it', async () => {
     await (await instance()).claim('user', 'key', 'request');
     const stranger = await instance('another key for hashes');

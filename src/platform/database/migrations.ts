@@ -16,6 +16,7 @@ import { freeResources } from './migrations/0015-free-resources.js';
 import { oneLog } from './migrations/0017-one-log.js';
 import { appendSeveral } from './migrations/0018-append-several.js';
 import { passwordAge } from './migrations/0019-password-age.js';
+import { firstAnswers } from './migrations/0020-first-answers.js';
 
 /** All steps in order. Tables of projections aren't here: the runner makes them from their shapes. */
 export const migrations: readonly Migration[] = [
@@ -36,4 +37,5 @@ export const migrations: readonly Migration[] = [
   oneLog,
   appendSeveral,
   passwordAge,
+  firstAnswers,
 ];

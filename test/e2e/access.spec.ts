@@ -228,6 +228,20 @@ describe('access', () => {
     expect({ status, remedy: body['remedy'] }).toEqual({ status: expected, remedy: expect.any(String) });
   });
 
+  it('takes bodies that are said to be plain, and none that is compressed, whatever it holds', async () => {
+    const sendAs = (encoding: string, username: string) =>
+      oma.api.post(
+        '/users',
+        { username, password: 'a-long-password', role: 'viewer' },
+        { 'content-encoding': encoding },
+      );
+    expect(await sendAs('gzip', 'packed')).toMatchObject({
+      status: 415,
+      body: { code: 'unsupported-media-type', remedy: expect.stringContaining('Content-Encoding') },
+    });
+    expect(await sendAs('identity', 'plain')).toMatchObject({ status: 201 });
+  });
+
   it('tells everybody its health, at the root too, and nothing else', async () => {
     for (const path of ['/health', '/health?from=balancer', '/api/v1/health']) {
       const response = await fetch(`${oma.api.url}${path}`);

@@ -1,7 +1,7 @@
 import { type CanActivate, type ExecutionContext, Injectable } from '@nestjs/common';
 import { errorCodes, type FastifyInstance, type FastifyRequest } from 'fastify';
 
-import { MalformedRequest } from './edge.errors.js';
+import { CompressedBody, MalformedRequest } from './edge.errors.js';
 
 const UTF_8 = new TextDecoder('utf-8', { fatal: true });
 
@@ -12,6 +12,10 @@ export function readBodies(fastify: FastifyInstance): void {
   fastify.addContentTypeParser<Buffer>('application/json', { parseAs: 'buffer' }, (request, body, done) => {
     if (body.length === 0) {
       done(null);
+      return;
+    }
+    if ((request.headers['content-encoding'] ?? 'identity') !== 'identity') {
+      done(new CompressedBody());
       return;
     }
     const text = textOf(body);

@@ -91,6 +91,15 @@ export class MalformedRequest extends DomainError {
   }
 }
 
+/** Its bytes are JSON only when they are unpacked, which nobody does here. */
+export class CompressedBody extends EdgeRefusal {
+  readonly status = 415;
+  readonly code = 'unsupported-media-type';
+  constructor() {
+    super('the body must not be compressed', 'send it as it is, without Content-Encoding');
+  }
+}
+
 export class RangeNotSatisfiable extends EdgeRefusal {
   readonly status = 416;
   readonly code = 'range-not-satisfiable';

@@ -2,6 +2,7 @@ import { projections } from '../catalogue.js';
 import { ProjectionOrders } from '../modules/operations/projection-orders.js';
 import { Config } from '../platform/config/config.js';
 import { Database } from '../platform/database/database.js';
+import { isDatabaseAway } from '../platform/database/database-away.js';
 import { chosenEventStore } from '../platform/event-store/chosen-event-store.js';
 import { type DatabaseServer, joinDatabaseServer } from '../platform/database/database-server.js';
 import { requireSchema } from '../platform/database/migrate.js';
@@ -74,7 +75,11 @@ function ordersOn(database: Database, store: OpenEventStore): ProjectionOrders {
 }
 
 function unreachable(error: unknown): never {
-  throw new Unreachable(error instanceof Error && error.message !== '' ? error.message : 'the database is away');
+  const message = error instanceof Error ? error.message : '';
+  if (!isDatabaseAway(error)) throw new Unreachable(message);
+  // A name with several addresses fails without words of its own.
+  const how = message === '' ? '' : ` (${message})`;
+  throw new Unreachable(`the database does not answer${how}: does it run, and is it where DATABASE_URL says?`);
 }
 
 function projectionNamed(name: string): AnyProjection {

@@ -51,6 +51,35 @@ describe('backups', () => {
     }
   }, 60_000);
 
+  it('are listed by whatever their VM answers to, and none of a VM that is unknown or has none', async () => {
+    const bare = await protect(oma.api, lab, 'db-01', oma.dataDir);
+    await endOf(oma.api, await startBackup(oma.api, web));
+    const listed = async (ref: string, more = '') => {
+      const { status, body } = await oma.api.get(`/backup/list?vm_name=${encodeURIComponent(ref)}${more}`);
+      const backups = body['backups'] as { vm_context_id: string }[] | undefined;
+      return { status, total: body['total'], of: [...new Set(backups?.map((one) => one.vm_context_id))] };
+    };
+    const { total } = (await oma.api.get(`/backup/list?vm_context_id=${web.contextId}`)).body;
+    expect(total).toBeGreaterThan(0);
+    const uuid = lab.vms.find((vm) => vm.name === 'web-01')?.id ?? '';
+    for (const ref of ['web-01', web.contextId, uuid]) {
+      expect(await listed(ref)).toEqual({ status: 200, total, of: [web.contextId] });
+    }
+    expect(await listed('web-01', '&status=failed&backup_type=incremental')).toEqual({ status: 200, total: 0, of: [] });
+    expect(await listed('web-01', `&vm_context_id=${bare.contextId}`)).toEqual({ status: 200, total: 0, of: [] });
+    expect(await listed('db-01')).toEqual({ status: 200, total: 0, of: [] });
+    expect(await listed('nobody')).toMatchObject({ status: 404 });
+    const twins: ProtectedVm[] = [];
+    for (const { path } of lab.vms.filter(({ name }) => name === 'twin')) {
+      const twin = await protect(oma.api, lab, path, oma.dataDir);
+      await endOf(oma.api, await startBackup(oma.api, twin));
+      twins.push(twin);
+    }
+    expect(await listed('twin')).toMatchObject({ status: 409 });
+    for (const { contextId } of twins)
+      expect(await listed(contextId)).toEqual({ status: 200, total: 1, of: [contextId] });
+  }, 60_000);
+
   it('can be followed by the next one as soon as its job is over, and be opened by then', async () => {
     for (let round = 0; round < 4; round += 1) {
       const backupId = await startBackup(oma.api, web, { disk_id: 1 });

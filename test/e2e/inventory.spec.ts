@@ -155,6 +155,8 @@ describe('credentials and discovery', () => {
       const ids = body.processed_vms.map((one) => String(one['context_id']));
       const ambiguous = await oma.api.get<{ candidates: { context_id: string }[] } & Json>('/vm-contexts/twin');
       expect(ambiguous).toMatchObject({ status: 409, body: { code: 'ambiguous-vm-name' } });
+      const list = await oma.api.get('/backup/list?vm_name=twin');
+      expect(list).toMatchObject({ status: 409, body: { candidates: ambiguous.body.candidates } });
       expect(ambiguous.body.candidates.map((one) => one.context_id).sort()).toEqual([...ids].sort());
       for (const id of ids) {
         expect((await oma.api.get(`/vm-contexts/${id}`)).status).toBe(200);

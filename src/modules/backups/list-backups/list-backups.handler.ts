@@ -4,7 +4,7 @@ import { Filter, Views } from '#platform/database/views';
 import { List } from '#platform/http/paging';
 import { BackupProgress, type ProgressColumn } from '#platform/vma/backup-progress';
 import { BackupRow } from '#projections/backup/backup.entity';
-import { VmDirectory } from '#projections/inventory/vm.directory';
+import { certainVm, VmDirectory } from '#projections/inventory/vm.directory';
 
 import { backupResponse, type BackupsPageResponse } from '../backup.response.js';
 import { BACKUP_STATUSES, BACKUP_TYPES, type ListBackupsRequest } from './list-backups.request.js';
@@ -25,12 +25,32 @@ export class ListBackupsHandler implements IQueryHandler<ListBackups> {
   }
 
   async execute({ request }: ListBackups): Promise<BackupsPageResponse> {
+    const { vm_name: ref } = request;
+    if (ref === undefined) return this.page(request, new Filter());
+    // One statement finds both where it is beyond doubt which VM is meant, and it has backups that fit.
+    const found = await this.page(
+      request,
+      new Filter().on(ref, (place) => `one.vm_context_id = ${certainVm(place)}`),
+    );
+    if (found.total > 0) return found;
+    const { contextId } = await this.directory.resolve(ref);
+    return this.page(
+      request,
+      new Filter().on(contextId, (place) => `one.vm_context_id = ${place}`),
+    );
+  }
+
+  private async page(request: ListBackupsRequest, filter: Filter): Promise<BackupsPageResponse> {
     const list = new List('backups', request);
-    const { limit } = request;
+    const { vm_context_id: contextId, repository_id: repositoryId, status, backup_type: type, limit } = request;
     const { found, total } = await this.views.countedPage<BackupRow & { readonly progress: ProgressColumn }>({
       columns: `${this.views.columns(BackupRow)}, ${BackupProgress.column('one.backup_id')} as progress`,
       view: 'backup',
-      filter: await this.filter(request),
+      filter: filter
+        .on(contextId, (place) => `one.vm_context_id = ${place}`)
+        .on(repositoryId, (place) => `one.repository_id = ${place}`)
+        .oneOf(status, BACKUP_STATUSES, (place) => `one.status = ${place}`)
+        .oneOf(type, BACKUP_TYPES, (place) => `one.backup_type = ${place}`),
       order: ['one.created_at', 'one.backup_id'],
       descending: true,
       after: list.after('moment', 'text'),
@@ -42,16 +62,5 @@ export class ListBackupsHandler implements IQueryHandler<ListBackups> {
       total,
       next_cursor: next,
     };
-  }
-
-  private async filter(request: ListBackupsRequest): Promise<Filter> {
-    const { vm_context_id: contextId, vm_name: ref, repository_id: repositoryId, status, backup_type: type } = request;
-    const named = ref === undefined ? undefined : (await this.directory.resolve(ref)).contextId;
-    return new Filter()
-      .on(contextId, (place) => `one.vm_context_id = ${place}`)
-      .on(named, (place) => `one.vm_context_id = ${place}`)
-      .on(repositoryId, (place) => `one.repository_id = ${place}`)
-      .oneOf(status, BACKUP_STATUSES, (place) => `one.status = ${place}`)
-      .oneOf(type, BACKUP_TYPES, (place) => `one.backup_type = ${place}`);
   }
 }

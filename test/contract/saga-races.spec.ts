@@ -346,6 +346,28 @@ describe('the saga machinery under races', () => {
     expect(await ended(tried ?? '')).toBe('cancelled');
   });
 
+  it('cancels at once what waits for another step on the same thing, which goes on', async () => {
+    const began: string[] = [];
+    const hours = executor('hours', (context) => {
+      began.push(context.effectId);
+      return untilAborted(context);
+    });
+    await run(
+      trial(() => [[{ effect: effect('hours', { resource: 'one and the same' }) }]]),
+      [hours],
+    );
+    await say('TrialAsked', 'first');
+    await eventually(() => {
+      expect(began).toHaveLength(1);
+    });
+    await say('TrialAsked', 'second');
+    await runner.caughtUp();
+    await say('TrialStopped', 'second');
+    expect(await ended('second')).toBe('cancelled');
+    expect((await logOf('first')).map(({ type }) => type)).not.toContain('SagaEnded');
+    expect(began).toHaveLength(1);
+  });
+
   describe('leases', () => {
     const request = async (more: Partial<EffectRequest> = {}) => {
       const data = { ...effect('make', more), effectId: newId(), endsEffects: [] };
@@ -446,6 +468,63 @@ describe('the saga machinery under races', () => {
       gate.open();
       expect(await late).toEqual([]);
       expect(await fresh.database.query('select effect_id from effect_lease')).toEqual([]);
+    });
+
+    it('that were taken for an effect that had ended hold its resource until they run out, and no longer', async () => {
+      const { effectId } = await request({ resource: 'one' });
+      const outcome = anEvent('EffectFailed', { effectId, step: 'make', attempt: 1, failure: {} });
+      await store.append('trial-x', 'any', [outcome]);
+      const next = await request({ resource: 'one' });
+      // Who took it died before it asked whether the effect was still due.
+      const left = (until: string) =>
+        fresh.database.query(
+          `insert into effect_lease (effect_id, resource, owner, state, attempt, leased_until)
+           values ($1, 'one', 'dead', 'running', 1, now() + $2::interval)
+           on conflict (effect_id) do update set leased_until = excluded.leased_until`,
+          [effectId, until],
+        );
+      const leases = new Leases(database, somebody('here'), 30);
+      await left('1 minute');
+      await leases.clear();
+      expect(await all(leases.take(64))).toEqual([]);
+      await left('-1 second');
+      await leases.clear();
+      expect(await all(leases.take(64))).toMatchObject([{ effectId: next.effectId }]);
+    });
+
+    it('are cleared while an engine runs', async () => {
+      const { effectId } = await request();
+      const outcome = anEvent('EffectFailed', { effectId, step: 'make', attempt: 1, failure: {} });
+      await store.append('trial-x', 'any', [outcome]);
+      await runner.caughtUp();
+      await fresh.database.query(
+        `insert into effect_lease (effect_id, resource, owner, state, attempt, leased_until)
+         values ($1, 'one', 'dead', 'running', 1, now())`,
+        [effectId],
+      );
+      await run(
+        trial(() => []),
+        [],
+      );
+      await eventually(async () => {
+        expect(await fresh.database.query('table effect_lease')).toEqual([]);
+      });
+    });
+
+    it('are not given to who slept until they had run out and were cleared', async () => {
+      const { effectId } = await request();
+      const gate = new Gate();
+      database.slow = { at: 'with ended as', gate };
+      const late = all(new Leases(database, somebody('late'), 0).take(64));
+      await eventually(() => {
+        expect(insertions()).toHaveLength(1);
+      });
+      const outcome = anEvent('EffectFailed', { effectId, step: 'make', attempt: 1, failure: {} });
+      await store.append('trial-x', 'any', [outcome]);
+      await runner.caughtUp();
+      await new Leases(fresh.database, somebody('early'), 30).clear();
+      gate.open();
+      expect(await late).toEqual([]);
     });
 
     it('are never taken over once the log has the outcome, however late the table is', async () => {

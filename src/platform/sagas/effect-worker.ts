@@ -148,6 +148,7 @@ export class EffectWorker {
   }
 
   private async heartbeat(): Promise<void> {
+    await this.leases.clear();
     const mine = [...this.running.keys()];
     if (mine.length === 0) return;
     const asked = performance.now();

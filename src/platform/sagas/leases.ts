@@ -41,8 +41,11 @@ interface DueRow {
 }
 
 const UNIQUE_VIOLATION = '23505';
+/** What nobody ever began is cancelled without touching its resource, whoever holds that. */
+const RESOURCE = `case when e.state = 'cancelling' and l.effect_id is null then 'effect:' || e.effect_id else e.resource end`;
 const DUE = `with oldest as (
-    select distinct on (e.resource) e.effect_id, e.kind, e.state, e.requested_at, h.instance_id as alive_home
+    select distinct on (resource) e.effect_id, e.kind, e.state, e.requested_at, ${RESOURCE} as resource,
+           h.instance_id as alive_home
       from effect e left join effect_lease l on l.effect_id = e.effect_id
            left join instance h on h.instance_id = e.home
      where e.state in ('pending', 'cancelling')
@@ -53,15 +56,15 @@ const DUE = `with oldest as (
        and (e.home is null or e.home = $3 or h.instance_id is null
             or (h.alive_until < now() and e.kind = any($4::text[])))
        and not exists (select 1 from effect_lease o
-                        where o.resource = e.resource and o.state <> 'settled' and o.effect_id <> e.effect_id)
-     order by e.resource, e.requested_at, e.effect_id),
+                        where o.resource = ${RESOURCE} and o.state <> 'settled' and o.effect_id <> e.effect_id)
+     order by resource, e.requested_at, e.effect_id),
   placed as (
-    select o.effect_id, o.alive_home, coalesce(p.places, $1) as places,
+    select o.effect_id, o.resource, o.alive_home, coalesce(p.places, $1) as places,
            row_number() over (partition by p.kind order by o.requested_at, o.effect_id) as place
       from oldest o left join unnest($5::text[], $6::int[]) as p (kind, places)
              on p.kind = o.kind and o.state = 'pending')
   select e.effect_id, e.stream, e.step, e.kind, e.args, e.timeout_seconds, e.retry, e.correlation_id,
-         e.requested_event_id, e.state, e.resource,
+         e.requested_event_id, e.state, p.resource,
          e.home is not null and e.home <> $3 and p.alive_home is null as home_is_gone
     from placed p join effect e on e.effect_id = p.effect_id
    where p.place <= p.places
@@ -131,13 +134,24 @@ export class Leases {
    * the lease in hand: from here on the answer can't change.
    */
   private async isStillDue(effectId: string): Promise<boolean> {
-    const ended = await this.database.query(
-      `delete from effect_lease l using effect e
-        where l.effect_id = $1 and e.effect_id = l.effect_id and e.state not in ('pending', 'cancelling')
-        returning l.effect_id`,
-      [effectId],
+    const due = await this.database.query(
+      `with ended as (
+         delete from effect_lease l using effect e
+          where l.effect_id = $1 and e.effect_id = l.effect_id and e.state not in ('pending', 'cancelling')
+          returning l.effect_id)
+       select from effect_lease where effect_id = $1 and owner = $2 and effect_id not in (select effect_id from ended)`,
+      [effectId, this.owner],
     );
-    return ended.length === 0;
+    return due.length > 0;
+  }
+
+  /** Removes leases that ran out on effects that have ended: who took one died before it saw that, and it would hold the resource for ever. */
+  async clear(): Promise<void> {
+    await this.database.query(
+      `delete from effect_lease l using effect e
+        where l.state = 'running' and l.leased_until < now()
+          and e.effect_id = l.effect_id and e.state not in ('pending', 'cancelling')`,
+    );
   }
 
   /** Extends the leases of what runs here; answers those that are still ours. */

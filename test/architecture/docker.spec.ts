@@ -1,6 +1,9 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 
-import { describe, expect, it } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { parse } from 'yaml';
 
 import { SETTINGS } from '#platform/config/config';
@@ -8,6 +11,7 @@ import { SETTINGS } from '#platform/config/config';
 interface Service {
   readonly image?: string;
   readonly build?: string;
+  readonly command?: readonly string[];
   readonly extends?: { readonly file: string; readonly service: string };
   readonly environment?: Readonly<Record<string, string>>;
   readonly ports?: readonly string[];
@@ -102,6 +106,70 @@ describe.each(COMPOSE_FILES)('%s', (file) => {
   it('gives OMA no more than file restore needs', () => {
     expect(oma).toMatchObject({ devices: ['/dev/fuse'], cap_add: ['SYS_ADMIN'] });
     expect(services.filter(([, { privileged }]) => privileged === true)).toEqual([]);
+  });
+});
+
+describe("the certificates of the cluster's nodes", () => {
+  const { command: [script = ''] = [] } = read('docker-compose.cluster.yml').services['certificates'] ?? {};
+  let folder: string;
+
+  /** A program that stands in for one of the container's. */
+  const standIn = (name: string, text: string) => {
+    writeFileSync(join(folder, name), `#!/bin/bash\n${text}\n`, { mode: 0o755 });
+  };
+
+  beforeEach(() => {
+    folder = mkdtempSync(join(tmpdir(), 'oma-certificates-'));
+    mkdirSync(join(folder, 'certs'));
+    standIn('chown', '');
+    // As the real one it needs the authority's key for a node, and says what it was asked for.
+    standIn(
+      'es-gencert-cli',
+      `echo "$@"; set -e; out=$(grep -oP '(?<=-out )\\S+' <<<"$*"); mkdir -p $out
+       if [ $1 = create-ca ]; then touch $out/ca.key $out/ca.crt; else cat ca/ca.key ca/ca.crt; touch $out/node.key $out/node.crt; fi`,
+    );
+  });
+
+  afterEach(() => {
+    rmSync(folder, { recursive: true });
+  });
+
+  const made = () => {
+    const text = script.replaceAll('$$', '$').replaceAll('/certs', join(folder, 'certs'));
+    const { status, stdout } = spawnSync('bash', ['-euc', text], {
+      env: { PATH: `${folder}:${process.env['PATH'] ?? ''}` },
+      encoding: 'utf8',
+    });
+    const lines = stdout.split('\n').filter((line) => line !== '');
+    return { status, made: lines.map((line) => /create-ca|node\d$/.exec(line)?.[0]) };
+  };
+
+  it('are all made at first, and none again', () => {
+    expect(made()).toEqual({ status: 0, made: ['create-ca', 'node1', 'node2', 'node3'] });
+    expect(made()).toEqual({ status: 0, made: [] });
+  });
+
+  it('are made whole where making them was cut off', () => {
+    made();
+    rmSync(join(folder, 'certs', 'node3'), { recursive: true });
+    rmSync(join(folder, 'certs', 'node2', 'node.crt'));
+    mkdirSync(join(folder, 'certs', 'draft'));
+    expect(made()).toEqual({ status: 0, made: ['node2', 'node3'] });
+    expect(existsSync(join(folder, 'certs', 'draft'))).toBe(false);
+  });
+
+  it('are taken as they are when the key of the authority was taken away', () => {
+    made();
+    rmSync(join(folder, 'certs', 'ca', 'ca.key'));
+    expect(made()).toEqual({ status: 0, made: [] });
+    rmSync(join(folder, 'certs', 'node1'), { recursive: true });
+    expect(made().status).not.toBe(0);
+    expect(existsSync(join(folder, 'certs', 'node1'))).toBe(false);
+  });
+
+  it('last for as long as the manual says', () => {
+    expect(script).toContain('create-ca -days 3650');
+    expect(script).toContain('create-node -days 1825');
   });
 });
 

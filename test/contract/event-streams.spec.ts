@@ -1,16 +1,20 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 
 import { type Reading, textFor } from '#platform/event-stream/event-reader';
+import { EventStreams } from '#platform/event-stream/event-streams';
 import { EventTail } from '#platform/event-stream/event-tail';
 import { TextStream, TooSlow } from '#platform/event-stream/text-stream';
 import type { EventStore } from '#platform/event-store/event-store.port';
 import { InMemoryEventStore } from '#platform/event-store/in-memory.event-store';
+import type { Sessions } from '#platform/http/sessions.port';
 import { newId } from '#platform/ids/ids';
 
 import { anEvent } from '../kit/event-stores.js';
 import { eventually } from '../kit/eventually.js';
 import { silentLog } from '../kit/silent-log.js';
 
+/** As a connection to the database fails that is refused. */
+const AWAY = { code: 'ECONNREFUSED', syscall: 'connect' };
 /** More than the tail keeps. */
 const MANY = 25_000;
 const PER_APPEND = 500;
@@ -225,11 +229,56 @@ describe('readers of the stream of events', () => {
     });
   });
 
+  it('hear where they begin, so that who is cut off before anything came misses nothing', async () => {
+    await write(1);
+    const after = await store.head();
+    const cut = reader({ after });
+    const began = String((await cut.next()).value);
+    await cut.return(undefined);
+    await write(1);
+    const again = reader({ after: /^id: (\S+)$/m.exec(began)?.[1] ?? (await store.head()) });
+    await again.next();
+    expect(idsIn(String((await again.next()).value))).toEqual(positionsTo(2).slice(1));
+    expect(await reader().next()).toEqual({ done: false, value: 'retry: 1000\n\n' });
+  });
+
   it('hear how far they are though nothing is for them, and begin there the next time', async () => {
     const text = reader({ types: ['NothingEver'] });
     await text.next();
     await write(10);
     expect((await text.next()).value).toBe('id: 00000000000000000010\n\n');
+  });
+
+  it('go on while the database can not say whether they are signed in, and end once it says that they are not', async () => {
+    let answer = (): Promise<null> => Promise.reject(Object.assign(new Error('refused'), AWAY));
+    let looks = 0;
+    const sessions = {
+      principalOf: () => {
+        looks += 1;
+        return answer();
+      },
+    } as unknown as Sessions;
+    const streams = new EventStreams(store, sessions, silentLog);
+    const closed: string[] = [];
+    streams.onClosed((why) => closed.push(why));
+    const reading = { after: '', wants: () => true };
+    const stream = await streams.open({ userId: 'u', token: 't', correlationId: 'c' }, reading);
+    let text = '';
+    stream.on('data', (piece: Buffer | string) => (text += String(piece)));
+    // What a user does is when it is looked whether the user is still signed in.
+    for (const number of [1, 2, 3]) {
+      await store.append('user-u', 'any', [anEvent('Noted')]);
+      await eventually(() => {
+        expect(idsIn(text)).toEqual(positionsTo(number));
+        expect(looks).toBe(number);
+      });
+    }
+    answer = () => Promise.resolve(null);
+    await store.append('user-u', 'any', [anEvent('Noted')]);
+    await eventually(() => {
+      expect(closed).toEqual(['signed-out']);
+    });
+    await streams.onModuleDestroy();
   });
 
   it('end when they may not go on', async () => {

@@ -2,7 +2,7 @@ import type { Position, StoredEvent } from '#domain/kernel/event';
 import type { EventStore } from '#platform/event-store/event-store.port';
 
 import type { EventTail, Stretch } from './event-tail.js';
-import { frameOf, GREETING, HEARTBEAT, placeFrame } from './frames.js';
+import { frameOf, greeting, HEARTBEAT, placeFrame } from './frames.js';
 
 /** What somebody wants to read. */
 export interface Reading {
@@ -28,7 +28,7 @@ export async function* textFor(
   reading: Reading,
   { store, tail, signal }: { readonly store: EventStore; readonly tail: EventTail; readonly signal: AbortSignal },
 ): AsyncGenerator<string> {
-  yield GREETING;
+  yield greeting(reading.after);
   let told = reading.after;
   let toldAt = performance.now();
   for await (const { events, upTo, isLive } of stretches(reading, { store, tail, signal })) {

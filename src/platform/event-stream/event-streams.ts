@@ -3,6 +3,7 @@ import type { Readable } from 'node:stream';
 import { Injectable, type OnModuleDestroy } from '@nestjs/common';
 
 import { until } from '#platform/clock/until';
+import { isDatabaseAway } from '#platform/database/database-away';
 import { EventStore } from '#platform/event-store/event-store.port';
 import { TooManyStreams } from '#platform/http/edge.errors';
 import { Sessions } from '#platform/http/sessions.port';
@@ -20,6 +21,8 @@ const MAX_PER_USER = 16;
 /** So long a reader may leave a piece untaken. */
 const TAKEN_WITHIN_MS = 10_000;
 const SESSION_CHECK_MS = 5000;
+/** So long a reader goes on although the database can't say whether it is still signed in. */
+const UNCHECKED_MS = 60_000;
 const TOLD_WITHIN_MS = 1000;
 
 /** All open streams of events: how many each user may have, and why each of them ended. */
@@ -113,13 +116,24 @@ export class EventStreams implements OnModuleDestroy {
   /** Whoever signs out is in the log: the look at the session comes with that event, and besides every few seconds. */
   private sessionWatch(userId: string, token: string, onEnd: () => void): Reading['mayGoOn'] {
     let lookedAt = performance.now();
+    let sawAt = lookedAt;
+    /** Null where nobody can tell just now. */
+    const isSignedIn = async () => {
+      try {
+        return (await this.sessions.principalOf(token)) !== null;
+      } catch (error) {
+        if (!isDatabaseAway(error) || performance.now() - sawAt > UNCHECKED_MS) throw error;
+        return null;
+      }
+    };
     return async (events) => {
       const isDue = performance.now() - lookedAt > SESSION_CHECK_MS;
       if (!isDue && !events.some(({ stream }) => stream === `user-${userId}`)) return true;
+      const signedIn = await isSignedIn();
       lookedAt = performance.now();
-      if ((await this.sessions.principalOf(token)) !== null) return true;
-      onEnd();
-      return false;
+      if (signedIn === true) sawAt = lookedAt;
+      if (signedIn === false) onEnd();
+      return signedIn !== false;
     };
   }
 

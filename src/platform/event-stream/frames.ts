@@ -2,8 +2,13 @@ import type { Position, StoredEvent } from '#domain/kernel/event';
 
 /** Server-sent events, as the HTML standard describes their text. */
 
-/** What a connection begins with: whoever is cut off may be back after a second. */
-export const GREETING = 'retry: 1000\n\n';
+/**
+ * What a connection begins with: whoever is cut off may be back after a second, and goes on where it began if nothing came
+ * before that. Without an id who comes back would begin at the end of the log, which is further by then.
+ */
+export function greeting(after: Position): string {
+  return after === '' ? 'retry: 1000\n\n' : `retry: 1000\nid: ${after}\n\n`;
+}
 
 /** Says that the connection lives; readers ignore it. */
 export const HEARTBEAT = ': still here\n\n';

@@ -66,6 +66,17 @@ describe('idempotency keys', () => {
     expect(JSON.stringify(again)).toBe(JSON.stringify({ is: 'answered', answer }));
   });
 
+  it('stay with a request that had no answer, also when it is refused the second time', async () => {
+    const keys = await instance();
+    const first = await mine(keys);
+    await keys.abandon('user', 'key', first);
+    const second = await mine(keys);
+    expect(second.commandId).toBe(first.commandId);
+    await keys.release('user', 'key', second);
+    expect((await mine(keys)).commandId).toBe(first.commandId);
+    expect(await keys.claim('user', 'key', 'other')).toEqual({ is: 'other-request' });
+  });
+
   it('tell requests apart by what nobody can compute without the key for it', async () => {
     await (await instance()).claim('user', 'key', 'request');
     const stranger = await instance('another key for hashes');
@@ -150,8 +161,7 @@ describe('idempotency keys', () => {
   it('that another request has by now do not get the answer of one that was given up', async () => {
     const keys = await instance();
     const slow = await mine(keys);
-    await age('claimed_at', '121 seconds');
-    await keys.release('user', 'key', await mine(keys));
+    await age('created_at', '25 hours');
     expect((await keys.claim('user', 'key', 'other')).is).toBe('mine');
     await keys.answered('user', 'key', slow, ANSWER);
     expect(await keys.claim('user', 'key', 'other')).toEqual({ is: 'under-way' });

@@ -9,7 +9,7 @@ import { ProjectionProgress } from '#platform/projections/projection-progress.po
 
 import { tellConsistency } from './consistency.js';
 import { Decisions } from './decisions.js';
-import { PreconditionFailed, ReadModelsBehind } from './edge.errors.js';
+import { NotVisibleYet, PreconditionFailed, ReadModelsBehind } from './edge.errors.js';
 import { etagOf, matchedRevisions } from './etag.js';
 import { Positions, singleHeader } from './positions.js';
 import { isSafe, ROUTE, type RouteTraits } from './route.js';
@@ -65,9 +65,14 @@ export class ConsistencyInterceptor implements NestInterceptor {
         await this.tell(http.getResponse<FastifyReply>(), traits, decisions);
         return body;
       }),
-      catchError((error: unknown) =>
-        throwError(() => (error instanceof StreamHasMoved ? new PreconditionFailed(etagOf(error.actual)) : error)),
-      ),
+      catchError((error: unknown) => {
+        // What was decided has a position, also where it can't be shown yet.
+        if (error instanceof NotVisibleYet)
+          void http.getResponse<FastifyReply>().header('x-event-position', decisions.position);
+        return throwError(() =>
+          error instanceof StreamHasMoved ? new PreconditionFailed(etagOf(error.actual)) : error,
+        );
+      }),
     );
   }
 

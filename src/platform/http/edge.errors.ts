@@ -182,7 +182,8 @@ export class NotVisibleYet extends EdgeRefusal {
   readonly code = 'not-visible-yet';
   override readonly headers: Readonly<Record<string, string>>;
   constructor(id: string) {
-    super('it is begun and goes on, but can not be shown yet', 'look at the job that Location names', { id });
+    const remedy = 'look at the job that Location names, with X-Event-Position as X-Min-Position';
+    super('it is begun and goes on, but can not be shown yet', remedy, { id });
     this.headers = { 'retry-after': '1', 'x-consistency': 'pending', location: `/api/v1/jobs/${id}` };
   }
 }

@@ -25,7 +25,10 @@ export abstract class IdempotencyKeys {
   abstract claim(userId: string, key: string, request: string): Promise<Claim>;
   /** Nothing happens when the claim was given up meanwhile and somebody else's request has the key by now. */
   abstract answered(userId: string, key: string, claim: Mine, answer: FirstAnswer): Promise<void>;
-  /** The request was refused and nothing was decided: the key is as good as new, unless somebody took the claim over. */
+  /**
+   * The request was refused and nothing was decided: the key is as good as new, unless somebody took the claim over. Where it was itself
+   * taken over from a try that had no answer, that one may have decided something, and the key stays with the request.
+   */
   abstract release(userId: string, key: string, claim: Mine): Promise<void>;
   /** Something may have been decided although there is no answer: the same request may be tried again, no other. */
   abstract abandon(userId: string, key: string, claim: Mine): Promise<void>;

@@ -66,12 +66,14 @@ export class PostgresIdempotencyKeys extends IdempotencyKeys {
     );
   }
 
-  async release(userId: string, key: string, { claimedAt }: Mine): Promise<void> {
+  async release(userId: string, key: string, claim: Mine): Promise<void> {
     await this.database.query(
       `delete from idempotency_key
-        where user_id = $1 and key = $2 and owner = $3 and claimed_at = $4::timestamptz and answer is null`,
-      [userId, key, this.owner, claimedAt],
+        where user_id = $1 and key = $2 and owner = $3 and claimed_at = $4::timestamptz and answer is null
+          and claimed_at = created_at`,
+      [userId, key, this.owner, claim.claimedAt],
     );
+    await this.abandon(userId, key, claim);
   }
 
   async abandon(userId: string, key: string, { claimedAt }: Mine): Promise<void> {

@@ -79,7 +79,7 @@ class Problem {
 }
 
 const HEADERS_OF: Readonly<Record<string, AnswerHeader | readonly AnswerHeader[]>> = {
-  'not-visible-yet': ['Retry-After', 'X-Consistency', 'Location'],
+  'not-visible-yet': ['Retry-After', 'X-Consistency', 'X-Event-Position', 'Location'],
   'precondition-failed': 'ETag',
   'read-models-behind': 'Retry-After',
   'too-many-streams': 'Retry-After',

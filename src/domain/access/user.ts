@@ -26,6 +26,8 @@ export type UserCommand =
   | ({ readonly type: 'CreateUser'; readonly isUnfinished: boolean } & UserCreated['data'])
   | { readonly type: 'RecordLogin'; readonly userId: string }
   | { readonly type: 'RecordLogout'; readonly userId: string };
+/** Whoever comes and goes was created by then, once or a few times: logins and logouts are decided by so many first events. */
+export const USER_BEGINS_WITH = 8;
 export type UserState = { readonly is: 'unknown' } | { readonly is: 'created'; readonly role: UserRole };
 
 export const user: Decider<UserState, UserCommand, UserEvent> = {

@@ -19,6 +19,18 @@ export interface Decided<Event extends DomainEvent> {
   readonly events: readonly Event[];
 }
 
+interface Call<State, Command, Event extends DomainEvent> {
+  readonly decider: Decider<State, Command, Event>;
+  readonly stream: string;
+  readonly command: Command;
+  readonly context: CommandContext;
+  /**
+   * For streams that grow for as long as somebody comes and goes: how many of the first events, beside the last one, the decision needs.
+   * The same command again is recognised where it was the last.
+   */
+  readonly needsFirst?: number;
+}
+
 /**
  * Runs commands: loads the stream, folds it, decides, appends at the exact revision, and decides again on the newer
  * history when somebody was faster. A command that was carried out before (same commandId) is answered from the stream.
@@ -31,27 +43,19 @@ export class Aggregates {
     private readonly instanceId: string | null = null,
   ) {}
 
-  async handle<State, Command, Event extends DomainEvent>(call: {
-    readonly decider: Decider<State, Command, Event>;
-    readonly stream: string;
-    readonly command: Command;
-    readonly context: CommandContext;
-  }): Promise<Decided<Event>> {
+  async handle<State, Command, Event extends DomainEvent>(call: Call<State, Command, Event>): Promise<Decided<Event>> {
     const decided = await this.decide(call);
     const { stream, context } = call;
     context.witness?.decided({ stream, revision: decided.revision, position: decided.position });
     return decided;
   }
 
-  private async decide<State, Command, Event extends DomainEvent>(call: {
-    readonly decider: Decider<State, Command, Event>;
-    readonly stream: string;
-    readonly command: Command;
-    readonly context: CommandContext;
-  }): Promise<Decided<Event>> {
+  private async decide<State, Command, Event extends DomainEvent>(
+    call: Call<State, Command, Event>,
+  ): Promise<Decided<Event>> {
     const { decider, stream, command, context } = call;
     for (let round = 1; ; round += 1) {
-      const history = await this.history(stream);
+      const history = await this.needed(call);
       const earlier = history.filter((event) => event.metadata.commandId === context.commandId);
       if (earlier.length > 0) return answer<Event>(earlier);
       requireRevision(stream, history.at(-1)?.revision ?? -1n, context.precondition);
@@ -101,6 +105,17 @@ export class Aggregates {
   private async history(stream: string): Promise<StoredEvent[]> {
     const events: StoredEvent[] = [];
     for await (const event of this.store.readStream(stream)) events.push(event);
+    return events;
+  }
+
+  /** What a decision needs of its stream. */
+  private async needed({ stream, needsFirst }: { stream: string; needsFirst?: number }): Promise<StoredEvent[]> {
+    if (needsFirst === undefined) return this.history(stream);
+    const events: StoredEvent[] = [];
+    for await (const event of this.store.readStream(stream, { limit: needsFirst })) events.push(event);
+    if (events.length < needsFirst) return events;
+    for await (const last of this.store.readStream(stream, { direction: 'backward', limit: 1 }))
+      if (last.revision !== events.at(-1)?.revision) events.push(last);
     return events;
   }
 

@@ -1,6 +1,6 @@
 import { Command, CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
 
-import { user } from '#domain/access/user';
+import { user, USER_BEGINS_WITH } from '#domain/access/user';
 import type { CommandContext } from '#domain/kernel/command-context';
 import { Aggregates } from '#platform/event-store/aggregates';
 import { Sessions } from '#platform/http/sessions.port';
@@ -27,7 +27,8 @@ export class LogOutHandler implements ICommandHandler<LogOut> {
     await this.sessions.revoke(token);
     const userId = context.actor.id;
     const command = { type: 'RecordLogout', userId } as const;
-    await this.aggregates.handle({ decider: user, stream: `user-${userId}`, command, context });
+    const needsFirst = USER_BEGINS_WITH;
+    await this.aggregates.handle({ decider: user, stream: `user-${userId}`, command, context, needsFirst });
     return { success: true };
   }
 }

@@ -341,6 +341,37 @@ describe('a rebuild', () => {
     expect(await rows()).toMatchObject([{ sum: '2' }]);
   });
 
+  it('keeps nobody waiting for long while a report holds the view, tries ever more rarely, and takes its place after it', async () => {
+    const idle = () => Promise.resolve();
+    const runner = new ProjectionRunner(fresh.database, store, [counter], silentLog, { build: idle, check: idle });
+    runners.push(runner);
+    await runner.start();
+    await add('a', 1);
+    await runner.caughtUp();
+    const report = await longReport('counter');
+    await requestRebuild(fresh.database, counter);
+    const tries: number[] = [];
+    const info = (_: object, line: string) => {
+      if (line.startsWith('readers are in the way')) tries.push(performance.now());
+    };
+    const logger = Object.assign(Object.create(silentLog) as typeof silentLog, { info });
+    const building = build(counter, logger);
+    let slowestMs = 0;
+    while (tries.length < 4) {
+      const began = performance.now();
+      const { position } = await add('a', 1);
+      expect(await runner.waitFor(['counter'], position, 8000)).toBe(true);
+      await rows();
+      slowestMs = Math.max(slowestMs, performance.now() - began);
+    }
+    await report.end();
+    expect(await building).toBe('swapped');
+    expect(slowestMs).toBeLessThan(1500);
+    const [, , third = 0, fourth = 0] = tries;
+    expect(fourth - third).toBeGreaterThan(1000);
+    expect(await statusOf(runner)).toMatchObject({ generation: 2, building: null });
+  });
+
   it('takes no place when it is cancelled while it waits for a report', async () => {
     const runner = await start(counter);
     await add('a', 1);

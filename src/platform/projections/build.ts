@@ -18,6 +18,8 @@ import { type AnyProjection, createIndexes, createTable, tableIsFilled, tableOf 
 const PAGE = 10_000;
 const RETRY_MS = 250;
 const MAX_RETRY_MS = 5000;
+/** A report may last for hours, and each try to swap keeps its view's other readers waiting for a moment. */
+const MAX_HELD_UP_MS = 10_000;
 /**
  * Room in which a million rows are sorted for an index without a detour over the disk; and by nobody but the connection's own process,
  * since helpers would not step back for those who wait for answers.
@@ -108,10 +110,13 @@ export class Build {
     rows: GenerationRows,
     signal: AbortSignal,
   ): Promise<BuildOutcome> {
+    let heldUpMs = RETRY_MS;
     while (!signal.aborted) {
       await this.catchUp(rows, signal);
-      if (await this.swap(connection, rows)) return 'swapped';
-      await pause(RETRY_MS, signal);
+      const tried = await this.swap(connection, rows);
+      if (tried === 'swapped') return tried;
+      await pause(tried === 'held up' ? heldUpMs : RETRY_MS, signal);
+      if (tried === 'held up') heldUpMs = Math.min(MAX_HELD_UP_MS, heldUpMs * 2);
     }
     return 'interrupted';
   }
@@ -154,7 +159,7 @@ export class Build {
     return this.parts.bystanders ?? nobodyWaits;
   }
 
-  private async swap(connection: BuildConnection, rows: GenerationRows): Promise<boolean> {
+  private async swap(connection: BuildConnection, rows: GenerationRows): Promise<'swapped' | 'held up' | 'far behind'> {
     const { store, logger } = this.parts;
     try {
       await connection.transaction((sql) => swap(sql, store, this.projection, rows.row, rows.writer));
@@ -162,13 +167,13 @@ export class Build {
         { projection: rows.row.name, generation: rows.row.generation },
         'rebuilt rows took the live ones’ place',
       );
-      return true;
+      return 'swapped';
     } catch (error) {
       rows.writer.forget();
-      if (error instanceof FarBehind) return false;
+      if (error instanceof FarBehind) return 'far behind';
       if (!isLockTimeout(error)) throw error;
       logger.info({ projection: rows.row.name }, 'readers are in the way of a swap; it is tried again');
-      return false;
+      return 'held up';
     }
   }
 

@@ -9,8 +9,13 @@ import { type Registered, registered, REGISTRY_LOCK } from './registry.js';
 import { type AnyProjection, type Generation, pointView, tableOf } from './tables.js';
 import { writeBesides } from './writer.js';
 
-/** So long a reader's lock may keep a swap waiting, and the swap those behind it. */
+/** So long those who move rows may keep a swap waiting. */
 const LOCK_TIMEOUT = '2s';
+/**
+ * So long a report may: whoever wants to read or to move rows waits behind the swap meanwhile. PostgreSQL takes longer to look for
+ * a deadlock, so that it is never the reader who fails.
+ */
+const VIEW_LOCK_TIMEOUT = '300ms';
 /** So long the rest may take to come: the log may be slow, or away. */
 const READ_WITHIN_MS = 2000;
 /** What is left to apply while everybody waits. */
@@ -48,6 +53,7 @@ export async function swap(
   if (projection.besides !== undefined && next.position > live.position) {
     await besidesBetween(sql, store, projection, live, next);
   }
+  await sql.query(`set local lock_timeout = '${VIEW_LOCK_TIMEOUT}'`);
   await pointView(sql, name, tableOf(built));
   await sql.query(
     `update projection set live = false, status = 'retired', retired_at = now() where name = $1 and live`,

@@ -802,6 +802,23 @@ describe('a rebuild', () => {
     });
   });
 
+  it('is begun although somebody holds a retired table that is to be removed', async () => {
+    const runner = await start(counter, listing);
+    await runner.caughtUp();
+    await rebuilt(counter);
+    await fresh.database.query(`update projection set retired_at = now() - interval '25 hours' where not live`);
+    const report = await longReport('rm_counter_v1');
+    await requestRebuild(fresh.database, listing);
+    await eventually(async () => {
+      expect(await statusOf(runner, 'listing')).toMatchObject({ generation: 2, building: null });
+    });
+    expect(await fresh.database.query(`select from projection where name = 'counter' and not live`)).toHaveLength(1);
+    await report.end();
+    await eventually(async () => {
+      expect(await fresh.database.query(`select from projection where name = 'counter' and not live`)).toEqual([]);
+    });
+  });
+
   it('keeps retired rows for a day and then removes them', async () => {
     const runner = await start(counter);
     await runner.caughtUp();

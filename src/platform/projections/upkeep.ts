@@ -69,7 +69,7 @@ export class Upkeep {
     const condition = `(status = 'building' and not live) or status = 'cancelled'
       or (status = 'retired' and retired_at < now() - $1::interval)`;
     for (const row of await registered(this.parts.database.pool, condition, [KEPT_RETIRED])) {
-      if (row.status !== 'building') await this.remove(row);
+      if (row.status !== 'building') await this.clear(tableOf(row), () => this.remove(row));
       else {
         const own = this.own(row);
         if (own !== undefined)
@@ -78,7 +78,7 @@ export class Upkeep {
     }
     for (const check of await openChecks(this.parts.database)) {
       const own = this.own(check);
-      if (own === undefined) await endIfReplaced(this.parts.database, check);
+      if (own === undefined) await this.clear(`check ${check.id}`, () => endIfReplaced(this.parts.database, check));
       else this.begin(`check ${check.id}`, () => this.workshop.check(own, check.id, this.controller.signal));
     }
   }
@@ -100,6 +100,15 @@ export class Upkeep {
         this.underWay.delete(what);
       });
     this.underWay.set(what, done);
+  }
+
+  /** What can't be cleared away yet, as while somebody reads it, keeps nothing else waiting. */
+  private async clear(what: string, work: () => Promise<void>): Promise<void> {
+    try {
+      await work();
+    } catch (error) {
+      this.parts.logger.warn({ error, what }, 'what is of no use any more could not be removed; it is tried again');
+    }
   }
 
   /** Not while somebody builds it, nor while somebody reads it: then at a later turn. */

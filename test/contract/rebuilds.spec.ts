@@ -773,6 +773,21 @@ describe('a rebuild', () => {
       expect(tables).toEqual([]);
     });
 
+    it('leave no shadow behind when their connection is lost', async () => {
+      const cutOff = behaving(store, {
+        head: async () => {
+          await fresh.database.query(
+            `select pg_terminate_backend(pid) from pg_stat_activity
+              where datname = current_database() and application_name = 'oma rebuild'`,
+          );
+          return store.head();
+        },
+      });
+      expect(await check(counter, cutOff)).toMatchObject({ status: 'failed' });
+      const tables = await fresh.database.query(`select tablename from pg_tables where tablename like 'rm%check%'`);
+      expect(tables).toEqual([]);
+    });
+
     it('are not waited for when a newer version takes the place of those that were meant', async () => {
       await runner.stop();
       const { id } = await requestCheck(fresh.database, counter, newId());

@@ -28,11 +28,16 @@ class NotComparable extends Error {}
 export async function endIfReplaced(database: Database, { id, name, version }: CheckStatus): Promise<void> {
   const newer = await registered(database.pool, 'name = $1 and live and version > $2', [name, version]);
   if (newer.length === 0) return;
+  await removeShadow(database, shadowTable({ name, version }, id));
+  await endCheck(database, id, null, NOT_LIVE);
+}
+
+/** Throws when somebody still has it: then the check isn't over, and its next turn removes it. */
+async function removeShadow(database: Database, table: string): Promise<void> {
   await database.transaction(async (sql) => {
     await sql.query(`set local lock_timeout = '1s'`);
-    await sql.query(`drop table if exists ${shadowTable({ name, version }, id)}`);
+    await sql.query(`drop table if exists ${table}`);
   });
-  await endCheck(database, id, null, NOT_LIVE);
 }
 
 /** Compares the live rows of a projection with a shadow of them that is made from the log and removed again. */
@@ -54,6 +59,8 @@ export class Check {
       if (signal.aborted) return null;
       this.parts.logger.warn({ error, projection: this.projection.name }, 'rows could not be compared with the log');
       const message = error instanceof Error ? error.message : 'something that is no error was thrown';
+      // What was lost may be the connection that would have removed it.
+      await removeShadow(this.parts.database, shadowTable(this.projection, this.id));
       return await endCheck(this.parts.database, this.id, null, message);
     } finally {
       await connection.close();

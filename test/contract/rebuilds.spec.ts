@@ -7,7 +7,7 @@ import { InMemoryEventStore } from '#platform/event-store/in-memory.event-store'
 import { newId } from '#platform/ids/ids';
 import { PostgresEventStore } from '#platform/event-store/postgres/postgres.event-store';
 import { Build } from '#platform/projections/build';
-import { BuildConnection } from '#platform/projections/build-connection';
+import { BuildConnection, buildLock, checkLock } from '#platform/projections/build-connection';
 import { Check } from '#platform/projections/check';
 import { checkOf, requestCheck } from '#platform/projections/check-log';
 import { BulkWriter } from '#platform/projections/bulk-writer';
@@ -479,6 +479,35 @@ describe('a rebuild', () => {
     });
     const [events] = await fresh.database.query(`select events from projection where generation = 2`);
     expect(events).toEqual({ events: '2000' });
+  });
+
+  it('and a comparison are begun by nobody while another process has them, and then are', async () => {
+    await (await start(counter)).stop();
+    const { id } = await requestCheck(fresh.database, counter, newId());
+    await requestRebuild(fresh.database, counter);
+    const { signal } = new AbortController();
+    const others = [
+      await BuildConnection.open(fresh.url, buildLock({ name: 'counter', version: 1, generation: 2 }), signal),
+      await BuildConnection.open(fresh.url, checkLock(id), signal),
+    ];
+    const begun: string[] = [];
+    const note = (what: string) => () => Promise.resolve(begun.push(what));
+    const workshop = { build: note('build'), check: note('check') };
+    const runner = new ProjectionRunner(fresh.database, store, [counter], silentLog, workshop);
+    runners.push(runner);
+    // A cancelled generation that is gone tells that a turn came to its end.
+    await fresh.database.query(
+      `insert into projection (name, version, generation, position, status) values ('counter', 1, 3, '', 'cancelled')`,
+    );
+    await runner.start();
+    await eventually(async () => {
+      expect(await fresh.database.query('select from projection where generation = 3')).toEqual([]);
+    });
+    expect(begun).toEqual([]);
+    for (const other of others) await other?.close();
+    await eventually(() => {
+      expect(begun).toEqual(expect.arrayContaining(['build', 'check']));
+    });
   });
 
   it('waits for a place when two are under way, and takes that of one that ends', async () => {

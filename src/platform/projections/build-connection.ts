@@ -1,7 +1,7 @@
 import pg from 'pg';
 
 import { pause } from '#platform/clock/pause';
-import { CONNECTING, type Sql } from '#platform/database/database';
+import { CONNECTING, type Database, type Sql } from '#platform/database/database';
 import { stepBack } from '#platform/database/step-back';
 
 import type { Generation } from './tables.js';
@@ -86,4 +86,17 @@ async function locked(client: pg.Client, what: string, slot: number): Promise<bo
 /** The name of the lock under which a generation is built, and removed. */
 export function buildLock({ name, version, generation }: Generation): string {
   return `oma build of ${name} v${version} g${generation}`;
+}
+
+/** The name of the lock under which rows are compared. */
+export function checkLock(id: string): string {
+  return `oma check ${id}`;
+}
+
+/** Whether nobody has that lock just now: cheaper to know before a thread and its connections are begun. */
+export async function isUnlocked(database: Database, what: string): Promise<boolean> {
+  const [found] = await database.query<{ free: boolean }>('select pg_try_advisory_xact_lock(hashtext($1), 0) as free', [
+    what,
+  ]);
+  return found?.free === true;
 }

@@ -3,7 +3,7 @@ import { pause } from '#platform/clock/pause';
 import type { Database } from '#platform/database/database';
 
 import type { BuildParts } from './build.js';
-import { BuildConnection } from './build-connection.js';
+import { BuildConnection, checkLock } from './build-connection.js';
 import { BulkWriter } from './bulk-writer.js';
 import { type Checked, type CheckStatus, endCheck } from './check-log.js';
 import { compareTables } from './comparison.js';
@@ -50,7 +50,7 @@ export class Check {
 
   /** Writes down what was found; null when another process does, or it was broken off. */
   async run(signal: AbortSignal): Promise<CheckStatus | null> {
-    const connection = await BuildConnection.open(this.parts.database.url, `oma check ${this.id}`, signal);
+    const connection = await BuildConnection.open(this.parts.database.url, checkLock(this.id), signal);
     if (connection === null) return null;
     try {
       const checked = await this.inShadow(connection, signal);

@@ -1,7 +1,7 @@
 import { Ticker } from '#platform/clock/ticker';
 
 import { Build, type BuildParts } from './build.js';
-import { buildLock } from './build-connection.js';
+import { buildLock, checkLock, isUnlocked } from './build-connection.js';
 import { Check, endIfReplaced } from './check.js';
 import { openChecks } from './check-log.js';
 import { type Registered, registered } from './registry.js';
@@ -72,14 +72,13 @@ export class Upkeep {
       if (row.status !== 'building') await this.clear(tableOf(row), () => this.remove(row));
       else {
         const own = this.own(row);
-        if (own !== undefined)
-          this.begin(`build of ${own.name}`, () => this.workshop.build(own, this.controller.signal));
+        if (own !== undefined) await this.begin(buildLock(row), () => this.workshop.build(own, this.controller.signal));
       }
     }
     for (const check of await openChecks(this.parts.database)) {
       const own = this.own(check);
       if (own === undefined) await this.clear(`check ${check.id}`, () => endIfReplaced(this.parts.database, check));
-      else this.begin(`check ${check.id}`, () => this.workshop.check(own, check.id, this.controller.signal));
+      else await this.begin(checkLock(check.id), () => this.workshop.check(own, check.id, this.controller.signal));
     }
   }
 
@@ -87,8 +86,9 @@ export class Upkeep {
     return this.projections.find(({ name, version }) => name === made.name && version === made.version);
   }
 
-  private begin(what: string, work: () => Promise<unknown>): void {
-    if (this.underWay.has(what)) return;
+  /** Unless somebody has the lock of that name, here or in another process. */
+  private async begin(what: string, work: () => Promise<unknown>): Promise<void> {
+    if (this.underWay.has(what) || !(await isUnlocked(this.parts.database, what))) return;
     const done = work()
       .then(
         () => undefined,

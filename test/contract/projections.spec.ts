@@ -106,12 +106,12 @@ describe('the projection runner', () => {
           .filter(({ type }) => type === 'Forgotten')
           .map(({ data }) => ({ sql: 'insert into beside values ($1)', values: [(data as { name: string }).name] })),
     };
-    const writing = jest.spyOn(fresh.database, 'transaction');
     const runner = new ProjectionRunner(
       ...([fresh.database, store, [projection] as unknown as readonly AnyProjection[], silentLog] as const),
     );
     runners.push(runner);
     await runner.start();
+    const writing = jest.spyOn(fresh.database, 'transaction');
     for (const [type, writes] of [
       ['Added', 1],
       ['Poison', 1],

@@ -118,7 +118,7 @@ describe('OMA with its log in EventStoreDB', () => {
     const user = { username: 'tom', password: 'a-long-password', role: 'viewer' };
     const usual = double.wrong.maxAppendBytes;
     double.wrong.maxAppendBytes = 10;
-    const key = { 'idempotency-key': 'not spent on a refusal' };
+    const key = { 'idempotency-key': 'not-spent-on-a-refusal' };
     const tooLarge = await oma.api.post('/users', user, key);
     double.wrong.maxAppendBytes = usual;
     expect(tooLarge).toMatchObject({ status: 422, body: { code: 'too-large-to-record', title: 'Not possible' } });

@@ -25,9 +25,10 @@ export const mutations = [
   ),
   keys(
     'a release takes the answer with it',
-    'and claimed_at = $4::timestamptz and answer is null`,\n      [userId, key, this.owner, claimedAt],',
-    'and claimed_at = $4::timestamptz`,\n      [userId, key, this.owner, claimedAt],',
+    'and answer is null\n          and claimed_at = created_at`',
+    '\n          and claimed_at = created_at`',
   ),
+  keys('a refusal frees a key whose first try had no answer', '\n          and claimed_at = created_at`', '`'),
   keys(
     'who was given up abandons what another took over',
     'set owner = $5\n        where user_id = $1 and key = $2 and owner = $3 and claimed_at = $4::timestamptz',

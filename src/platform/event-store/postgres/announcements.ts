@@ -34,7 +34,8 @@ export class Announcements {
 
   private tell(): void {
     this.told();
-    this.telling = this.tellAll().catch(() => undefined);
+    // One after the other: they go over one connection.
+    this.telling = this.telling.then(() => this.tellAll()).catch(() => undefined);
   }
 
   private told(): void {

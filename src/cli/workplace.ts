@@ -76,7 +76,8 @@ function ordersOn(database: Database, store: OpenEventStore): ProjectionOrders {
 
 function unreachable(error: unknown): never {
   const message = error instanceof Error ? error.message : '';
-  if (!isDatabaseAway(error)) throw new Unreachable(message);
+  if (!isDatabaseAway(error))
+    throw new Unreachable(message === '' ? 'the database or the event store does not answer' : message);
   // A name with several addresses fails without words of its own.
   const how = message === '' ? '' : ` (${message})`;
   throw new Unreachable(`the database does not answer${how}: does it run, and is it where DATABASE_URL says?`);

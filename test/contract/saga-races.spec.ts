@@ -368,6 +368,31 @@ describe('the saga machinery under races', () => {
     expect(began).toHaveLength(1);
   });
 
+  it('cancels at once what was about to be cancelled so when OMA ended', async () => {
+    const hours = executor('hours', untilAborted);
+    await run(
+      trial(() => [[{ effect: effect('hours', { resource: 'one and the same' }) }]]),
+      [hours],
+    );
+    await say('TrialAsked', 'first');
+    await eventually(async () => {
+      expect(await fresh.database.query('table effect_lease')).toHaveLength(1);
+    });
+    await say('TrialAsked', 'second');
+    await runner.caughtUp();
+    // Taken by an earlier start, which died before the log had the outcome.
+    await eventually(async () => {
+      const taken = await fresh.database.query(
+        `insert into effect_lease (effect_id, resource, owner, state, attempt, leased_until)
+         select effect_id, 'effect:' || effect_id, 'dead', 'running', 1, now() - interval '1 second'
+           from effect where saga_id = 'second' returning effect_id`,
+      );
+      expect(taken).toHaveLength(1);
+    });
+    await say('TrialStopped', 'second');
+    expect(await ended('second')).toBe('cancelled');
+  });
+
   describe('leases', () => {
     const request = async (more: Partial<EffectRequest> = {}) => {
       const data = { ...effect('make', more), effectId: newId(), endsEffects: [] };

@@ -89,8 +89,8 @@ export const mutations = [
     'return;\n      next = forward',
   ),
   wakeUp('nobody listens', "await client.query('listen es');", ''),
-  wakeUp('what others append is not heard', 'if (processId !== this.ownProcessId() &&', 'if (processId === 0 &&'),
-  wakeUp('what it appended itself is heard again', 'if (processId !== this.ownProcessId() &&', 'if ('),
+  wakeUp('what others append is not heard', 'if (processId !== this.ownProcessId())', 'if (processId === 0)'),
+  wakeUp('what it appended itself is heard again', 'if (processId !== this.ownProcessId())', 'if (processId !== 0)'),
   wakeUp('nobody is woken, nor looks', 'this.wakeAll();\n    }, POLL_MS);', '}, POLL_MS);'),
   store(
     'a database that shows old heads is taken',

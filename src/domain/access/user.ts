@@ -26,7 +26,10 @@ export type UserCommand =
   | ({ readonly type: 'CreateUser'; readonly isUnfinished: boolean } & UserCreated['data'])
   | { readonly type: 'RecordLogin'; readonly userId: string }
   | { readonly type: 'RecordLogout'; readonly userId: string };
-/** Whoever comes and goes was created by then, once or a few times: logins and logouts are decided by so many first events. */
+/**
+ * Logins and logouts are decided by so many first events: whoever comes and goes was created by then. Only of somebody who begins with the
+ * role of appliances the rest may tell another.
+ */
 export const USER_BEGINS_WITH = 8;
 export type UserState = { readonly is: 'unknown' } | { readonly is: 'created'; readonly role: UserRole };
 

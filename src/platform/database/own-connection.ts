@@ -1,7 +1,6 @@
 import pg from 'pg';
 
 import type { Database } from './database.js';
-import { serverProcessOf } from './server-process.js';
 
 const SETTINGS_WITHIN_MS = 5000;
 
@@ -80,6 +79,11 @@ export class OwnConnection {
     this.serverProcess = null;
     connecting.then((client) => client.end()).catch(() => undefined);
   }
+}
+
+/** As notifications name it. It is not in the types of `pg`. */
+function serverProcessOf(client: pg.Client): number | null {
+  return (client as unknown as { readonly processID: number | null }).processID;
 }
 
 /** With a limit that is not in the types of `pg`, which has it all the same. */

@@ -59,8 +59,10 @@ export class Check {
       if (signal.aborted) return null;
       this.parts.logger.warn({ error, projection: this.projection.name }, 'rows could not be compared with the log');
       const message = error instanceof Error ? error.message : 'something that is no error was thrown';
-      // What was lost may be the connection that would have removed it.
-      await removeShadow(this.parts.database, shadowTable(this.projection, this.id));
+      // What was lost may be the connection that would have removed it. While somebody holds it the comparison isn't over.
+      await removeShadow(this.parts.database, shadowTable(this.projection, this.id)).catch(() => {
+        throw error;
+      });
       return await endCheck(this.parts.database, this.id, null, message);
     } finally {
       await connection.close();

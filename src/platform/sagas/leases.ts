@@ -41,8 +41,9 @@ interface DueRow {
 }
 
 const UNIQUE_VIOLATION = '23505';
-/** What nobody ever began is cancelled without touching its resource, whoever holds that. */
-const RESOURCE = `case when e.state = 'cancelling' and l.effect_id is null then 'effect:' || e.effect_id else e.resource end`;
+/** What nobody ever began is cancelled without touching its resource, whoever holds that; also where that is tried again. */
+const RESOURCE = `case when e.state = 'cancelling' and coalesce(l.resource = 'effect:' || e.effect_id, l.effect_id is null)
+    then 'effect:' || e.effect_id else e.resource end`;
 const DUE = `with oldest as (
     select distinct on (resource) e.effect_id, e.kind, e.state, e.requested_at, ${RESOURCE} as resource,
            h.instance_id as alive_home
@@ -115,7 +116,7 @@ export class Leases {
         `insert into effect_lease as l (effect_id, resource, owner, state, attempt, leased_until)
          values ($1, $2, $3, 'running', 1, now() + make_interval(secs => $4))
          on conflict (effect_id) do update
-            set owner = $3, state = 'running', attempt = l.attempt + 1, run_after = null,
+            set resource = $2, owner = $3, state = 'running', attempt = l.attempt + 1, run_after = null,
                 leased_until = now() + make_interval(secs => $4)
           where l.state = 'waiting' or (l.state = 'running' and l.leased_until < now())
          returning attempt, failures`,

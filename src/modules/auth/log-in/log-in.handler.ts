@@ -1,7 +1,7 @@
 import { Command, CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
 
 import { RoleIsForAppliances } from '#domain/access/access.errors';
-import { user, USER_BEGINS_WITH } from '#domain/access/user';
+import { user, USER_BEGINS_WITH, type UserCommand, type UserEvent, type UserState } from '#domain/access/user';
 import { LoginAttempts } from '#platform/auth/login-attempts';
 import { Passwords } from '#platform/auth/passwords.port';
 import { Aggregates } from '#platform/event-store/aggregates';
@@ -39,13 +39,18 @@ export class LogInHandler implements ICommandHandler<LogIn> {
     await this.requireMatch(userId, { password, address, correlationId });
     await this.attempts.succeeded(userId, address);
     const commandId = newId();
+    const call: Parameters<typeof this.aggregates.handle<UserState, UserCommand, UserEvent>>[0] = {
+      decider: user,
+      stream: `user-${userId}`,
+      command: { type: 'RecordLogin', userId },
+      context: { actor: { kind: 'user', id: userId }, correlationId, causationId: commandId, commandId },
+    };
     await this.aggregates
-      .handle({
-        decider: user,
-        stream: `user-${userId}`,
-        command: { type: 'RecordLogin', userId },
-        context: { actor: { kind: 'user', id: userId }, correlationId, causationId: commandId, commandId },
-        needsFirst: USER_BEGINS_WITH,
+      .handle({ ...call, needsFirst: USER_BEGINS_WITH })
+      // Somebody who had that role once may have been given another, however late: all of the stream tells.
+      .catch((error: unknown) => {
+        if (!(error instanceof RoleIsForAppliances)) throw error;
+        return this.aggregates.handle(call);
       })
       .catch((error: unknown) => {
         throw error instanceof RoleIsForAppliances ? new LoginFailed() : error;

@@ -13,6 +13,8 @@ import { LogIn, LogInHandler } from './log-in.handler.js';
 
 const quiet = { debug: () => undefined, info: () => undefined, error: () => undefined };
 
+const METADATA = { actor: { kind: 'system', id: 'test' }, correlationId: 'c', causationId: 'c', schemaVersion: 1 };
+
 /** Counts what is read. */
 class CountingStore extends InMemoryEventStore {
   eventsRead = 0;
@@ -30,11 +32,10 @@ async function loggingIn(role: UserRole, { logins = 0, matches = true, isKnown =
   const store = new CountingStore();
   const userId = userIdOf('vma');
   const created: UserEvent = { type: 'UserCreated', data: { userId, username: 'vma', role } };
-  const metadata = { actor: { kind: 'system', id: 'test' }, correlationId: 'c', causationId: 'c', schemaVersion: 1 };
-  await store.append(`user-${userId}`, 'no-stream', [{ ...created, id: newId(), metadata } as never]);
+  await store.append(`user-${userId}`, 'no-stream', [{ ...created, id: newId(), metadata: METADATA } as never]);
   for (let login = 0; login < logins; login += 1) {
     await store.append(`user-${userId}`, 'any', [
-      { type: 'UserLoggedIn', data: { userId }, id: newId(), metadata } as never,
+      { type: 'UserLoggedIn', data: { userId }, id: newId(), metadata: METADATA } as never,
     ]);
   }
   const opened: string[] = [];
@@ -70,6 +71,18 @@ describe('logging in', () => {
     await expect(logIn()).rejects.toMatchObject({ code: 'login-failed' });
     expect(opened).toEqual([]);
     expect(await types()).toEqual(['UserCreated']);
+  });
+
+  it('opens a session for a user that was given another role after all, however many came before', async () => {
+    const { logIn, store, userId } = await loggingIn('agent', { logins: 20 });
+    const again = {
+      type: 'UserCreated',
+      data: { userId, username: 'vma', role: 'viewer' },
+      id: newId(),
+      metadata: METADATA,
+    };
+    await store.append(`user-${userId}`, 'any', [again as never]);
+    for (let login = 0; login < 2; login += 1) expect(await logIn()).toMatchObject({ success: true });
   });
 
   it('reads as much after a thousand logins as after ten', async () => {

@@ -1,3 +1,5 @@
+import type { Database } from '#platform/database/database';
+
 /** So often, at most, the connections that listen are told; each telling wakes a process of every instance. */
 const TELL_EVERY_MS = 5;
 
@@ -10,7 +12,7 @@ export class Announcements {
   private owed: NodeJS.Timeout | undefined;
   private telling: Promise<unknown> = Promise.resolve();
 
-  constructor(private readonly tellAll: () => Promise<unknown>) {}
+  constructor(private readonly database: Database) {}
 
   /** Whether an append that is sent now should tell. */
   isTime(): boolean {
@@ -34,8 +36,7 @@ export class Announcements {
 
   private tell(): void {
     this.told();
-    // One after the other: they go over one connection.
-    this.telling = this.telling.then(() => this.tellAll()).catch(() => undefined);
+    this.telling = this.database.query(`select pg_notify('es', '')`).catch(() => undefined);
   }
 
   private told(): void {

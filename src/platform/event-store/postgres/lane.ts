@@ -43,9 +43,8 @@ export class Lane {
   private busy = false;
   private draining: Promise<void> = Promise.resolve();
 
-  /** `tell` tells the readers of all instances that the log has grown. */
-  constructor(database: Pick<Database, 'connecting'>, tell: () => Promise<unknown>) {
-    this.announcements = new Announcements(tell);
+  constructor(database: Database) {
+    this.announcements = new Announcements(database);
     this.connection = new OwnConnection(database, 'oma lane', BY_KEY);
     this.call = new AppendCall(this.connection, this.announcements);
   }

@@ -36,9 +36,9 @@ export class PostgresEventStore extends OpenEventStore {
     private readonly logger: Logger,
   ) {
     super();
+    this.lane = new Lane(database);
     this.reader = new Reader(database);
     this.wakeUp = new WakeUp(database, logger, () => this.lane.processId);
-    this.lane = new Lane(database, () => this.wakeUp.tellOthers());
   }
 
   /** Opens the wake-up connection. Throws when the database would not show each statement the newest head. */

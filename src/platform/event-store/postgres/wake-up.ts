@@ -2,7 +2,6 @@ import pg from 'pg';
 
 import { type Doze, Sleepers } from '#platform/clock/sleepers';
 import type { Database } from '#platform/database/database';
-import { serverProcessOf } from '#platform/database/server-process';
 import type { Logger } from '#platform/logging/logger.port';
 
 const POLL_MS = 1000;
@@ -18,15 +17,13 @@ export class WakeUp {
   private readonly sleepers = new Sleepers();
   private readonly poll: NodeJS.Timeout;
   private client: pg.Client | null = null;
-  /** The same, once it listens. */
-  private listening: pg.Client | null = null;
   private retry: NodeJS.Timeout | undefined;
   private retryMs = FIRST_RETRY_MS;
   private closed = false;
   private calls = 0;
 
   constructor(
-    private readonly database: Pick<Database, 'connecting' | 'query'>,
+    private readonly database: Pick<Database, 'connecting'>,
     private readonly logger: Logger,
     /** The server's process that this process appends through. */
     private readonly ownProcessId: () => number | null,
@@ -47,13 +44,12 @@ export class WakeUp {
       this.lost(client);
     });
     client.on('notification', ({ processId }) => {
-      if (processId !== this.ownProcessId() && processId !== serverProcessOf(client)) this.wakeAll();
+      if (processId !== this.ownProcessId()) this.wakeAll();
     });
     this.client = client;
     try {
       await client.connect();
       await client.query('listen es');
-      this.listening = client;
       this.retryMs = FIRST_RETRY_MS;
       this.wakeAll();
     } catch {
@@ -64,12 +60,6 @@ export class WakeUp {
   /** Over when the log may have grown, when `signal` aborts, or when it is ended. */
   doze(signal: AbortSignal): Doze {
     return this.sleepers.doze(signal);
-  }
-
-  /** Tells all processes that listen. Over the connection that listens itself this one knows that it was it. */
-  async tellOthers(): Promise<void> {
-    const tell = `select pg_notify('es', '')`;
-    await (this.listening === null ? this.database.query(tell) : this.listening.query(tell));
   }
 
   /** How often all were woken: as long as it stays the same, nobody has said that the log has grown. */
@@ -88,7 +78,6 @@ export class WakeUp {
     clearTimeout(this.retry);
     const client = this.client;
     this.client = null;
-    this.listening = null;
     this.wakeAll();
     await client?.end().catch(() => undefined);
   }
@@ -96,7 +85,6 @@ export class WakeUp {
   private lost(client: pg.Client): void {
     if (this.closed || this.client !== client) return;
     this.client = null;
-    this.listening = null;
     this.logger.warn({ retryMs: this.retryMs }, 'the wake-up connection is lost; readers poll until it is back');
     client.end().catch(() => undefined);
     this.retry = setTimeout(() => {

@@ -1,7 +1,7 @@
 import { Command, CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
 
 import { RoleIsForAppliances } from '#domain/access/access.errors';
-import { user, USER_BEGINS_WITH, type UserCommand, type UserEvent, type UserState } from '#domain/access/user';
+import { user, USER_BEGINS_WITH } from '#domain/access/user';
 import { LoginAttempts } from '#platform/auth/login-attempts';
 import { Passwords } from '#platform/auth/passwords.port';
 import { Aggregates } from '#platform/event-store/aggregates';
@@ -39,12 +39,12 @@ export class LogInHandler implements ICommandHandler<LogIn> {
     await this.requireMatch(userId, { password, address, correlationId });
     await this.attempts.succeeded(userId, address);
     const commandId = newId();
-    const call: Parameters<typeof this.aggregates.handle<UserState, UserCommand, UserEvent>>[0] = {
+    const call = {
       decider: user,
       stream: `user-${userId}`,
       command: { type: 'RecordLogin', userId },
       context: { actor: { kind: 'user', id: userId }, correlationId, causationId: commandId, commandId },
-    };
+    } as const;
     await this.aggregates
       .handle({ ...call, needsFirst: USER_BEGINS_WITH })
       // Somebody who had that role once may have been given another, however late: all of the stream tells.

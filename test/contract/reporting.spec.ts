@@ -10,8 +10,9 @@ import { PostgresEventStore } from '#platform/event-store/postgres/postgres.even
 import { ProjectionRunner } from '#platform/projections/projection-runner';
 import { Build } from '#platform/projections/build';
 import { register } from '#platform/projections/registration';
-import type { AnyProjection } from '#platform/projections/tables';
+import { type AnyProjection, pointView } from '#platform/projections/tables';
 import { offerReporting } from '#platform/reporting/reporting';
+import { REPORTING_LOCK } from '#platform/reporting/reporting-lock';
 
 import { projections } from '../../src/catalogue.js';
 import { reportingViews } from '../../src/reporting.js';
@@ -207,6 +208,28 @@ describe('the views for reports', () => {
       `select obj_description('reporting.jobs_v1'::regclass) as about`,
     );
     expect(view?.about).toBe('Something else');
+  });
+
+  it('being made keep no swap waiting that keeps readers waiting in its turn', async () => {
+    const other = new pg.Client({ connectionString: fresh.url });
+    await other.connect();
+    await other.query('begin');
+    await other.query(REPORTING_LOCK);
+    const turning = fresh.database.transaction((sql) => pointView(sql, 'job', 'rm_job_v3'));
+    try {
+      await eventually(async () => {
+        const waiting = await fresh.database.query(
+          `select from pg_locks where locktype = 'advisory' and not granted
+              and database = (select oid from pg_database where datname = current_database())`,
+        );
+        expect(waiting).toHaveLength(1);
+      });
+      // It has no view yet: who holds the lock may read any, as whoever makes the views for reports does.
+      await other.query(`set local lock_timeout = '1s'; select from job`);
+    } finally {
+      await other.end();
+    }
+    await turning;
   });
 
   it('can be offered by several instances at once', async () => {

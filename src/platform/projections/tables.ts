@@ -2,6 +2,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 
 import type { ColumnType, Projection } from '#domain/kernel/projection';
 import type { Sql } from '#platform/database/database';
+import { REPORTING_LOCK } from '#platform/reporting/reporting-lock';
 
 /** The projection as the machinery sees it, whatever its rows. */
 export type AnyProjection = Projection<never> & Projection;
@@ -108,6 +109,7 @@ interface Column {
  * columns at the end; otherwise it is made anew.
  */
 export async function pointView(sql: Sql, view: string, table: string): Promise<void> {
+  await sql.query(REPORTING_LOCK);
   const [old, now] = [await columnsOf(sql, `"${view}"`), await columnsOf(sql, table)];
   const kept = old.every(({ name, type }) => now.some((column) => column.name === name && column.type === type));
   const added = now.filter(({ name }) => !old.some((column) => column.name === name));

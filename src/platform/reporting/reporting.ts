@@ -6,6 +6,7 @@ import { tellingWaits } from '#platform/database/lock-waits';
 import type { Logger } from '#platform/logging/logger.port';
 
 import { closeTheRest } from './close-the-rest.js';
+import { REPORTING_LOCK } from './reporting-lock.js';
 
 /** So long a reader's transaction may keep a view waiting, and the view those who read or swap behind it. */
 const LOCK_TIMEOUT = '2s';
@@ -60,7 +61,7 @@ async function offerNow(database: Database, views: readonly ReportingView[], log
   }));
   await tellingWaits(database, { what: 'making the views for reports', logger }, async (sql) => {
     await sql.query(`set local lock_timeout = '${LOCK_TIMEOUT}'`);
-    await sql.query(`select pg_advisory_xact_lock(hashtext('oma reporting'))`);
+    await sql.query(REPORTING_LOCK);
     await sql.query(
       `insert into reporting_view as r (name, definition, about, columns)
        select name, definition, about, columns

@@ -23,6 +23,7 @@ export interface CommandSurroundings {
 
 const LOOK_MS = 200;
 const TELL_MS = 2000;
+const AGAIN_MS = 1000;
 
 /** Does one command on the database and says how it ended. */
 export async function runCommand(command: Command, surroundings: CommandSurroundings): Promise<Exit> {
@@ -81,8 +82,7 @@ class ProjectionCommand {
     const ended: ProjectionStatus[] = [];
     for (const name of names) {
       const { building } = await this.place.orders.rebuild(name, this.context());
-      const work = this.place.build(name, this.surroundings.signal);
-      const [status] = await Promise.all([this.rebuilt(name), work]);
+      const status = await this.workingUntil(this.rebuilt(name), (signal) => this.place.build(name, signal));
       if (this.surroundings.signal.aborted) {
         this.surroundings.tell(`OMA goes on with it when it runs; "oma projections cancel ${name}" gives it up`);
         return EXIT.interrupted;
@@ -114,8 +114,7 @@ class ProjectionCommand {
     const ended: CheckStatus[] = [];
     for (const name of names) {
       const { id } = await this.place.orders.verify(name, this.context());
-      const work = this.place.check(name, id, this.surroundings.signal);
-      const [check] = await Promise.all([this.checked(name, id), work]);
+      const check = await this.workingUntil(this.checked(name, id), (signal) => this.place.check(name, id, signal));
       if (this.surroundings.signal.aborted) return EXIT.interrupted;
       ended.push(check);
     }
@@ -131,6 +130,26 @@ class ProjectionCommand {
       if (check.status !== 'running' || this.surroundings.signal.aborted) return check;
       await pause(LOOK_MS, this.surroundings.signal);
     }
+  }
+
+  /** Works whenever nobody else does: the instance that is at it may go away before it is through. */
+  private async workingUntil<Result>(
+    over: Promise<Result>,
+    work: (signal: AbortSignal) => Promise<void>,
+  ): Promise<Result> {
+    const { signal } = this.surroundings;
+    let isOver = false;
+    const ended = over.finally(() => {
+      isOver = true;
+    });
+    const working = async () => {
+      while (!isOver && !signal.aborted) {
+        await work(signal);
+        await Promise.race([ended, pause(AGAIN_MS, signal)]);
+      }
+    };
+    const [result] = await Promise.all([ended, working()]);
+    return result;
   }
 
   private show(statuses: readonly ProjectionStatus[]): Exit {

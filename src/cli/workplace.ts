@@ -11,6 +11,8 @@ import { Aggregates } from '../platform/event-store/aggregates.js';
 import type { OpenEventStore } from '../platform/event-store/event-store.port.js';
 import { requireOwnLog } from '../platform/event-store/own-log.js';
 import { pinoLogger } from '../platform/logging/pino.logger.js';
+import { buildLock, checkLock, isUnlocked } from '../platform/projections/build-connection.js';
+import { wantedBuild } from '../platform/projections/registry.js';
 import { RegistryProjectionUpkeep } from '../platform/projections/registry.projection-upkeep.js';
 import { projectionStatuses } from '../platform/projections/statuses.js';
 import { type AnyProjection } from '../platform/projections/tables.js';
@@ -53,12 +55,17 @@ export class Workplace {
     }
   }
 
-  async build(name: string, signal: AbortSignal): Promise<unknown> {
-    return this.workshop.build(projectionNamed(name), signal);
+  /** Builds what is to be built of it, unless another process does just now. */
+  async build(name: string, signal: AbortSignal): Promise<void> {
+    const projection = projectionNamed(name);
+    const wanted = await wantedBuild(this.database, projection);
+    if (wanted === undefined || !(await isUnlocked(this.database, buildLock(wanted)))) return;
+    await this.workshop.build(projection, signal);
   }
 
-  async check(name: string, id: string, signal: AbortSignal): Promise<unknown> {
-    return this.workshop.check(projectionNamed(name), id, signal);
+  /** Compares its rows, unless another process does just now. */
+  async check(name: string, id: string, signal: AbortSignal): Promise<void> {
+    if (await isUnlocked(this.database, checkLock(id))) await this.workshop.check(projectionNamed(name), id, signal);
   }
 
   async close(): Promise<void> {

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import pg from 'pg';
 
 import { EventStoreDbDouble } from '#lab/eventstoredb/double';
 import { Database } from '#platform/database/database';
@@ -13,11 +14,13 @@ import { migrate } from '#platform/database/migrate';
 import { migrations } from '#platform/database/migrations';
 import { keepToOwnLog } from '#platform/event-store/own-log';
 import { PostgresEventStore } from '#platform/event-store/postgres/postgres.event-store';
+import { buildLock } from '#platform/projections/build-connection';
 import { ProjectionRunner } from '#platform/projections/projection-runner';
 
 import { projections } from '../../src/catalogue.js';
 import { freshDatabase } from '../kit/database.js';
 import { anEvent } from '../kit/event-stores.js';
+import { eventually } from '../kit/eventually.js';
 import { silentLog } from '../kit/silent-log.js';
 
 interface Said {
@@ -48,16 +51,20 @@ describe('the command line', () => {
     await fresh.drop();
   });
 
-  const omaWith = async (settings: Readonly<Record<string, string>>, ...words: string[]): Promise<Said> => {
+  const start = (settings: Readonly<Record<string, string>>, words: readonly string[]) => {
     const child = spawn(process.execPath, ['dist/src/cli.main.js', ...words], {
       env: { PATH: process.env['PATH'], ...settings },
       stdio: ['ignore', 'pipe', 'pipe'],
     });
-    let [out, err] = ['', ''];
-    child.stdout.setEncoding('utf8').on('data', (text: string) => (out += text));
-    child.stderr.setEncoding('utf8').on('data', (text: string) => (err += text));
+    const said = { out: '', err: '' };
+    child.stdout.setEncoding('utf8').on('data', (text: string) => (said.out += text));
+    child.stderr.setEncoding('utf8').on('data', (text: string) => (said.err += text));
+    return { child, said };
+  };
+  const omaWith = async (settings: Readonly<Record<string, string>>, ...words: string[]): Promise<Said> => {
+    const { child, said } = start(settings, words);
     const [code] = (await once(child, 'close')) as [number | null];
-    return { code, out, err };
+    return { code, ...said };
   };
   const oma = (...words: string[]) => omaWith({ DATABASE_URL: fresh.url }, ...words);
   const omaJson = async (...words: string[]) => {
@@ -144,6 +151,34 @@ describe('the command line', () => {
     expect(behind.out).toMatch(/^app_user +behind .*\njob +same /m);
     expect(behind.out).toMatch(/^app_user: is only at \d+, and .* with 1 more event for it/m);
     expect((await oma('projections', 'verify', 'app_user', 'job')).code).toBe(0);
+  }, 60_000);
+
+  it('goes on with what another process that went away had begun', async () => {
+    const [found] = await fresh.database.query<{ next: number }>(
+      `select max(generation) + 1 as next from projection where name = 'app_user'`,
+    );
+    const generation = found?.next ?? 0;
+    await runner.stop();
+    const other = new pg.Client({ connectionString: fresh.url });
+    await other.connect();
+    const lock = buildLock({ name: 'app_user', version: 1, generation });
+    await other.query('select pg_advisory_lock(hashtext($1), 0)', [lock]);
+    const { child, said } = start({ DATABASE_URL: fresh.url }, ['projections', 'rebuild', 'app_user']);
+    try {
+      // By now it has found that another one is at it.
+      await eventually(() => {
+        expect(said.err).toContain('app_user: its rows are being built');
+      });
+    } finally {
+      await other.end();
+    }
+    const [code] = (await once(child, 'close')) as [number | null];
+    runner = new ProjectionRunner(fresh.database, store, projections, silentLog);
+    await runner.start();
+    expect({ code, out: said.out }).toEqual({
+      code: 0,
+      out: expect.stringMatching(new RegExp(`^app_user +1\\.${generation} +running `, 'm')),
+    });
   }, 60_000);
 
   it('says how it is used, and that a projection is unknown, with 2', async () => {

@@ -11,7 +11,7 @@ import { withoutDeadLetters } from './dead-letters.js';
 import { GenerationRows } from './generation-rows.js';
 import { pages } from './pages.js';
 import { Moved, Poison } from './poison.js';
-import { type Registered, registered } from './registry.js';
+import { type Registered, wantedBuild } from './registry.js';
 import { FarBehind, swap } from './swap.js';
 import { type AnyProjection, createIndexes, createTable, tableIsFilled, tableOf } from './tables.js';
 
@@ -121,10 +121,8 @@ export class Build {
     return 'interrupted';
   }
 
-  private async row(): Promise<Registered | undefined> {
-    const { name, version } = this.projection;
-    const condition = `name = $1 and version = $2 and not live and status = 'building'`;
-    return (await registered(this.parts.database.pool, condition, [name, version]))[0];
+  private row(): Promise<Registered | undefined> {
+    return wantedBuild(this.parts.database, this.projection);
   }
 
   /**

@@ -1,9 +1,10 @@
 import type pg from 'pg';
 
 import type { Position } from '#domain/kernel/event';
+import type { Database } from '#platform/database/database';
 import { preparedName } from '#platform/database/prepared';
 
-import type { Generation } from './tables.js';
+import type { AnyProjection, Generation } from './tables.js';
 
 /** A pool or a connection. */
 export interface Queries {
@@ -61,4 +62,13 @@ export async function registered(
     lastRecordedAt: last_recorded_at,
     startedAt: started_at,
   }));
+}
+
+/** The generation of this version that is to be built beside the live one; undefined when there is none. */
+export async function wantedBuild(
+  database: Database,
+  { name, version }: AnyProjection,
+): Promise<Registered | undefined> {
+  const condition = `name = $1 and version = $2 and not live and status = 'building'`;
+  return (await registered(database.pool, condition, [name, version]))[0];
 }

@@ -11,7 +11,7 @@ import { InMemoryEventStore } from '#platform/event-store/in-memory.event-store'
 import { ProjectionRunner } from '#platform/projections/projection-runner';
 import { register } from '#platform/projections/registration';
 import type { AnyProjection } from '#platform/projections/tables';
-import { writeBatch } from '#platform/projections/writer';
+import { foldBatch, saveRows } from '#platform/projections/writer';
 
 import { freshDatabase } from '../kit/database.js';
 import { anEvent } from '../kit/event-stores.js';
@@ -359,8 +359,10 @@ describe('the projection runner', () => {
     const projection = counting.projection as unknown as AnyProjection;
     await register(fresh.database, projection);
     await fresh.database.query('truncate rm_counter_v1');
-    for (const batch of batches)
-      await fresh.database.transaction((sql) => writeBatch(sql, projection, 'rm_counter_v1', batch));
+    for (const batch of batches) {
+      const rows = await foldBatch(fresh.database.pool, projection, 'rm_counter_v1', batch);
+      await saveRows(fresh.database.pool, projection, 'rm_counter_v1', rows);
+    }
     return fresh.database.query('select * from counter order by name');
   }
 

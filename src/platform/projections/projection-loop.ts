@@ -4,22 +4,19 @@ import type { Database } from '#platform/database/database';
 import type { Batch, EventStore } from '#platform/event-store/event-store.port';
 import type { Logger } from '#platform/logging/logger.port';
 
+import { advance } from './live-rows.js';
 import { selectionOf } from './pages.js';
 import type { Passes } from './passes.js';
 import { applyOrFindPoison, Moved, Poison } from './poison.js';
 import { type Registered, registered } from './registry.js';
-import { type AnyProjection, tableOf } from './tables.js';
-import { changesAnything, writeBatch } from './writer.js';
+import type { AnyProjection } from './tables.js';
+import { changesAnything } from './writer.js';
 
 const BATCH = 2000;
 const RETRY_MS = 250;
 const MAX_RETRY_MS = 5000;
 /** A projection may be set going again, or swapped in, through another instance; only its row tells. */
 const STANDING_LOOK_MS = 500;
-
-/** Takes the checkpoint's row lock, too: whoever else wants to move it waits until this transaction has ended, and finds it moved. */
-const MOVE = `update projection set position = $5, last_recorded_at = $6, updated_at = now()
-  where name = $1 and version = $2 and generation = $3 and live and status = 'running' and position = $4`;
 
 /**
  * Follows the log for the live rows of one projection. Rows and checkpoint move in one transaction, guarded by the
@@ -103,17 +100,11 @@ export class ProjectionLoop {
     from: Position,
     upTo: Batch['upTo'],
   ): Promise<void> {
-    const last = events.at(-1);
-    if (last === undefined || !changesAnything(this.projection, events)) {
-      if (upTo !== from && !(await this.passes.pass(live, from, upTo))) throw new Moved();
-      return;
+    if (changesAnything(this.projection, events)) {
+      await advance(this.database, this.projection, live, { events, from, upTo });
+    } else if (upTo !== from && !(await this.passes.pass(live, from, upTo))) {
+      throw new Moved();
     }
-    await this.database.transaction(async (sql) => {
-      const values = [live.name, live.version, live.generation, from, upTo, last.recordedAt];
-      const moved = await sql.query({ name: 'projection move', text: MOVE, values });
-      if (moved.rowCount === 0) throw new Moved();
-      await writeBatch(sql, this.projection, tableOf(live), events);
-    });
   }
 
   /** Stops this projection, loudly; the others go on. */

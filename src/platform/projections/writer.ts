@@ -15,22 +15,20 @@ export function changesAnything(projection: AnyProjection, batch: readonly Store
   return batch.some((event) => projection.keysOf(event).length > 0) || (projection.besides?.(batch) ?? []).length > 0;
 }
 
-/** Folds a batch into the rows it touches and writes them: one select, one upsert, one delete, whatever its size. */
-export async function writeBatch(
+/** The rows that a batch touches as they are after it. */
+export async function foldBatch(
   sql: Sql,
   projection: AnyProjection,
   table: string,
   batch: readonly StoredEvent[],
-): Promise<void> {
+): Promise<Rows> {
   const touched = touchedBy(projection, batch);
   const keys = [...new Set(touched.flatMap((entry) => entry.keys))];
-  if (keys.length > 0) {
-    // Whoever only adds rows has none yet for what comes now.
-    const rows = projection.insertOnly ? new Map<string, Row | null>() : await loadRows(sql, projection, table, keys);
-    for (const one of touched) foldInto(rows, projection, one);
-    await saveRows(sql, projection, table, rows);
-  }
-  await writeBesides(sql, projection, batch);
+  // Whoever only adds rows has none yet for what comes now.
+  const isNew = projection.insertOnly === true || keys.length === 0;
+  const rows = isNew ? new Map<string, Row | null>() : await loadRows(sql, projection, table, keys);
+  for (const one of touched) foldInto(rows, projection, one);
+  return rows;
 }
 
 /** What belongs to a batch beside its rows, once: only for the rows that are live. */
@@ -63,29 +61,48 @@ export async function loadRows(
   return new Map(found.rows.map((row) => [String(row[key]), fromSql(row, columns)]));
 }
 
-export async function saveRows(
-  sql: Sql,
-  projection: AnyProjection,
-  table: string,
-  rows: ReadonlyMap<string, Row | null>,
-): Promise<void> {
-  const { key, columns } = projection.table;
-  const kept = [...rows.values()].filter((row) => row !== null);
-  const gone = [...rows].filter(([, row]) => row === null).map(([id]) => id);
-  const names = Object.keys(columns);
-  if (kept.length > 0) {
-    const list = names.map((name) => `"${name}"`).join(', ');
-    const arrays = names.map((name, index) => `$${index + 1}::${columns[name] ?? 'text'}[]`).join(', ');
-    const sets = names.filter((name) => name !== key).map((name) => `"${name}" = excluded."${name}"`);
-    const clash = sets.length === 0 ? 'do nothing' : `do update set ${sets.join(', ')}`;
-    const text = `insert into ${table} (${list}) select * from unnest(${arrays}) on conflict ("${key}") ${clash}`;
-    const values = names.map((name) => kept.map((row) => toSql(row[name], columns[name])));
-    await sql.query({ name: preparedName(text), text, values });
+export async function saveRows(sql: Sql, projection: AnyProjection, table: string, rows: Rows): Promise<void> {
+  const { columns, gone } = written(projection, rows);
+  if (rows.size > gone.length) {
+    const text = upsert(projection, table, 1);
+    await sql.query({ name: preparedName(text), text, values: [...columns] });
   }
-  if (gone.length > 0) await sql.query(`delete from ${table} where "${key}" = any($1)`, [gone]);
+  if (gone.length > 0) await sql.query(removal(projection, table, 1), [gone]);
 }
 
-function toSql(value: unknown, type: ColumnType | undefined): unknown {
+/** Rows as statements take them: those that there are in one array per column, and the keys of those that are no more. */
+export function written(
+  { table: { columns } }: AnyProjection,
+  rows: Rows,
+): { readonly columns: readonly (readonly unknown[])[]; readonly gone: readonly string[] } {
+  const kept = [...rows.values()].filter((row) => row !== null);
+  return {
+    columns: Object.entries<ColumnType>(columns).map(([name, type]) => kept.map((row) => toSql(row[name], type))),
+    gone: [...rows].filter(([, row]) => row === null).map(([id]) => id),
+  };
+}
+
+/** Writes rows whose columns are the parameters from `$first` on, where `condition` holds. */
+export function upsert(
+  { table: { key, columns } }: AnyProjection,
+  table: string,
+  first: number,
+  condition = 'true',
+): string {
+  const names = Object.keys(columns).map((name) => `"${name}"`);
+  const arrays = Object.values<ColumnType>(columns).map((type, index) => `$${first + index}::${type}[]`);
+  const sets = names.filter((name) => name !== `"${key}"`).map((name) => `${name} = excluded.${name}`);
+  const clash = sets.length === 0 ? 'do nothing' : `do update set ${sets.join(', ')}`;
+  return `insert into ${table} (${names.join(', ')}) select * from unnest(${arrays.join(', ')}) where ${condition}
+    on conflict ("${key}") ${clash}`;
+}
+
+/** Removes the rows whose keys are the parameter `$place`, where `condition` holds. */
+export function removal({ table: { key } }: AnyProjection, table: string, place: number, condition = 'true'): string {
+  return `delete from ${table} where "${key}" = any($${place}) and ${condition}`;
+}
+
+function toSql(value: unknown, type: ColumnType): unknown {
   if (value === undefined || value === null) return null;
   if (type !== 'jsonb') return value;
   return value instanceof JsonText ? Buffer.from(value.utf8).toString() : JSON.stringify(value);

@@ -82,7 +82,14 @@ export const mutations = [
     'const conditions = [`position > ${place(after)}`]',
     'const conditions = [`position >= ${place(after)}`]',
   ),
-  reader('the newest events are not selected', 'newest.filter((event) => selects(selection, event))', 'newest'),
+  reader('the newest events are not selected', 'events.filter((event) => selects(selection, event))', 'events'),
+  reader(
+    'a page that has no room for all is told to be the last',
+    'near.events.length <= Math.min(NEWEST, limit)',
+    'near.events',
+  ),
+  reader('an answer is shared that was asked for before', 'this.askingBehind.delete(after);', ''),
+  wakeUp('what it appended itself is found a second later', 'if (position > this.grown) this.grown = position;', ''),
   reader(
     'a stream ends with its first page',
     'left -= rows.length;\n      next = forward',

@@ -61,7 +61,7 @@ export class PostgresEventStore extends OpenEventStore {
 
   async append(stream: string, expected: Expected, events: readonly NewEvent[]): Promise<Appended> {
     const appended = await this.lane.append(stream, expected, serialise(stream, expected, events));
-    this.wakeUp.wakeAll();
+    this.wakeUp.grewTo(appended.position);
     return appended;
   }
 
@@ -95,13 +95,13 @@ export class PostgresEventStore extends OpenEventStore {
     const { maxBatch = DEFAULT_BATCH } = options;
     let position = options.after;
     let toldLive = false;
-    /** What had been heard before the look that found the end of the log. */
+    /** What had been heard before the look that found the end of the log; what this process appended since tells its place. */
     let lookedAt: number | null = null;
     while (!signal.aborted) {
       // Asleep before the look: what is appended in between wakes this reader all the same.
       const doze = this.wakeUp.doze(signal);
-      const { heard } = this.wakeUp;
-      if (heard === lookedAt) {
+      const { heard, grownTo } = this.wakeUp;
+      if (heard === lookedAt && grownTo <= position) {
         await doze.over;
         continue;
       }

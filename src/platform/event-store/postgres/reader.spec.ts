@@ -39,17 +39,19 @@ const row = (position: number, type = 'Noted') => ({
   metadata: {},
   recorded_at: new Date(0),
 });
-const head = (position: number) => [{ position: String(position) }];
+/** What stands behind a place, and the head of that moment. */
+const newest = (head: number, rows: readonly { position: string }[]) =>
+  rows.length === 0 ? [{ head: String(head), position: null }] : rows.map((one) => ({ head: String(head), ...one }));
 /** Until everything that can go on without an answer has done so. */
 const settled = () => new Promise((resolve) => setImmediate(resolve));
 
 describe('readers that look together', () => {
-  it('ask for the head once when they are woken together', async () => {
+  it('ask once when they are woken together', async () => {
     const { asked, reader } = answeredByHand();
     const pages = [1, 2, 3].map(() => reader.page(positionOf(5n), {}, 500));
     await settled();
     expect(asked).toHaveLength(1);
-    asked[0]?.answer(head(5));
+    asked[0]?.answer(newest(5, []));
     for (const page of await Promise.all(pages))
       expect(page).toEqual({ events: [], upTo: positionOf(5n), head: positionOf(5n) });
   });
@@ -62,16 +64,14 @@ describe('readers that look together', () => {
     const late = reader.page(positionOf(1n), {}, 500);
     await settled();
     expect(asked).toHaveLength(2);
-    asked[1]?.answer(head(2));
-    await settled();
-    asked[2]?.answer([row(2)]);
+    asked[1]?.answer(newest(2, [row(2)]));
     expect((await late).events.map(({ id }) => id)).toEqual(['id-2']);
-    asked[0]?.answer(head(1));
+    asked[0]?.answer(newest(1, []));
     expect((await early).head).toBe(positionOf(1n));
     const next = reader.page(positionOf(1n), {}, 500);
     await settled();
-    expect(asked).toHaveLength(4);
-    asked[3]?.answer(head(1));
+    expect(asked).toHaveLength(3);
+    asked[2]?.answer(newest(1, []));
     await next;
   });
 
@@ -81,10 +81,8 @@ describe('readers that look together', () => {
     const ofNotes = reader.page(positionOf(1n), { streamPrefixes: ['note-'] }, 500);
     const others = reader.page(positionOf(1n), { streamPrefixes: ['backup-'] }, 500);
     await settled();
-    asked[0]?.answer(head(3));
-    await settled();
-    expect(asked).toHaveLength(2);
-    asked[1]?.answer([row(2), row(3, 'Painted')]);
+    expect(asked).toHaveLength(1);
+    asked[0]?.answer(newest(3, [row(2), row(3, 'Painted')]));
     expect((await painted).events.map(({ id }) => id)).toEqual(['id-3']);
     expect((await ofNotes).events.map(({ id }) => id)).toEqual(['id-2', 'id-3']);
     expect(await others).toEqual({ events: [], upTo: positionOf(3n), head: positionOf(3n) });
@@ -95,43 +93,46 @@ describe('readers that look together', () => {
     const near = reader.page(positionOf(2n), {}, 500);
     const far = reader.page(positionOf(1n), {}, 500);
     await settled();
-    asked[0]?.answer(head(3));
-    await settled();
-    expect(asked).toHaveLength(3);
-    asked[1]?.answer([row(3)]);
-    asked[2]?.answer([row(2), row(3)]);
+    expect(asked).toHaveLength(2);
+    asked[0]?.answer(newest(3, [row(3)]));
+    asked[1]?.answer(newest(3, [row(2), row(3)]));
     expect((await near).events.map(({ id }) => id)).toEqual(['id-3']);
     expect((await far).events.map(({ id }) => id)).toEqual(['id-2', 'id-3']);
   });
 
-  it.each([
-    ['the head', 0],
-    ['the events', 1],
-  ])('all hear that %s could not be read, and the next look asks anew', async (_what, place) => {
+  it('all hear that nothing could be read, and the next look asks anew', async () => {
     const { asked, reader } = answeredByHand();
-    const pages = [1, 2].map(() => reader.page(positionOf(1n), {}, 500));
-    const outcomes = Promise.allSettled(pages);
+    const outcomes = Promise.allSettled([1, 2].map(() => reader.page(positionOf(1n), {}, 500)));
     await settled();
-    if (place === 1) asked[0]?.answer(head(2));
-    await settled();
-    asked[place]?.fail(new Error('connection lost'));
+    asked[0]?.fail(new Error('connection lost'));
     expect((await outcomes).map(({ status }) => status)).toEqual(['rejected', 'rejected']);
     const again = reader.page(positionOf(1n), {}, 500);
     await settled();
-    asked.at(-1)?.answer(head(2));
-    await settled();
-    asked.at(-1)?.answer([row(2)]);
+    asked.at(-1)?.answer(newest(2, [row(2)]));
     expect((await again).events).toHaveLength(1);
   });
 
-  it('all refuse to go on when an event is missing that must be there', async () => {
+  it.each([
+    ['among others', [row(3)]],
+    ['at the end', [row(2)]],
+    ['where there is no other', []],
+  ])('all refuse to go on when an event is missing that must be there, %s', async (_where, rows) => {
     const { asked, reader } = answeredByHand();
-    const pages = [1, 2].map(() => reader.page(positionOf(1n), {}, 500));
-    const outcomes = Promise.allSettled(pages);
+    const outcomes = Promise.allSettled([1, 2].map(() => reader.page(positionOf(1n), {}, 500)));
     await settled();
-    asked[0]?.answer(head(3));
-    await settled();
-    asked[1]?.answer([row(3)]);
+    asked[0]?.answer(newest(3, rows));
     expect((await outcomes).map(({ status }) => status)).toEqual(['rejected', 'rejected']);
+  });
+
+  it('do not go beyond the head that they were told where there is more than is looked at together', async () => {
+    const { asked, reader } = answeredByHand();
+    const page = reader.page(positionOf(1n), {}, 30);
+    await settled();
+    asked[0]?.answer(newest(40, Array.from({ length: 33 }, (_, index) => row(2 + index))));
+    await settled();
+    expect(asked).toHaveLength(2);
+    expect(asked[1]?.values).toContain(41n);
+    asked[1]?.answer(Array.from({ length: 30 }, (_, index) => row(2 + index)));
+    expect(await page).toMatchObject({ upTo: positionOf(31n), head: positionOf(40n) });
   });
 });

@@ -33,6 +33,12 @@ export interface Page {
   readonly head: Position;
 }
 
+/** The events behind a position, as far as they are looked at together. */
+interface Newest {
+  readonly events: readonly StoredEvent[];
+  readonly head: Position;
+}
+
 interface Copy {
   readonly events: readonly StoredEvent[];
   /** Whether more events belong to it. */
@@ -41,14 +47,15 @@ interface Copy {
 
 /** Reads of the log, in pages by key; never an offset. */
 export class Reader {
-  private asking: Promise<Position> | null = null;
-  private readonly reading = new Map<string, Promise<readonly StoredEvent[]>>();
+  private readonly askingBehind = new Map<bigint, Promise<Newest>>();
+  /** The newest head that this reader knows of. */
+  private farthest = 0n;
 
   constructor(private readonly database: Database) {}
 
   async head(): Promise<Position> {
     const [row] = await this.ask<{ position: string }>({ name: 'es head', text: 'select position from es.head' });
-    return row === undefined || row.position === '0' ? '' : positionOf(row.position);
+    return this.headAt(row?.position ?? '0');
   }
 
   async *stream(
@@ -96,19 +103,22 @@ export class Reader {
   }
 
   /**
-   * The next page for a subscriber. The head is read first: the lane has no gaps, so everything up to it is visible then,
-   * and a page that isn't full has looked at all of it.
+   * The next page for a subscriber. What it looks at is no newer than the head that it tells: the lane has no gaps, so everything up
+   * to it was visible, and a page that isn't full has looked at all of it.
    */
   async page(after: Position, selection: Selection & { readonly unparsed?: boolean }, limit: number): Promise<Page> {
     const from = numberOf(after);
-    const head = await this.headForAll();
-    if (head <= after) return { events: [], upTo: after, head };
     const isWhole = selection.types === undefined && selection.streamPrefixes === undefined;
-    if (numberOf(head) - from <= Math.min(NEWEST, limit) && selection.unparsed !== true) {
-      const newest = await this.newest(from, numberOf(head));
-      if (isWhole) refuseHoles(newest, from, numberOf(head));
-      return { events: newest.filter((event) => selects(selection, event)), upTo: head, head };
+    const near = selection.unparsed !== true && this.farthest - from <= NEWEST ? await this.newestForAll(from) : null;
+    // Asked together with the events where they may be all that there are.
+    if (near !== null && near.events.length <= Math.min(NEWEST, limit)) {
+      const { events, head } = near;
+      if (head <= after) return { events: [], upTo: after, head };
+      if (isWhole) refuseHoles(events, from, numberOf(head));
+      return { events: events.filter((event) => selects(selection, event)), upTo: head, head };
     }
+    const head = near?.head ?? (await this.head());
+    if (head <= after) return { events: [], upTo: after, head };
     const before = numberOf(head) + 1n;
     const range = { after: from, before, forward: true, limit };
     const { events, isCut } = await (selection.unparsed === true
@@ -120,25 +130,39 @@ export class Reader {
     return { events, upTo: full ? last.position : head, head };
   }
 
-  /** Subscribers are woken together: those who ask before the question is sent get one answer. */
-  private headForAll(): Promise<Position> {
-    this.asking ??= Promise.resolve().then(() => {
-      this.asking = null;
-      return this.head();
+  /**
+   * The few events that were appended last, and how far the log is: one look. Subscribers are woken together, and those who are equally
+   * far and ask before the question is sent get one answer.
+   */
+  private newestForAll(after: bigint): Promise<Newest> {
+    const known = this.askingBehind.get(after);
+    if (known !== undefined) return known;
+    const asking = Promise.resolve().then(() => {
+      this.askingBehind.delete(after);
+      return this.newest(after);
     });
-    return this.asking;
+    this.askingBehind.set(after, asking);
+    return asking;
   }
 
-  /** The few events that were appended last: read once for all subscribers that are equally far. */
-  private newest(after: bigint, upTo: bigint): Promise<readonly StoredEvent[]> {
-    const stretch = `${after}-${upTo}`;
-    const known = this.reading.get(stretch);
-    if (known !== undefined) return known;
-    const reading = this.select({}, { after, before: upTo + 1n, forward: true, limit: NEWEST })
-      .then((rows) => rows.map(storedEvent))
-      .finally(() => this.reading.delete(stretch));
-    this.reading.set(stretch, reading);
-    return reading;
+  private async newest(after: bigint): Promise<Newest> {
+    const rows = await this.ask<(EventRow | { readonly position: null }) & { readonly head: string }>({
+      name: 'es newest',
+      text: `select h.position as head, e.* from es.head h left join lateral (
+               select ${COLUMNS} from es.event where position > $1 order by position limit ${NEWEST + 1}) e on true
+              order by e.position`,
+      values: [after],
+    });
+    return {
+      events: rows.flatMap((row) => (row.position === null ? [] : [storedEvent(row)])),
+      head: this.headAt(rows[0]?.head ?? '0'),
+    };
+  }
+
+  private headAt(position: string): Position {
+    const number = BigInt(position);
+    if (number > this.farthest) this.farthest = number;
+    return number === 0n ? '' : positionOf(number);
   }
 
   private async select(selection: Selection, range: Range): Promise<EventRow[]> {

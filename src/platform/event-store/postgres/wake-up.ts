@@ -1,5 +1,6 @@
 import pg from 'pg';
 
+import type { Position } from '#domain/kernel/event';
 import { type Doze, Sleepers } from '#platform/clock/sleepers';
 import type { Database } from '#platform/database/database';
 import type { Logger } from '#platform/logging/logger.port';
@@ -21,6 +22,7 @@ export class WakeUp {
   private retryMs = FIRST_RETRY_MS;
   private closed = false;
   private calls = 0;
+  private grown: Position = '';
 
   constructor(
     private readonly database: Pick<Database, 'connecting'>,
@@ -62,12 +64,23 @@ export class WakeUp {
     return this.sleepers.doze(signal);
   }
 
-  /** How often all were woken: as long as it stays the same, nobody has said that the log has grown. */
+  /** How often somebody else said that the log may have grown, or nobody said anything for a while. */
   get heard(): number {
     return this.calls;
   }
 
-  wakeAll(): void {
+  /** How far the log is at least, by what this process appended. */
+  get grownTo(): Position {
+    return this.grown;
+  }
+
+  /** Tells of an append of this process. */
+  grewTo(position: Position): void {
+    if (position > this.grown) this.grown = position;
+    this.sleepers.wakeAll();
+  }
+
+  private wakeAll(): void {
     this.calls += 1;
     this.sleepers.wakeAll();
   }

@@ -85,8 +85,8 @@ export const mutations = [
   reader('the newest events are not selected', 'events.filter((event) => selects(selection, event))', 'events'),
   reader(
     'a page that has no room for all is told to be the last',
-    'near.events.length <= Math.min(NEWEST, limit)',
-    'near.events',
+    'near.events.length > Math.min(NEWEST, limit)',
+    'near.events.length > limit',
   ),
   reader('an answer is shared that was asked for before', 'this.askingBehind.delete(after);', ''),
   wakeUp('what it appended itself is found a second later', 'if (position > this.grown) this.grown = position;', ''),

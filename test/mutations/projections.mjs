@@ -1,8 +1,9 @@
 /** Rows that follow the log. */
 const FOLDER = 'src/platform/projections';
 const inFile = (name) => (what, from, to) => ({ what, file: `${FOLDER}/${name}.ts`, from, to });
-const [loop, passes, poison, writer, runner, statuses, upkeep] = [
-  ...['projection-loop', 'passes', 'poison', 'writer', 'projection-runner', 'statuses', 'registry.projection-upkeep'],
+const [loop, live, passes, poison, writer, runner, statuses, upkeep] = [
+  ...['projection-loop', 'live-rows', 'passes', 'poison', 'writer'],
+  ...['projection-runner', 'statuses', 'registry.projection-upkeep'],
 ].map(inFile);
 
 export const specs = [
@@ -12,12 +13,14 @@ export const specs = [
 ];
 
 export const mutations = [
-  loop('two instances fold the same event', 'if (moved.rowCount === 0) throw new Moved();', ''),
-  loop(
+  live('two instances fold the same event', 'if (moved.rowCount === 0) throw new Moved();', ''),
+  live(
     'rows move and the checkpoint stays',
     'set position = $5, last_recorded_at',
     "set position = case when $5 = '' then $5 else $4 end, last_recorded_at",
   ),
+  live('rows are written where the checkpoint is not what it was', "'exists (select from moved)'", "'true'"),
+  live('rows that are no more stay where others change', 'columns, gone];', 'columns, []];'),
   loop('rows that stopped go on', "if (live?.status !== 'running') {", 'if (live === undefined) {'),
   loop('an event that can not be handled is tried for ever', 'if (await this.halt(live, error)) continue;', ''),
   loop(
@@ -53,7 +56,7 @@ export const mutations = [
   writer('rows that are no more stay', 'if (gone.length > 0) await', 'if (gone.length < 0) await'),
   writer(
     'a row begins anew with each batch',
-    'projection.insertOnly ? new Map<string, Row | null>() : await loadRows(sql, projection, table, keys);',
+    'isNew ? new Map<string, Row | null>() : await loadRows(sql, projection, table, keys);',
     'new Map();',
   ),
   writer('what stands beside the rows is passed over', '|| (projection.besides?.(batch) ?? []).length > 0', ''),

@@ -128,7 +128,12 @@ describe('readers that look together', () => {
     const { asked, reader } = answeredByHand();
     const page = reader.page(positionOf(1n), {}, 30);
     await settled();
-    asked[0]?.answer(newest(40, Array.from({ length: 33 }, (_, index) => row(2 + index))));
+    asked[0]?.answer(
+      newest(
+        40,
+        Array.from({ length: 33 }, (_, index) => row(2 + index)),
+      ),
+    );
     await settled();
     expect(asked).toHaveLength(2);
     expect(asked[1]?.values).toContain(41n);

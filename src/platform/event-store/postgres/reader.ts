@@ -19,6 +19,8 @@ const NEWEST = 32;
 
 type Direction = 'forward' | 'backward';
 
+type Wanted = Selection & { readonly unparsed?: boolean };
+
 interface Range {
   readonly after: bigint;
   readonly before: bigint | null;
@@ -106,27 +108,26 @@ export class Reader {
    * The next page for a subscriber. What it looks at is no newer than the head that it tells: the lane has no gaps, so everything up
    * to it was visible, and a page that isn't full has looked at all of it.
    */
-  async page(after: Position, selection: Selection & { readonly unparsed?: boolean }, limit: number): Promise<Page> {
+  async page(after: Position, selection: Wanted, limit: number): Promise<Page> {
     const from = numberOf(after);
-    const isWhole = selection.types === undefined && selection.streamPrefixes === undefined;
-    const near = selection.unparsed !== true && this.farthest - from <= NEWEST ? await this.newestForAll(from) : null;
     // Asked together with the events where they may be all that there are.
-    if (near !== null && near.events.length <= Math.min(NEWEST, limit)) {
-      const { events, head } = near;
-      if (head <= after) return { events: [], upTo: after, head };
-      if (isWhole) refuseHoles(events, from, numberOf(head));
-      return { events: events.filter((event) => selects(selection, event)), upTo: head, head };
-    }
+    const isNear = selection.unparsed !== true && this.farthest - from <= NEWEST;
+    const near = isNear ? await this.newestForAll(from) : null;
     const head = near?.head ?? (await this.head());
     if (head <= after) return { events: [], upTo: after, head };
-    const before = numberOf(head) + 1n;
-    const range = { after: from, before, forward: true, limit };
+    if (near === null || near.events.length > Math.min(NEWEST, limit)) return this.pageOf(selection, from, head, limit);
+    refuseHoles(selection, near.events, from, numberOf(head));
+    return { events: near.events.filter((event) => selects(selection, event)), upTo: head, head };
+  }
+
+  private async pageOf(selection: Wanted, from: bigint, head: Position, limit: number): Promise<Page> {
+    const range = { after: from, before: numberOf(head) + 1n, forward: true, limit };
     const { events, isCut } = await (selection.unparsed === true
       ? this.copy(selection, range)
       : this.parsed(selection, range));
     const last = events.at(-1);
     const full = (isCut || events.length === limit) && last !== undefined;
-    if (isWhole) refuseHoles(events, from, full ? null : numberOf(head));
+    refuseHoles(selection, events, from, full ? null : numberOf(head));
     return { events, upTo: full ? last.position : head, head };
   }
 
@@ -249,8 +250,16 @@ function literal(value: Value): string {
   return value instanceof Array ? `array[${value.map((one) => pg.escapeLiteral(one)).join(', ')}]` : String(value);
 }
 
-/** The lane has no gaps: a number that is missing is an event that was lost. The rows are in order, and each is there once. */
-function refuseHoles(rows: readonly { readonly position: string }[], after: bigint, head: bigint | null): void {
+/**
+ * The lane has no gaps: a number that is missing among all events is one that was lost. The rows are in order, and each is there once.
+ */
+function refuseHoles(
+  { types, streamPrefixes }: Selection,
+  rows: readonly { readonly position: string }[],
+  after: bigint,
+  head: bigint | null,
+): void {
+  if (types !== undefined || streamPrefixes !== undefined) return;
   const last = rows.at(-1);
   const upTo = head ?? (last === undefined ? after : BigInt(last.position));
   if (BigInt(rows.length) === upTo - after) return;

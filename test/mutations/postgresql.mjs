@@ -1,14 +1,25 @@
 /** The log in PostgreSQL. */
 const FOLDER = 'src/platform/event-store/postgres';
 const inFile = (file) => (what, from, to) => ({ what, file, from, to });
-const [lane, call, announcements, reader, wakeUp, store] = [
-  ...['lane', 'append-call', 'announcements', 'reader', 'wake-up', 'postgres.event-store'],
+const [lane, call, announcements, reader, newest, recent, wakeUp, store] = [
+  ...[
+    'lane',
+    'append-call',
+    'announcements',
+    'reader',
+    'newest-events',
+    'recent-events',
+    'wake-up',
+    'postgres.event-store',
+  ],
 ].map((name) => inFile(`${FOLDER}/${name}.ts`));
 const connection = inFile('src/platform/database/own-connection.ts');
 const sql = inFile('src/platform/database/migrations/0001-event-store.ts');
 const several = inFile('src/platform/database/migrations/0018-append-several.ts');
 
 export const specs = [
+  'src/platform/event-store/postgres/reader.spec.ts',
+  'src/platform/event-store/postgres/recent-events.spec.ts',
   'test/contract/event-store.spec.ts',
   'test/contract/postgres-event-store.spec.ts',
   'test/contract/event-store-limits.spec.ts',
@@ -82,19 +93,30 @@ export const mutations = [
     'const conditions = [`position > ${place(after)}`]',
     'const conditions = [`position >= ${place(after)}`]',
   ),
-  reader('the newest events are not selected', 'events.filter((event) => selects(selection, event))', 'events'),
+  reader(
+    'the newest events are not selected',
+    'near.events.filter((event) => selects(selection, event))',
+    'near.events',
+  ),
+  reader(
+    'what was read lately is not selected',
+    'events: events.filter((event) => selects(selection, event)), upTo: head',
+    'events, upTo: head',
+  ),
   reader(
     'a page that has no room for all is told to be the last',
     'near.events.length > Math.min(NEWEST, limit)',
     'near.events.length > limit',
   ),
-  reader('an answer is shared that was asked for before', 'this.askingBehind.delete(after);', ''),
+  newest('an answer is shared that was asked for before', 'this.askingBehind.delete(after);', ''),
   wakeUp('what it appended itself is found a second later', 'if (position > this.grown) this.grown = position;', ''),
   reader(
     'a stream ends with its first page',
     'left -= rows.length;\n      next = forward',
     'return;\n      next = forward',
   ),
+  recent('what was read lately is given again', 'this.events.slice(Number(after - this.after));', 'this.events;'),
+  recent('what was read lately is taken for all that there is', ' || upTo > this.upTo', ''),
   wakeUp('nobody listens', "await client.query('listen es');", ''),
   wakeUp('what others append is not heard', 'if (processId !== this.ownProcessId())', 'if (processId === 0)'),
   wakeUp('what it appended itself is heard again', 'if (processId !== this.ownProcessId())', 'if (processId !== 0)'),

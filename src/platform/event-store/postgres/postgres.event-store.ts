@@ -16,7 +16,7 @@ import {
   type Selection,
 } from '../event-store.port.js';
 import { Lane } from './lane.js';
-import { Reader } from './reader.js';
+import { type Page, Reader } from './reader.js';
 import { WakeUp } from './wake-up.js';
 
 const DEFAULT_BATCH = 500;
@@ -105,9 +105,11 @@ export class PostgresEventStore extends OpenEventStore {
         await doze.over;
         continue;
       }
-      const page = await this.pageAfter(position, options, maxBatch, signal);
+      const recent: Page | null =
+        heard === lookedAt ? this.reader.recentPage(position, grownTo, options, maxBatch) : null;
+      const page: Page | null = recent ?? (await this.pageAfter(position, options, maxBatch, signal));
       if (page === null) return;
-      const live = page.upTo >= page.head;
+      const live: boolean = page.upTo >= page.head;
       lookedAt = live ? heard : null;
       if (page.upTo > position || (live && !toldLive)) {
         doze.end();

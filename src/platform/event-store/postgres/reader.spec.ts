@@ -140,4 +140,21 @@ describe('readers that look together', () => {
     asked[1]?.answer(Array.from({ length: 30 }, (_, index) => row(2 + index)));
     expect(await page).toMatchObject({ upTo: positionOf(31n), head: positionOf(40n) });
   });
+
+  it('give what they read to who comes a moment later, who gets what it selects and no more than it wants', async () => {
+    const { asked, reader } = answeredByHand();
+    const page = reader.page(positionOf(1n), {}, 500);
+    await settled();
+    asked[0]?.answer(newest(3, [row(2), row(3, 'Painted')]));
+    await page;
+    const late = (selection: object, limit = 500) =>
+      reader.recentPage(positionOf(1n), positionOf(3n), selection, limit);
+    expect(late({})?.events.map(({ id }) => id)).toEqual(['id-2', 'id-3']);
+    expect(late({ types: ['Painted'] })).toMatchObject({ events: [{ id: 'id-3' }], upTo: positionOf(3n) });
+    expect(late({ types: ['Noted'] })).toMatchObject({ events: [{ id: 'id-2' }], upTo: positionOf(3n) });
+    expect(late({}, 1)).toBeNull();
+    expect(late({ unparsed: true })).toBeNull();
+    expect(reader.recentPage(positionOf(1n), positionOf(4n), {}, 500)).toBeNull();
+    expect(asked).toHaveLength(1);
+  });
 });

@@ -8,14 +8,13 @@ import { preparedName } from '#platform/database/prepared';
 import { selects } from '../append-rules.js';
 import type { Selection } from '../event-store.port.js';
 import { refusalOf } from './away.js';
-import { type EventRow, numberOf, positionOf, storedEvent } from './codec.js';
+import { type EventRow, numberOf, storedEvent } from './codec.js';
 import { COLUMNS, eventsOf, parsed } from './copied-events.js';
+import { NEWEST, NewestEvents } from './newest-events.js';
 
 const PAGE = 500;
 /** A page of large events is cut off about here: whoever takes pages holds several at once. */
 const PAGE_BYTES = 16 * 1024 * 1024;
-/** So few events are read whole, whatever a subscriber selects, and however large they are. */
-const NEWEST = 32;
 
 type Direction = 'forward' | 'backward';
 
@@ -35,12 +34,6 @@ export interface Page {
   readonly head: Position;
 }
 
-/** The events behind a position, as far as they are looked at together. */
-interface Newest {
-  readonly events: readonly StoredEvent[];
-  readonly head: Position;
-}
-
 interface Copy {
   readonly events: readonly StoredEvent[];
   /** Whether more events belong to it. */
@@ -49,15 +42,13 @@ interface Copy {
 
 /** Reads of the log, in pages by key; never an offset. */
 export class Reader {
-  private readonly askingBehind = new Map<bigint, Promise<Newest>>();
-  /** The newest head that this reader knows of. */
-  private farthest = 0n;
+  private readonly newest = new NewestEvents((query) => this.ask(query));
 
   constructor(private readonly database: Database) {}
 
   async head(): Promise<Position> {
     const [row] = await this.ask<{ position: string }>({ name: 'es head', text: 'select position from es.head' });
-    return this.headAt(row?.position ?? '0');
+    return this.newest.headAt(row?.position ?? '0');
   }
 
   async *stream(
@@ -111,13 +102,23 @@ export class Reader {
   async page(after: Position, selection: Wanted, limit: number): Promise<Page> {
     const from = numberOf(after);
     // Asked together with the events where they may be all that there are.
-    const isNear = selection.unparsed !== true && this.farthest - from <= NEWEST;
-    const near = isNear ? await this.newestForAll(from) : null;
+    const near = selection.unparsed === true ? null : await this.newest.behind(from);
     const head = near?.head ?? (await this.head());
     if (head <= after) return { events: [], upTo: after, head };
     if (near === null || near.events.length > Math.min(NEWEST, limit)) return this.pageOf(selection, from, head, limit);
     refuseHoles(selection, near.events, from, numberOf(head));
     return { events: near.events.filter((event) => selects(selection, event)), upTo: head, head };
+  }
+
+  /**
+   * The next page for a subscriber who had seen the end of the log, and who knows that it has grown up to `upTo` since: null when it
+   * has to be read.
+   */
+  recentPage(after: Position, upTo: Position, selection: Wanted, limit: number): Page | null {
+    const events = selection.unparsed === true ? null : this.newest.recent(numberOf(after), numberOf(upTo));
+    const head = events?.at(-1)?.position;
+    if (events === null || head === undefined || events.length > limit) return null;
+    return { events: events.filter((event) => selects(selection, event)), upTo: head, head };
   }
 
   private async pageOf(selection: Wanted, from: bigint, head: Position, limit: number): Promise<Page> {
@@ -129,41 +130,6 @@ export class Reader {
     const full = (isCut || events.length === limit) && last !== undefined;
     refuseHoles(selection, events, from, full ? null : numberOf(head));
     return { events, upTo: full ? last.position : head, head };
-  }
-
-  /**
-   * The few events that were appended last, and how far the log is: one look. Subscribers are woken together, and those who are equally
-   * far and ask before the question is sent get one answer.
-   */
-  private newestForAll(after: bigint): Promise<Newest> {
-    const known = this.askingBehind.get(after);
-    if (known !== undefined) return known;
-    const asking = Promise.resolve().then(() => {
-      this.askingBehind.delete(after);
-      return this.newest(after);
-    });
-    this.askingBehind.set(after, asking);
-    return asking;
-  }
-
-  private async newest(after: bigint): Promise<Newest> {
-    const rows = await this.ask<(EventRow | { readonly position: null }) & { readonly head: string }>({
-      name: 'es newest',
-      text: `select h.position as head, e.* from es.head h left join lateral (
-               select ${COLUMNS} from es.event where position > $1 order by position limit ${NEWEST + 1}) e on true
-              order by e.position`,
-      values: [after],
-    });
-    return {
-      events: rows.flatMap((row) => (row.position === null ? [] : [storedEvent(row)])),
-      head: this.headAt(rows[0]?.head ?? '0'),
-    };
-  }
-
-  private headAt(position: string): Position {
-    const number = BigInt(position);
-    if (number > this.farthest) this.farthest = number;
-    return number === 0n ? '' : positionOf(number);
   }
 
   private async select(selection: Selection, range: Range): Promise<EventRow[]> {

@@ -39,9 +39,12 @@ export const mutations = [
   passes('all wait for the one that is held', 'for update of p skip locked', 'for update of p'),
   passes(
     'who holds its own is not waited for',
-    'passed.has(one.live.name) || this.alone(one)',
-    'passed.has(one.live.name)',
+    '(await passed).has(pass.live.name) || this.alone(pass)',
+    '(await passed).has(pass.live.name)',
   ),
+  passes('whoever writes rows does not wait for a pass', 'await this.underWay;', ''),
+  passes('what could not be written down is not noticed', 'this.over.abort();', ''),
+  loop('who has an event skipped looks for it too early', 'await checkpoint.settle();', 'checkpoint.forget();'),
   poison('what comes before it is not kept', 'await applyOrFindPoison(apply, half, from, border);', ''),
   poison(
     'an outage is taken for an event that can not be handled',

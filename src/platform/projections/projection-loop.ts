@@ -1,13 +1,13 @@
 import type { Position, StoredEvent } from '#domain/kernel/event';
 import { pause } from '#platform/clock/pause';
 import type { Database } from '#platform/database/database';
-import type { Batch, EventStore } from '#platform/event-store/event-store.port';
+import type { EventStore } from '#platform/event-store/event-store.port';
 import type { Logger } from '#platform/logging/logger.port';
 
 import { advance } from './live-rows.js';
 import { selectionOf } from './pages.js';
-import type { Passes } from './passes.js';
-import { applyOrFindPoison, Moved, Poison } from './poison.js';
+import { Checkpoint, type Passes } from './passes.js';
+import { type ApplyBatch, applyOrFindPoison, Moved, Poison } from './poison.js';
 import { type Registered, registered } from './registry.js';
 import type { AnyProjection } from './tables.js';
 import { changesAnything } from './writer.js';
@@ -20,7 +20,7 @@ const STANDING_LOOK_MS = 500;
 
 /**
  * Follows the log for the live rows of one projection. Rows and checkpoint move in one transaction, guarded by the
- * checkpoint's row lock; which generation is live is asked whenever that fails.
+ * checkpoint's row lock; which generation is live is asked whenever that fails. Where no row changes the checkpoint follows later.
  */
 export class ProjectionLoop {
   private controller = new AbortController();
@@ -80,31 +80,40 @@ export class ProjectionLoop {
   private async follow(live: Registered, signal: AbortSignal, onDone: () => void): Promise<void> {
     let { position } = live;
     this.onAdvance(position, 0);
+    const checkpoint = new Checkpoint(live, position, this.passes);
     const selection = selectionOf(this.projection);
-    for await (const batch of this.store.subscribe({ after: position, signal, maxBatch: BATCH, ...selection })) {
-      await applyOrFindPoison(
-        (events, from, upTo) => this.transact(live, events, from, upTo),
-        batch.events,
-        position,
-        batch.upTo,
-      );
-      position = batch.upTo;
-      this.onAdvance(position, batch.events.length);
-      onDone();
+    const range = {
+      after: position,
+      signal: AbortSignal.any([signal, checkpoint.lost]),
+      maxBatch: BATCH,
+      ...selection,
+    };
+    try {
+      for await (const batch of this.store.subscribe(range)) {
+        const apply: ApplyBatch = (events, _from, upTo) => this.take(checkpoint, events, upTo);
+        await applyOrFindPoison(apply, batch.events, position, batch.upTo);
+        position = batch.upTo;
+        this.onAdvance(position, batch.events.length);
+        onDone();
+      }
+      checkpoint.assure();
+    } catch (error) {
+      // Whoever has its event skipped looks for it behind what the registry says.
+      if (error instanceof Poison) await checkpoint.settle();
+      throw error;
+    } finally {
+      checkpoint.forget();
     }
   }
 
-  private async transact(
-    live: Registered,
-    events: readonly StoredEvent[],
-    from: Position,
-    upTo: Batch['upTo'],
-  ): Promise<void> {
-    if (changesAnything(this.projection, events)) {
-      await advance(this.database, this.projection, live, { events, from, upTo });
-    } else if (upTo !== from && !(await this.passes.pass(live, from, upTo))) {
-      throw new Moved();
+  private async take(checkpoint: Checkpoint, events: readonly StoredEvent[], upTo: Position): Promise<void> {
+    if (!changesAnything(this.projection, events)) {
+      checkpoint.passTo(upTo);
+      return;
     }
+    const from = await checkpoint.stored();
+    await advance(this.database, this.projection, checkpoint.live, { events, from, upTo });
+    checkpoint.movedTo(upTo);
   }
 
   /** Stops this projection, loudly; the others go on. */

@@ -23,6 +23,7 @@ export class ProjectionRunner extends ProjectionProgress {
   private readonly positions = new Map<string, Position>();
   private readonly listeners = new Set<(name: string, events: number) => void>();
   private readonly upkeep: Upkeep;
+  private readonly passes: Passes;
   private looking: Promise<void> | undefined;
   private stopped = false;
 
@@ -35,10 +36,10 @@ export class ProjectionRunner extends ProjectionProgress {
   ) {
     super();
     this.upkeep = new Upkeep({ database, store, logger }, projections, workshop);
-    const passes = new Passes(database);
+    this.passes = new Passes(database);
     this.loops = projections.map(
       (projection) =>
-        new ProjectionLoop(database, store, projection, passes, logger, (position, events) => {
+        new ProjectionLoop(database, store, projection, this.passes, logger, (position, events) => {
           this.positions.set(projection.name, position);
           for (const listener of [...this.listeners]) listener(projection.name, events);
         }),
@@ -55,6 +56,7 @@ export class ProjectionRunner extends ProjectionProgress {
   async stop(): Promise<void> {
     this.stopped = true;
     await Promise.all([...this.loops.map((loop) => loop.stop()), this.upkeep.stop()]);
+    await this.passes.stop();
   }
 
   onAdvance(listener: (name: string, events: number) => void): () => void {

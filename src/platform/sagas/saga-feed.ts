@@ -1,4 +1,5 @@
 import type { Position } from '#domain/kernel/event';
+import { AtMostEvery } from '#platform/clock/at-most-every';
 import type { Database } from '#platform/database/database';
 import type { EventStore } from '#platform/event-store/event-store.port';
 import type { Logger } from '#platform/logging/logger.port';
@@ -6,12 +7,14 @@ import type { Logger } from '#platform/logging/logger.port';
 import type { SagaRuntime } from './runtime.js';
 
 const RETRY_MS = 500;
+/** What lies between two writings is offered again after a crash, and costs a read of a stream each. */
+const WRITE_EVERY_MS = 100;
 /** A crash of the database may take it back: what is offered again is recognised. */
 const MOVE = `with unhurried as (select set_config('synchronous_commit', 'off', true))
   update saga_checkpoint set position = $1 from unhurried where position < $1`;
 
 /**
- * Brings domain events to the sagas, each at least once: the checkpoint moves after the sagas took a batch, and they
+ * Brings domain events to the sagas, each at least once: the checkpoint moves some time after the sagas took a batch, and they
  * recognise what they had before.
  */
 export class SagaFeed {
@@ -19,6 +22,7 @@ export class SagaFeed {
   private loop: Promise<void> = Promise.resolve();
   private position: Position = '';
   private heldUp = false;
+  private readonly writing = new AtMostEvery(WRITE_EVERY_MS, () => this.write());
 
   constructor(
     private readonly database: Database,
@@ -39,6 +43,7 @@ export class SagaFeed {
   async stop(): Promise<void> {
     this.controller.abort();
     await this.loop;
+    await this.writing.stop();
   }
 
   private async run(): Promise<void> {
@@ -61,8 +66,20 @@ export class SagaFeed {
     for await (const batch of this.store.subscribe({ after: this.position, types, signal })) {
       for (const event of batch.events) await this.runtime.offer(event);
       this.position = batch.upTo;
-      await this.database.pool.query({ name: 'saga checkpoint', text: MOVE, values: [batch.upTo] });
+      this.writing.ask();
       this.heldUp = false;
+    }
+  }
+
+  /** Tried again with the next event: being late costs nothing but offers. */
+  private async write(): Promise<void> {
+    try {
+      await this.database.pool.query({ name: 'saga checkpoint', text: MOVE, values: [this.position] });
+    } catch (error) {
+      this.logger.warn(
+        { error },
+        'how far the sagas are could not be written down; it is tried again with the next event',
+      );
     }
   }
 }

@@ -307,6 +307,35 @@ describe('the log in PostgreSQL', () => {
     expect(looks.length).toBeLessThanOrEqual(20 + 5 * (polls + 2));
   });
 
+  it('does not look once more for what it told others itself', async () => {
+    const elsewhere = new pg.Client({ connectionString: fresh.url });
+    await elsewhere.connect();
+    await elsewhere.query('listen es');
+    let told = 0;
+    elsewhere.on('notification', () => (told += 1));
+    const asked = jest.spyOn(fresh.database.pool, 'query');
+    const life = new AbortController();
+    let seen = 0;
+    const reading = (async () => {
+      for await (const { events } of store.subscribe({ after: '', signal: life.signal })) seen += events.length;
+    })();
+    const began = performance.now();
+    for (let round = 1; round <= 20; round += 1) {
+      // Others are told with the first, and of the second by itself a little later.
+      await store.append(`a-${round}`, 'no-stream', [anEvent()]);
+      await store.append(`b-${round}`, 'no-stream', [anEvent()]);
+      await eventually(() => {
+        expect(seen).toBe(2 * round);
+        expect(told).toBeGreaterThanOrEqual(2 * round);
+      });
+    }
+    const polls = Math.ceil((performance.now() - began) / 1000);
+    const looks = asked.mock.calls.filter(([query]) => (query as { name?: string }).name === 'es newest');
+    life.abort();
+    await Promise.all([reading, elsewhere.end()]);
+    expect(looks.length).toBeLessThanOrEqual(2 * 20 + polls + 2);
+  });
+
   it('hears at once of what another process appends', async () => {
     const elsewhere = new Database(fresh.url);
     const other = new PostgresEventStore(elsewhere, silentLog);

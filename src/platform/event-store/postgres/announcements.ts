@@ -1,7 +1,8 @@
-import type { Database } from '#platform/database/database';
+import type { OwnConnection } from '#platform/database/own-connection';
 
 /** So often, at most, the connections that listen are told; each telling wakes a process of every instance. */
 const TELL_EVERY_MS = 5;
+const TELL_WITHIN_MS = 5000;
 
 /**
  * Tells the readers of all instances that the log has grown: with the append itself after a pause, otherwise once for all that
@@ -12,7 +13,8 @@ export class Announcements {
   private owed: NodeJS.Timeout | undefined;
   private telling: Promise<unknown> = Promise.resolve();
 
-  constructor(private readonly database: Database) {}
+  /** The connection that appends go through: what comes from there is not heard by the process itself, which knows. */
+  constructor(private readonly connection: Pick<OwnConnection, 'query'>) {}
 
   /** Whether an append that is sent now should tell. */
   isTime(): boolean {
@@ -36,7 +38,8 @@ export class Announcements {
 
   private tell(): void {
     this.told();
-    this.telling = this.database.query(`select pg_notify('es', '')`).catch(() => undefined);
+    const query = { name: 'es tell', text: `select pg_notify('es', '')` };
+    this.telling = this.connection.query(query, TELL_WITHIN_MS).catch(() => undefined);
   }
 
   private told(): void {

@@ -44,8 +44,8 @@ export class Lane {
   private draining: Promise<void> = Promise.resolve();
 
   constructor(database: Database) {
-    this.announcements = new Announcements(database);
     this.connection = new OwnConnection(database, 'oma lane', BY_KEY);
+    this.announcements = new Announcements(this.connection);
     this.call = new AppendCall(this.connection, this.announcements);
   }
 

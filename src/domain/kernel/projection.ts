@@ -28,6 +28,11 @@ export interface Projection<Row extends object = Record<string, RowValue>> {
   readonly handles: 'all' | readonly string[];
   /** Every event makes rows of its own, and none of them ever changes: `evolve` is never given a row. */
   readonly insertOnly?: true;
+  /**
+   * So many milliseconds it rests after it wrote rows, so that what comes in a burst is written together: its rows are later by no
+   * more than that. Without one it never rests.
+   */
+  readonly restMs?: number;
   keysOf(event: StoredEvent): readonly string[];
   evolve(row: Row | null, event: StoredEvent, key: string): Row | null;
   /** Statements that belong into the same transaction as the batch's rows (e.g. ending leases). */

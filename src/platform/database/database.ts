@@ -1,6 +1,7 @@
 import pg from 'pg';
 
 import { Connections } from './connections.js';
+import { preparedName } from './prepared.js';
 
 /** Who waits longer for a connection, or for a free one, is told that it can't be had. */
 const CONNECT_WITHIN_MS = 15_000;
@@ -45,6 +46,11 @@ export class Database {
   async query<Row extends pg.QueryResultRow>(sql: string, values: readonly unknown[] = []): Promise<Row[]> {
     const result = await this.pool.query<Row>(sql, [...values]);
     return result.rows;
+  }
+
+  /** The same for a statement that is asked again and again: each connection plans it once. The text must be written down in the code. */
+  async prepared<Row extends pg.QueryResultRow>(text: string, values: readonly unknown[]): Promise<Row[]> {
+    return (await this.pool.query<Row>({ name: preparedName(text), text, values: [...values] })).rows;
   }
 
   /** Runs `work` in one transaction; anything thrown rolls it back. */

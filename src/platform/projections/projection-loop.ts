@@ -95,6 +95,8 @@ export class ProjectionLoop {
         position = batch.upTo;
         this.onAdvance(position, batch.events.length);
         onDone();
+        const { restMs } = this.projection;
+        if (restMs !== undefined && batch.live && batch.events.length > 0) await pause(restMs, range.signal);
       }
       checkpoint.assure();
     } catch (error) {

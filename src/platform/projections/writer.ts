@@ -33,7 +33,8 @@ export async function foldBatch(
 
 /** What belongs to a batch beside its rows, once: only for the rows that are live. */
 export async function writeBesides(sql: Sql, projection: AnyProjection, batch: readonly StoredEvent[]): Promise<void> {
-  for (const { sql: text, values } of projection.besides?.(batch) ?? []) await sql.query(text, [...values]);
+  for (const { sql: text, values } of projection.besides?.(batch) ?? [])
+    await sql.query({ name: preparedName(text), text, values: [...values] });
 }
 
 export interface Touched {

@@ -112,7 +112,7 @@ export class Leases {
 
   private async takeOne(row: DueRow): Promise<{ attempt: number; failures: number } | null> {
     try {
-      const [lease] = await this.database.query<{ attempt: number; failures: number }>(
+      const [lease] = await this.database.prepared<{ attempt: number; failures: number }>(
         `insert into effect_lease as l (effect_id, resource, owner, state, attempt, leased_until)
          values ($1, $2, $3, 'running', 1, now() + make_interval(secs => $4))
          on conflict (effect_id) do update
@@ -135,7 +135,7 @@ export class Leases {
    * the lease in hand: from here on the answer can't change.
    */
   private async isStillDue(effectId: string): Promise<boolean> {
-    const due = await this.database.query(
+    const due = await this.database.prepared(
       `with ended as (
          delete from effect_lease l using effect e
           where l.effect_id = $1 and e.effect_id = l.effect_id and e.state not in ('pending', 'cancelling')
@@ -157,7 +157,7 @@ export class Leases {
 
   /** Extends the leases of what runs here; answers those that are still ours. */
   async renew(effectIds: readonly string[]): Promise<ReadonlySet<string>> {
-    const rows = await this.database.query<{ effect_id: string }>(
+    const rows = await this.database.prepared<{ effect_id: string }>(
       `update effect_lease set leased_until = now() + make_interval(secs => $3)
         where effect_id = any($1::uuid[]) and owner = $2 returning effect_id`,
       [effectIds, this.owner, this.leaseSeconds],
@@ -167,7 +167,7 @@ export class Leases {
 
   /** Those of the running effects that somebody wants cancelled. */
   async cancelled(effectIds: readonly string[]): Promise<readonly string[]> {
-    const rows = await this.database.query<{ effect_id: string }>(
+    const rows = await this.database.prepared<{ effect_id: string }>(
       `select effect_id from effect where effect_id = any($1::uuid[]) and state = 'cancelling'`,
       [effectIds],
     );
@@ -190,11 +190,11 @@ export class Leases {
    * nobody's any more and goes here.
    */
   async settle(effectId: string): Promise<void> {
-    await this.database.query(`update effect_lease set state = 'settled' where effect_id = $1 and owner = $2`, [
+    await this.database.prepared(`update effect_lease set state = 'settled' where effect_id = $1 and owner = $2`, [
       effectId,
       this.owner,
     ]);
-    await this.database.query(
+    await this.database.prepared(
       `delete from effect_lease l using effect e
         where l.effect_id = $1 and e.effect_id = l.effect_id and e.state not in ('pending', 'cancelling')`,
       [effectId],

@@ -20,6 +20,8 @@ export const sagaTallyProjection: Projection<SagaTallyRow> = {
   version: 1,
   table: { key: 'tally', columns: { tally: 'text', saga: 'text', what: 'text', sagas: 'bigint' } },
   handles: ['SagaInputReceived', 'SagaEnded'],
+  // Numbers that somebody fetches every few seconds.
+  restMs: 250,
   keysOf: (stored) => {
     const what = counted(stored);
     return what === null ? [] : [`${splitStream(stored.stream).category}/${what}`];

@@ -50,6 +50,7 @@ export const auditProjection: Projection<AuditRecord> = {
   },
   handles: 'all',
   insertOnly: true,
+  restMs: 40,
   keysOf: (event) => [event.id],
   evolve: (_row, event) => rowOf(event),
 };

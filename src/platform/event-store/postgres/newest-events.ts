@@ -33,18 +33,13 @@ export class NewestEvents {
 
   /**
    * What stands behind a place, and how far the log is, in one look; null for who is too far back to see all of it. Subscribers are woken
-   * together: those who are equally far and ask before the question is sent get one answer.
+   * together: those who ask before the question is sent get one answer, and who was busy the last time has what was read then before it.
    */
   behind(after: bigint): Promise<Newest> | null {
     if (this.farthest - after > NEWEST) return null;
-    const known = this.askingBehind.get(after);
-    if (known !== undefined) return known;
-    const asking = Promise.resolve().then(() => {
-      this.askingBehind.delete(after);
-      return this.look(after);
-    });
-    this.askingBehind.set(after, asking);
-    return asking;
+    const known = this.kept.behind(after) ?? [];
+    const look = this.lookBehind(after + BigInt(known.length));
+    return known.length === 0 ? look : look.then(({ events, head }) => ({ events: [...known, ...events], head }));
   }
 
   /** All behind `after`, at least up to `upTo`, when they have been read not long ago. */
@@ -57,6 +52,17 @@ export class NewestEvents {
     const number = BigInt(head);
     if (number > this.farthest) this.farthest = number;
     return number === 0n ? '' : positionOf(number);
+  }
+
+  private lookBehind(after: bigint): Promise<Newest> {
+    const asked = this.askingBehind.get(after);
+    if (asked !== undefined) return asked;
+    const asking = Promise.resolve().then(() => {
+      this.askingBehind.delete(after);
+      return this.look(after);
+    });
+    this.askingBehind.set(after, asking);
+    return asking;
   }
 
   private async look(after: bigint): Promise<Newest> {

@@ -88,6 +88,23 @@ describe('readers that look together', () => {
     expect(await others).toEqual({ events: [], upTo: positionOf(3n), head: positionOf(3n) });
   });
 
+  it('share with those who were busy when the others looked the last time', async () => {
+    const { asked, reader } = answeredByHand();
+    const before = reader.page(positionOf(1n), {}, 500);
+    await settled();
+    asked[0]?.answer(newest(3, [row(2), row(3)]));
+    await before;
+    const ready = reader.page(positionOf(3n), {}, 500);
+    const busy = reader.page(positionOf(1n), { types: ['Noted'] }, 500);
+    await settled();
+    expect(asked.map(({ values }) => values)).toEqual([[1n], [3n]]);
+    asked[1]?.answer(newest(5, [row(4), row(5, 'Painted')]));
+    expect((await ready).events.map(({ id }) => id)).toEqual(['id-4', 'id-5']);
+    const page = await busy;
+    expect(page.events.map(({ id }) => id)).toEqual(['id-2', 'id-3', 'id-4']);
+    expect(page).toMatchObject({ upTo: positionOf(5n), head: positionOf(5n) });
+  });
+
   it('do not share with those who are at another place', async () => {
     const { asked, reader } = answeredByHand();
     const near = reader.page(positionOf(2n), {}, 500);

@@ -26,6 +26,11 @@ export class RecentEvents {
     this.after = this.upTo - BigInt(this.events.length);
   }
 
+  /** All behind `after` that there are here, also none; null when some may be missing. */
+  behind(after: bigint): readonly StoredEvent[] | null {
+    return this.between(after, after);
+  }
+
   /** All behind `after`, at least up to `upTo`; null when they are not all there. */
   between(after: bigint, upTo: bigint): readonly StoredEvent[] | null {
     if (after < this.after || upTo > this.upTo || after > this.upTo) return null;

@@ -12,6 +12,8 @@ export type Health = 'good' | 'damaged' | 'stands-on-damaged';
 export interface Link {
   readonly backup: BackupRow;
   readonly disk: BackupDisk;
+  /** What the VM is called now; null when it is not known any more. */
+  readonly vmName: string | null;
   /** The full backup that the chain begins with. */
   readonly fullBackupId: string;
   readonly health: Health;
@@ -40,14 +42,16 @@ export class Chains {
       .on(contextId, (place) => `one.vm_context_id = ${place}`)
       .on(repositoryId, (place) => `one.repository_id = ${place}`)
       .and(`one.status = 'completed'`);
-    const points = await this.views.select<BackupRow>(
-      `select ${this.views.columns(BackupRow)} from backup one ${filter.where} order by one.created_at, one.backup_id`,
+    const points = await this.views.select<BackupRow & { readonly nameNow: string | null }>(
+      `select ${this.views.columns(BackupRow)},
+              (select vm.vm_name from vm_context vm where vm.context_id = one.vm_context_id) as "nameNow"
+         from backup one ${filter.where} order by one.created_at, one.backup_id`,
       filter.values,
     );
     const links = new Map<string, Link>();
     for (const backup of points) {
       const disk = backup.disks.find((one) => one.disk_id === diskId);
-      if (disk !== undefined) links.set(backup.backupId, link(backup, disk, links));
+      if (disk !== undefined) links.set(backup.backupId, link(backup, disk, backup.nameNow, links));
     }
     return [...links.values()];
   }
@@ -92,12 +96,13 @@ export class Chains {
 }
 
 /** `links` holds those that are older, so also the parent if there still is one. */
-function link(backup: BackupRow, disk: BackupDisk, links: ReadonlyMap<string, Link>): Link {
+function link(backup: BackupRow, disk: BackupDisk, vmName: string | null, links: ReadonlyMap<string, Link>): Link {
   const parent = disk.parent_backup_id === null ? null : links.get(disk.parent_backup_id);
   const standsOnGood = parent === null || parent?.health === 'good';
   return {
     backup,
     disk,
+    vmName,
     fullBackupId: parent?.fullBackupId ?? backup.backupId,
     health: disk.damage !== null ? 'damaged' : standsOnGood ? 'good' : 'stands-on-damaged',
     damage: disk.damage,

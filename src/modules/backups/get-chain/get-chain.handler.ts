@@ -27,23 +27,22 @@ export class GetChainHandler implements IQueryHandler<GetChain> {
   }
 
   async execute({ request }: GetChain): Promise<ChainResponse> {
-    const { vm_context_id: id, repository_id: repositoryId, disk_id: diskId, chain_id: wanted } = request;
-    const linksOf = (contextId: string) => this.chains.links({ contextId, repositoryId, diskId });
-    const asked = this.vmOf(request);
-    // Both at once where the VM is named by its id.
-    const [vm, links] = await Promise.all([asked, linksOf(id ?? (await asked).contextId)]);
+    const { repository_id: repositoryId, disk_id: diskId, chain_id: wanted } = request;
+    const contextId = request.vm_context_id ?? (await this.named(request.vm_name)).contextId;
+    const links = await this.chains.links({ contextId, repositoryId, diskId });
+    // Where there is a link it says what its VM is called; otherwise it is also asked whether there is such a VM.
+    const vmName = links.at(0)?.vmName ?? (await this.directory.byId(contextId)).vmName;
     const chains = byChain(links).toSorted(byNewest);
     const chosen = chains.findIndex((chain) => wanted === undefined || chain.some((link) => chainId(link) === wanted));
     if (chosen === -1 && wanted !== undefined) throw new UnknownChain(wanted);
     return chainResponse(
       chains[chosen] ?? [],
       chains.filter((_, index) => index !== chosen),
-      { contextId: vm.contextId, vmName: vm.vmName, diskId },
+      { contextId, vmName, diskId },
     );
   }
 
-  private async vmOf({ vm_context_id: contextId, vm_name: name }: GetChainRequest) {
-    if (contextId !== undefined) return this.directory.byId(contextId);
+  private async named(name: string | undefined): Promise<{ readonly contextId: string }> {
     if (name !== undefined) return this.directory.resolve(name);
     throw new MalformedRequest([{ field: 'vm_context_id', message: 'this or vm_name is needed' }]);
   }

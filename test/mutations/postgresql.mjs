@@ -71,7 +71,7 @@ export const mutations = [
     'new WrongExpectedRevision(request.stream, request.expected, revision)',
     'new WrongExpectedRevision(request.stream, request.expected, -1n)',
   ),
-  announcements('the last of many appends is not told', 'this.tell();\n      }, TELL_EVERY_MS);', '}, TELL_EVERY_MS);'),
+  announcements('the last of many appends is not told', 'this.onDue();', ''),
   reader('a hole is passed over', 'if (BigInt(rows.length) === upTo - after) return;', 'return;'),
   reader(
     'what a page of large events has no room for is lost',

@@ -43,14 +43,19 @@ export class Database {
     return { connectionString: this.url, stream: this.connections.stream, ...CONNECTING };
   }
 
-  async query<Row extends pg.QueryResultRow>(sql: string, values: readonly unknown[] = []): Promise<Row[]> {
-    const result = await this.pool.query<Row>(sql, [...values]);
+  /** Under a `name` each connection plans the statement once; see `prepared`. */
+  async query<Row extends pg.QueryResultRow>(
+    sql: string,
+    values: readonly unknown[] = [],
+    name?: string,
+  ): Promise<Row[]> {
+    const result = await this.pool.query<Row>({ ...(name !== undefined && { name }), text: sql, values: [...values] });
     return result.rows;
   }
 
   /** The same for a statement that is asked again and again: each connection plans it once. The text must be written down in the code. */
-  async prepared<Row extends pg.QueryResultRow>(text: string, values: readonly unknown[]): Promise<Row[]> {
-    return (await this.pool.query<Row>({ name: preparedName(text), text, values: [...values] })).rows;
+  prepared<Row extends pg.QueryResultRow>(text: string, values: readonly unknown[]): Promise<Row[]> {
+    return this.query<Row>(text, values, preparedName(text));
   }
 
   /** Runs `work` in one transaction; anything thrown rolls it back. */

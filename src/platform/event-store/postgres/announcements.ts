@@ -11,14 +11,23 @@ const TELL_WITHIN_MS = 5000;
 export class Announcements {
   private toldAt = -Infinity;
   private owed: NodeJS.Timeout | undefined;
-  private telling: Promise<unknown> = Promise.resolve();
+  private due = false;
 
-  /** The connection that appends go through: what comes from there is not heard by the process itself, which knows. */
-  constructor(private readonly connection: Pick<OwnConnection, 'query'>) {}
+  constructor(
+    /** The connection that appends go through: what comes from there is not heard by the process itself, which knows. */
+    private readonly connection: Pick<OwnConnection, 'query'>,
+    /** Hears that it is time to `tell`, at a moment when nothing else is asked over that connection. */
+    private readonly onDue: () => void,
+  ) {}
 
   /** Whether an append that is sent now should tell. */
   isTime(): boolean {
     return performance.now() - this.toldAt >= TELL_EVERY_MS;
+  }
+
+  /** Whether others should be told now of what was stored before. */
+  get isDue(): boolean {
+    return this.due;
   }
 
   /** To be called when something was stored, with what `isTime` said before. */
@@ -26,25 +35,26 @@ export class Announcements {
     if (told) this.told();
     else
       this.owed ??= setTimeout(() => {
-        this.tell();
+        this.due = true;
+        this.onDue();
       }, TELL_EVERY_MS);
   }
 
-  /** Tells now what is still to be told. */
+  /** Tells what is still to be told. */
   async settle(): Promise<void> {
-    if (this.owed !== undefined) this.tell();
-    await this.telling;
+    if (this.owed !== undefined) await this.tell();
   }
 
-  private tell(): void {
+  async tell(): Promise<void> {
     this.told();
     const query = { name: 'es tell', text: `select pg_notify('es', '')` };
-    this.telling = this.connection.query(query, TELL_WITHIN_MS).catch(() => undefined);
+    await this.connection.query(query, TELL_WITHIN_MS).catch(() => undefined);
   }
 
   private told(): void {
     clearTimeout(this.owed);
     this.owed = undefined;
+    this.due = false;
     this.toldAt = performance.now();
   }
 }

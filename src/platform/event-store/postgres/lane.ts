@@ -45,7 +45,9 @@ export class Lane {
 
   constructor(database: Database) {
     this.connection = new OwnConnection(database, 'oma lane', BY_KEY);
-    this.announcements = new Announcements(this.connection);
+    this.announcements = new Announcements(this.connection, () => {
+      this.goOn();
+    });
     this.call = new AppendCall(this.connection, this.announcements);
   }
 
@@ -54,8 +56,12 @@ export class Lane {
     return new Promise((resolve, reject) => {
       const deadline = performance.now() + ANSWER_WITHIN_MS;
       this.waiting.push({ stream, expected, events, bytes, deadline, resolve, reject });
-      if (!this.busy) this.draining = this.drain();
+      this.goOn();
     });
+  }
+
+  private goOn(): void {
+    if (!this.busy) this.draining = this.drain();
   }
 
   /** The server's process that appends come from; null while there is none. */
@@ -73,7 +79,12 @@ export class Lane {
   /** Nothing may lie between the last look at what waits and being idle: a request in between would wait for ever. */
   private async drain(): Promise<void> {
     this.busy = true;
-    while (this.waiting.length > 0) {
+    while (this.waiting.length > 0 || this.announcements.isDue) {
+      // Appends tell for themselves when it is time; after the last one nobody else does.
+      if (this.waiting.length === 0) {
+        await this.announcements.tell();
+        continue;
+      }
       const batch = this.takeBatch();
       try {
         await this.sendUntilAnswered(batch);

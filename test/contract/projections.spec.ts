@@ -53,6 +53,26 @@ const listing: Projection<{ id: string; type: string }> = {
   evolve: (_row, event) => ({ id: event.id, type: event.type }),
 };
 
+/** Waits before it says that a projection is stopped. */
+class HeldUp extends Database {
+  goOn: () => void = () => undefined;
+  private tell: () => void = () => undefined;
+  readonly reached = new Promise<void>((resolve) => {
+    this.tell = resolve;
+  });
+  private readonly free = new Promise<void>((resolve) => {
+    this.goOn = resolve;
+  });
+
+  override async query<Row extends object>(sql: string, values: readonly unknown[] = []): Promise<Row[]> {
+    if (sql.includes("status = 'stopped', error")) {
+      this.tell();
+      await this.free;
+    }
+    return super.query<Row>(sql, values);
+  }
+}
+
 describe('the projection runner', () => {
   let fresh: Awaited<ReturnType<typeof freshDatabase>>;
   let store: InMemoryEventStore;
@@ -233,6 +253,29 @@ describe('the projection runner', () => {
     await next.caughtUp();
     expect(await sums()).toEqual({ a: 4 });
     expect(await next.retry('counter')).toBe(false);
+  });
+
+  it('is not stopped by an instance that comes late to say so, when another one has handled the event meanwhile', async () => {
+    const slow = new HeldUp(fresh.url);
+    const late = new ProjectionRunner(slow, store, [counting.projection as unknown as AnyProjection], silentLog);
+    runners.push(late);
+    const first = await start();
+    await late.start();
+    await store.append('c-1', 'any', [anEvent('Poison', { name: 'a', by: 4 })]);
+    await slow.reached;
+    await eventually(async () => {
+      expect((await statusOf(first, 'counter'))?.status).toBe('stopped');
+    });
+    counting.cured = true;
+    expect(await first.retry('counter')).toBe(true);
+    await first.caughtUp();
+    await first.stop();
+    slow.goOn();
+    const { position } = await add('a', 1);
+    expect(await late.waitFor(['counter'], position, 5000)).toBe(true);
+    expect(await sums()).toEqual({ a: 5 });
+    await late.stop();
+    await slow.close();
   });
 
   it('is set going again in every instance, whichever is told', async () => {

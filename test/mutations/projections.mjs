@@ -44,7 +44,12 @@ export const mutations = [
   ),
   passes('whoever writes rows does not wait for a pass', 'await this.underWay;', ''),
   passes('what could not be written down is not noticed', 'this.over.abort();', ''),
-  loop('who has an event skipped looks for it too early', 'await checkpoint.settle();', 'checkpoint.forget();'),
+  loop('who has an event skipped looks for it too early', 'await checkpoint.settle()', 'await checkpoint.stored()'),
+  loop(
+    'it is stopped at an event that another instance has passed',
+    " and status = 'running' and position = $6`",
+    " and status = 'running' and $6 <> ''`",
+  ),
   poison('what comes before it is not kept', 'await applyOrFindPoison(apply, half, from, border);', ''),
   poison(
     'an outage is taken for an event that can not be handled',

@@ -77,11 +77,11 @@ export class Checkpoint {
     this.reached = upTo;
   }
 
-  /** Writes down at once how far the rows are. */
-  async settle(): Promise<void> {
+  /** Writes down at once how far the rows are, and answers that. Throws Moved like `stored`. */
+  async settle(): Promise<Position> {
     const from = await this.stored();
     if (from !== this.reached) await this.write((pass) => this.passes.alone(pass));
-    this.assure();
+    return this.stored();
   }
 
   /** What was to be written down isn't any more. */

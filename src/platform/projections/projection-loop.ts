@@ -18,6 +18,16 @@ const MAX_RETRY_MS = 5000;
 /** A projection may be set going again, or swapped in, through another instance; only its row tells. */
 const STANDING_LOOK_MS = 500;
 
+/** An event that can't be handled, and where the checkpoint stands before it. */
+class Stop extends Error {
+  constructor(
+    readonly poison: Poison,
+    readonly at: Position,
+  ) {
+    super(poison.message);
+  }
+}
+
 /**
  * Follows the log for the live rows of one projection. Rows and checkpoint move in one transaction, guarded by the
  * checkpoint's row lock; which generation is live is asked whenever that fails. Where no row changes the checkpoint follows later.
@@ -59,7 +69,7 @@ export class ProjectionLoop {
           delayMs = RETRY_MS;
         });
       } catch (error) {
-        if (error instanceof Poison && live !== undefined) {
+        if (error instanceof Stop && live !== undefined) {
           if (await this.halt(live, error)) continue;
         } else if (!(error instanceof Moved)) {
           this.logger.warn({ error, projection: this.projection.name }, 'a projection could not go on; it tries again');
@@ -101,8 +111,7 @@ export class ProjectionLoop {
       checkpoint.assure();
     } catch (error) {
       // Whoever has its event skipped looks for it behind what the registry says.
-      if (error instanceof Poison) await checkpoint.settle();
-      throw error;
+      throw error instanceof Poison ? new Stop(error, await checkpoint.settle()) : error;
     } finally {
       checkpoint.forget();
     }
@@ -118,8 +127,8 @@ export class ProjectionLoop {
     checkpoint.movedTo(upTo);
   }
 
-  /** Stops this projection, loudly; the others go on. */
-  private async halt({ name, version, generation }: Registered, poison: Poison): Promise<boolean> {
+  /** Stops this projection, loudly; the others go on. Nothing when another instance could handle the event meanwhile. */
+  private async halt({ name, version, generation }: Registered, { poison, at }: Stop): Promise<boolean> {
     this.logger.error(
       { error: poison.cause, projection: name, eventId: poison.event.id, position: poison.event.position },
       'a projection stopped at an event that it could not handle',
@@ -127,8 +136,8 @@ export class ProjectionLoop {
     try {
       await this.database.query(
         `update projection set status = 'stopped', error = $4, stopped_event_id = $5, updated_at = now()
-          where name = $1 and version = $2 and generation = $3 and status = 'running'`,
-        [name, version, generation, poison.message, poison.event.id],
+          where name = $1 and version = $2 and generation = $3 and status = 'running' and position = $6`,
+        [name, version, generation, poison.message, poison.event.id, at],
       );
       return true;
     } catch (error) {

@@ -85,10 +85,10 @@ describe('checkpoints that pass events without changing rows', () => {
     const [early, late] = [at('one'), at('other')];
     early.passTo('06');
     expect(await early.stored()).toBe('05');
-    late.passTo('06');
     let stored: Promise<string> | undefined;
     await database.transaction(async (sql) => {
       await sql.query(`select from projection where name = 'other' for update`);
+      late.passTo('06');
       await eventually(async () => {
         const waiting = await database.query(
           `select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`,
@@ -106,6 +106,15 @@ describe('checkpoints that pass events without changing rows', () => {
     one.passTo('06');
     await one.settle();
     expect(await positions()).toMatchObject({ one: '06' });
+  });
+
+  it('are written down when it is stopped', async () => {
+    const one = at('one');
+    one.passTo('06');
+    await become({ one: '06' });
+    one.passTo('07');
+    await passes.stop();
+    expect(await positions()).toMatchObject({ one: '07' });
   });
 
   it('are lost with the database, and say why', async () => {

@@ -126,9 +126,10 @@ export class Passes {
     this.waiting.delete(checkpoint);
   }
 
+  /** Writes down what still is to be, once, so that nobody takes the rows of an OMA that was stopped to be behind. */
   async stop(): Promise<void> {
-    this.waiting.clear();
     await this.sending.stop();
+    await this.send();
   }
 
   /** Behind whoever holds it; false when it isn't where it was thought to be, or these rows are no longer to be moved. */

@@ -113,7 +113,8 @@ export class ProjectionLoop {
       // Whoever has its event skipped looks for it behind what the registry says.
       throw error instanceof Poison ? new Stop(error, await checkpoint.settle()) : error;
     } finally {
-      checkpoint.forget();
+      // At an orderly stop it is written down with those of the others.
+      if (!signal.aborted) checkpoint.forget();
     }
   }
 

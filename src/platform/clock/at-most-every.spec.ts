@@ -42,8 +42,11 @@ describe('what is done at most every so often', () => {
     throttled.ask();
     await jest.advanceTimersByTimeAsync(20);
     expect(seen).toEqual({ begun: 1, ended: 0 });
+    throttled.ask();
     await jest.advanceTimersByTimeAsync(50);
     expect(seen).toEqual({ begun: 2, ended: 2 });
+    await jest.advanceTimersByTimeAsync(1000);
+    expect(seen.begun).toBe(2);
   });
 
   it('is waited for when it is stopped, and not begun any more', async () => {

@@ -67,6 +67,8 @@ export class Checkpoint {
   async stored(): Promise<Position> {
     this.forget();
     await this.underWay;
+    // The one under way may have asked for the next one when it ended.
+    this.forget();
     this.assure();
     return this.at;
   }

@@ -259,10 +259,10 @@ describe('the projection runner', () => {
     const slow = new HeldUp(fresh.url);
     const late = new ProjectionRunner(slow, store, [counting.projection as unknown as AnyProjection], silentLog);
     runners.push(late);
-    const first = await start();
     await late.start();
     await store.append('c-1', 'any', [anEvent('Poison', { name: 'a', by: 4 })]);
     await slow.reached;
+    const first = await start();
     await eventually(async () => {
       expect((await statusOf(first, 'counter'))?.status).toBe('stopped');
     });

@@ -29,8 +29,8 @@ export interface Projection<Row extends object = Record<string, RowValue>> {
   /** Every event makes rows of its own, and none of them ever changes: `evolve` is never given a row. */
   readonly insertOnly?: true;
   /**
-   * So many milliseconds it rests after it wrote rows, so that what comes in a burst is written together: its rows are later by no
-   * more than that. Without one it never rests.
+   * So many milliseconds it rests after it took the newest events, so that what comes in a burst is written together: its rows are later
+   * by no more than that. Without one it never rests.
    */
   readonly restMs?: number;
   keysOf(event: StoredEvent): readonly string[];

@@ -32,6 +32,13 @@ describe('checkpoints that pass events without changing rows', () => {
     const rows = await database.query<{ name: string; position: string }>(`select name, position from projection`);
     return Object.fromEntries(rows.map(({ name, position }) => [name, position]));
   };
+  const isWaitedFor = () =>
+    eventually(async () => {
+      const waiting = await database.query(
+        `select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`,
+      );
+      expect(waiting).toHaveLength(1);
+    });
   const become = (expected: Record<string, string>) =>
     eventually(async () => {
       expect(await positions()).toMatchObject(expected);
@@ -89,16 +96,26 @@ describe('checkpoints that pass events without changing rows', () => {
     await database.transaction(async (sql) => {
       await sql.query(`select from projection where name = 'other' for update`);
       late.passTo('06');
-      await eventually(async () => {
-        const waiting = await database.query(
-          `select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`,
-        );
-        expect(waiting).toHaveLength(1);
-      });
+      await isWaitedFor();
       stored = late.stored();
     });
     expect(await stored).toBe('06');
     expect(await positions()).toEqual({ one: '05', other: '06', still: '05' });
+  });
+
+  it('are left to whoever writes rows, also what came while they were being moved', async () => {
+    const one = at('one');
+    let stored: Promise<string> | undefined;
+    await database.transaction(async (sql) => {
+      await sql.query(`select from projection where name = 'one' for update`);
+      one.passTo('06');
+      await isWaitedFor();
+      one.passTo('07');
+      stored = one.stored();
+    });
+    expect(await stored).toBe('06');
+    await passes.stop();
+    expect(await positions()).toMatchObject({ one: '06' });
   });
 
   it('can be written down at once', async () => {
@@ -115,6 +132,32 @@ describe('checkpoints that pass events without changing rows', () => {
     one.passTo('07');
     await passes.stop();
     expect(await positions()).toMatchObject({ one: '07' });
+  });
+
+  it('are written down when it is stopped, also what comes after somebody else has let go of them', async () => {
+    const one = at('one');
+    let stopping: Promise<void> | undefined;
+    await database.transaction(async (sql) => {
+      await sql.query(`select from projection where name = 'one' for update`);
+      one.passTo('06');
+      await isWaitedFor();
+      one.passTo('07');
+      stopping = passes.stop();
+    });
+    await stopping;
+    expect(await positions()).toMatchObject({ one: '07' });
+  });
+
+  it('keep nobody from stopping who waits for one that is held', async () => {
+    const one = at('one');
+    await database.transaction(async (sql) => {
+      await sql.query(`select from projection where name = 'one' for update`);
+      one.passTo('06');
+      await isWaitedFor();
+      await passes.stop();
+      expect(one.lost.aborted).toBe(false);
+    });
+    await become({ one: '06' });
   });
 
   it('are lost with the database, and say why', async () => {

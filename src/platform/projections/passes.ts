@@ -1,5 +1,6 @@
 import type { Position } from '#domain/kernel/event';
 import { AtMostEvery } from '#platform/clock/at-most-every';
+import { pause } from '#platform/clock/pause';
 import type { Database } from '#platform/database/database';
 
 import { Moved } from './poison.js';
@@ -13,6 +14,8 @@ interface Pass {
 
 /** So long others may take rows to be further back than they are. */
 const PASS_EVERY_MS = 100;
+/** Whoever holds a row for longer keeps no OMA from stopping; the rows are taken to be where they were then. */
+const STOP_WITHIN_MS = 2000;
 
 const UNHURRIED = `with unhurried as (select set_config('synchronous_commit', 'off', true))`;
 /** Whoever else moves one of them isn't waited for here. */
@@ -115,6 +118,7 @@ export class Checkpoint {
 /** Writes down how far rows are that nothing happened to: now and then, and all in one statement. */
 export class Passes {
   private readonly waiting = new Set<Checkpoint>();
+  private readonly underWay = new Set<Promise<void>>();
   private readonly sending = new AtMostEvery(PASS_EVERY_MS, () => this.send());
 
   constructor(private readonly database: Database) {}
@@ -128,10 +132,14 @@ export class Passes {
     this.waiting.delete(checkpoint);
   }
 
-  /** Writes down what still is to be, once, so that nobody takes the rows of an OMA that was stopped to be behind. */
+  /** Writes down what still is to be, so that nobody takes the rows of an OMA that was stopped to be behind. */
   async stop(): Promise<void> {
+    const tooLong = new AbortController();
+    const written = this.settled().finally(() => {
+      tooLong.abort();
+    });
+    await Promise.race([written, pause(STOP_WITHIN_MS, tooLong.signal)]);
     await this.sending.stop();
-    await this.send();
   }
 
   /** Behind whoever holds it; false when it isn't where it was thought to be, or these rows are no longer to be moved. */
@@ -148,14 +156,27 @@ export class Passes {
   private async send(): Promise<void> {
     const batch: Pass[] = [];
     const passed = Promise.resolve().then(() => this.together(batch));
-    for (const checkpoint of this.waiting)
-      void checkpoint.write(async (pass) => {
+    for (const checkpoint of this.waiting) {
+      const writing = checkpoint.write(async (pass) => {
         batch.push(pass);
         return (await passed).has(pass.live.name) || this.alone(pass);
       });
+      if (writing === null) continue;
+      this.underWay.add(writing);
+      void writing.then(() => this.underWay.delete(writing));
+    }
     // Whoever is still at it asks again afterwards.
     this.waiting.clear();
     await passed.catch(() => undefined);
+  }
+
+  /** Until nothing is to be written down, and nobody is at it. */
+  private async settled(): Promise<void> {
+    while (this.waiting.size > 0 || this.underWay.size > 0) {
+      await this.sending.stop();
+      await this.send();
+      await Promise.all(this.underWay);
+    }
   }
 
   /** The names of those that were moved. */

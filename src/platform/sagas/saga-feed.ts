@@ -7,7 +7,7 @@ import type { Logger } from '#platform/logging/logger.port';
 import type { SagaRuntime } from './runtime.js';
 
 const RETRY_MS = 500;
-/** What lies between two writings is offered again at the next start, and costs a read of a stream each. */
+/** What lies between two writings is offered again after a crash, and costs a read of a stream each. */
 const WRITE_EVERY_MS = 100;
 /** A crash of the database may take it back: what is offered again is recognised. */
 const MOVE = `with unhurried as (select set_config('synchronous_commit', 'off', true))
@@ -44,6 +44,7 @@ export class SagaFeed {
     this.controller.abort();
     await this.loop;
     await this.writing.stop();
+    await this.write();
   }
 
   private async run(): Promise<void> {

@@ -15,7 +15,7 @@ export class Announcements {
 
   constructor(
     /** The connection that appends go through: what comes from there is not heard by the process itself, which knows. */
-    private readonly connection: Pick<OwnConnection, 'query'>,
+    private readonly connection: Pick<OwnConnection, 'query' | 'processId'>,
     /** Hears that it is time to `tell`, at a moment when nothing else is asked over that connection. */
     private readonly onDue: () => void,
   ) {}
@@ -47,6 +47,8 @@ export class Announcements {
 
   async tell(): Promise<void> {
     this.told();
+    // Appends wait meanwhile: for a hint none is made anew.
+    if (this.connection.processId === null) return;
     const query = { name: 'es tell', text: `select pg_notify('es', '')` };
     await this.connection.query(query, TELL_WITHIN_MS).catch(() => undefined);
   }

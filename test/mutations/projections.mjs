@@ -43,12 +43,20 @@ export const mutations = [
     '(await passed).has(pass.live.name)',
   ),
   passes('whoever writes rows does not wait for a pass', 'await this.underWay;', ''),
+  passes('what is being written down is not waited for at a stop', 'await Promise.all(this.underWay);', ''),
+  passes('who holds a row keeps it from stopping', 'const STOP_WITHIN_MS = 2000;', 'const STOP_WITHIN_MS = 600_000;'),
+  passes(
+    'what came while rows were moved is written down beside them',
+    '    this.forget();\n    this.assure();',
+    '    this.assure();',
+  ),
+  loop('rows never rest', 'restMs !== undefined && batch.live', 'restMs === null && batch.live'),
   passes('what could not be written down is not noticed', 'this.over.abort();', ''),
   loop('who has an event skipped looks for it too early', 'await checkpoint.settle()', 'await checkpoint.stored()'),
   loop(
     'it is stopped at an event that another instance has passed',
-    " and status = 'running' and position = $6`",
-    " and status = 'running' and $6 <> ''`",
+    " and status = 'running' and position = $6 returning name`",
+    " and status = 'running' and $6 <> '' returning name`",
   ),
   poison('what comes before it is not kept', 'await applyOrFindPoison(apply, half, from, border);', ''),
   poison(

@@ -130,16 +130,17 @@ export class ProjectionLoop {
 
   /** Stops this projection, loudly; the others go on. Nothing when another instance could handle the event meanwhile. */
   private async halt({ name, version, generation }: Registered, { poison, at }: Stop): Promise<boolean> {
-    this.logger.error(
-      { error: poison.cause, projection: name, eventId: poison.event.id, position: poison.event.position },
-      'a projection stopped at an event that it could not handle',
-    );
     try {
-      await this.database.query(
+      const stopped = await this.database.query(
         `update projection set status = 'stopped', error = $4, stopped_event_id = $5, updated_at = now()
-          where name = $1 and version = $2 and generation = $3 and status = 'running' and position = $6`,
+          where name = $1 and version = $2 and generation = $3 and status = 'running' and position = $6 returning name`,
         [name, version, generation, poison.message, poison.event.id, at],
       );
+      if (stopped.length > 0)
+        this.logger.error(
+          { error: poison.cause, projection: name, eventId: poison.event.id, position: poison.event.position },
+          'a projection stopped at an event that it could not handle',
+        );
       return true;
     } catch (error) {
       this.logger.warn({ error, projection: name }, 'the stop of a projection could not be recorded yet');

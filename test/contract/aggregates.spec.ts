@@ -8,7 +8,12 @@ import { newId } from '#platform/ids/ids';
 
 import { all, EVENT_STORES } from '../kit/event-stores.js';
 
-describe.each(EVENT_STORES)('commands on an event store $name', ({ open }) => {
+const WAYS = EVENT_STORES.flatMap(({ name, open }) => [
+  { name, open, begins: {} },
+  { name: `${name} where they take a stream for new`, open, begins: { begins: true } as const },
+]);
+
+describe.each(WAYS)('commands on an event store $name', ({ open, begins }) => {
   let store: EventStore;
   let aggregates: Aggregates;
   let clear: () => Promise<void>;
@@ -34,6 +39,7 @@ describe.each(EVENT_STORES)('commands on an event store $name', ({ open }) => {
       stream: 'name-x',
       command: { type: 'Reserve', by, label: 'x', creates: { category: 'thing', command: {} } },
       context,
+      ...begins,
     });
 
   it('let one of a hundred reserve a name', async () => {
@@ -52,6 +58,7 @@ describe.each(EVENT_STORES)('commands on an event store $name', ({ open }) => {
         stream: 'name-x',
         command: { type: 'Release', by },
         context: asking(),
+        ...begins,
       });
     await reserve('me');
     await Promise.all(Array.from({ length: 20 }, () => release('me')));
@@ -112,6 +119,7 @@ describe.each(EVENT_STORES)('commands on an event store $name', ({ open }) => {
         stream: 'name-x',
         command: { type: 'Release', by: 'me' },
         context: { ...asking(), precondition: { categories: ['name'], revisions: [0n] } },
+        ...begins,
       });
     const results = await Promise.allSettled(Array.from({ length: 20 }, (_, index) => release(index)));
     expect(results.filter(({ status }) => status === 'fulfilled')).toHaveLength(1);

@@ -29,6 +29,8 @@ interface Call<State, Command, Event extends DomainEvent> {
    * The same command again is recognised where it was the last.
    */
   readonly needsFirst?: number;
+  /** For streams that the command most likely begins: they are read only when the log says that there is something in them. */
+  readonly begins?: true;
 }
 
 /**
@@ -53,27 +55,43 @@ export class Aggregates {
   private async decide<State, Command, Event extends DomainEvent>(
     call: Call<State, Command, Event>,
   ): Promise<Decided<Event>> {
-    const { decider, stream, command, context } = call;
+    const { stream, context } = call;
+    if (call.begins === true && context.precondition === undefined) {
+      const begun = await this.decideAfter([], call, false);
+      // What leads to nothing where there is nothing may lead to something where there is.
+      if (begun !== null && begun.events.length > 0) return begun;
+    }
     for (let round = 1; ; round += 1) {
       const history = await this.needed(call);
       const earlier = history.filter((event) => event.metadata.commandId === context.commandId);
       if (earlier.length > 0) return answer<Event>(earlier);
       requireRevision(stream, history.at(-1)?.revision ?? -1n, context.precondition);
-      const events = decider.decide(command, replay(decider, history as unknown as Event[]));
-      if (events.length === 0) return { ...(await this.nothing(history)), events: [] };
-      const last = history.at(-1);
-      try {
-        const appended = await this.store.append(
-          stream,
-          last === undefined ? 'no-stream' : last.revision,
-          events.map((event, index) => newEvent(stream, event, index, context, this.instanceId)),
-        );
-        return { revision: appended.revision, position: appended.position, events };
-      } catch (error) {
-        if (!wasOvertaken(error) || round >= MAX_ROUNDS) throw error;
-        // The ids of these events are in use: unless it was this very command that used them, a repeat is pointless.
-        if (error instanceof EventIdReused && !(await this.carriedOut(stream, context.commandId))) throw error;
-      }
+      const decided = await this.decideAfter(history, call, round >= MAX_ROUNDS);
+      if (decided !== null) return decided;
+    }
+  }
+
+  /** Null when somebody else was faster, unless it is the last try. */
+  private async decideAfter<State, Command, Event extends DomainEvent>(
+    history: readonly StoredEvent[],
+    { decider, stream, command, context }: Call<State, Command, Event>,
+    isLast: boolean,
+  ): Promise<Decided<Event> | null> {
+    const events = decider.decide(command, replay(decider, history as unknown as Event[]));
+    if (events.length === 0) return { ...(await this.nothing(history)), events: [] };
+    const last = history.at(-1);
+    try {
+      const appended = await this.store.append(
+        stream,
+        last === undefined ? 'no-stream' : last.revision,
+        events.map((event, index) => newEvent(stream, event, index, context, this.instanceId)),
+      );
+      return { revision: appended.revision, position: appended.position, events };
+    } catch (error) {
+      if (!wasOvertaken(error) || isLast) throw error;
+      // The ids of these events are in use: unless it was this very command that used them, a repeat is pointless.
+      if (error instanceof EventIdReused && !(await this.carriedOut(stream, context.commandId))) throw error;
+      return null;
     }
   }
 

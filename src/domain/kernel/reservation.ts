@@ -16,6 +16,10 @@ export type Reserved = DomainEvent<
     readonly creates: { readonly category: string; readonly command: JsonObject };
   }
 >;
+
+/** The step that creates what was reserved, when nobody has done so before. */
+export const REGISTRATION = { saga: 'register', step: 'create' } as const;
+
 export type ReservationReleased = DomainEvent<'ReservationReleased', { readonly by: string }>;
 export type ReservationEvent = Reserved | ReservationReleased;
 

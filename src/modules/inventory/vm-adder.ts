@@ -10,6 +10,7 @@ import { until } from '#platform/clock/until';
 import { Aggregates } from '#platform/event-store/aggregates';
 import { idFor, newId } from '#platform/ids/ids';
 import { ProjectionProgress } from '#platform/projections/projection-progress.port';
+import { createReserved } from '#platform/sagas/create-reserved';
 import type { FoundVm } from '#platform/vma/vma-client.port';
 import { VmContextRow } from '#projections/inventory/vm-context.entity';
 
@@ -93,7 +94,9 @@ export class VmAdder {
         },
         context: { ...request, commandId: idFor('add vm', request.commandId, String(index)) },
       });
-      return { is: 'added', ref, vm, contextId: events[0]?.data.by ?? by, isNew: true };
+      const [reserved] = events;
+      if (reserved?.type === 'Reserved') createReserved(this.aggregates, vmContext, reserved.data, request);
+      return { is: 'added', ref, vm, contextId: reserved?.data.by ?? by, isNew: true };
     } catch (error) {
       if (!(error instanceof AlreadyReserved)) throw error;
       await this.seeAgain(factsOf(vm, found, error.by), request, index);

@@ -73,7 +73,7 @@ export function isWanted(input: SagaInput, book: SagaBook): boolean {
 }
 
 /** The id of an effect: the same saga and step have the same id for ever, so a repeat is recognised everywhere. */
-function effectIdOf(stream: string, step: string): string {
+export function effectIdOf(stream: string, step: string): string {
   return idFor('effect', stream, step);
 }
 

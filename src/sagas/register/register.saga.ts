@@ -1,4 +1,4 @@
-import type { Reserved } from '#domain/kernel/reservation';
+import { REGISTRATION, type Reserved } from '#domain/kernel/reservation';
 import { sequence } from '#domain/kernel/sequence';
 
 import { commandEffect } from '../command-effect.js';
@@ -9,9 +9,9 @@ interface Registration {
   readonly command: Reserved['data']['creates']['command'];
 }
 
-/** Creates what a reservation was made for. */
+/** Creates what a reservation was made for, unless whoever made it has done so by then. */
 export const registerSaga = sequence<Registration>({
-  name: 'register',
+  name: REGISTRATION.saga,
   version: 1,
   listensTo: ['Reserved', 'RepositoryPlaceReserved'],
   correlate: (event) => ({ id: (event.data as Reserved['data']).by, starts: true }),
@@ -23,7 +23,7 @@ export const registerSaga = sequence<Registration>({
   groups: (start) => [
     [
       {
-        effect: commandEffect('create', 'Create what was reserved', start.category, start.id, start.command),
+        effect: commandEffect(REGISTRATION.step, 'Create what was reserved', start.category, start.id, start.command),
       },
     ],
   ],

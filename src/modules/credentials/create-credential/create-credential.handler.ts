@@ -2,17 +2,22 @@ import { Command, CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
 import { DataSource } from 'typeorm';
 
 import { DefaultMustBeActive } from '#domain/credential/credential.errors';
-import type { CredentialCommand, CredentialFacts } from '#domain/credential/credential';
+import {
+  credential as credentialDecider,
+  type CredentialCommand,
+  type CredentialFacts,
+} from '#domain/credential/credential';
 import type { CommandContext } from '#domain/kernel/command-context';
 import { DomainError } from '#domain/kernel/domain-error';
 import { folded } from '#domain/kernel/folded';
-import { reservation, type ReservationEvent, type Reserved } from '#domain/kernel/reservation';
+import { reservation } from '#domain/kernel/reservation';
 import { Clock } from '#platform/clock/clock.port';
 import { until } from '#platform/clock/until';
 import { Aggregates } from '#platform/event-store/aggregates';
 import { isRefusedByLog } from '#platform/event-store/event-store.port';
 import { idFor, newId } from '#platform/ids/ids';
 import { Numbers } from '#platform/ids/numbers.port';
+import { createReserved } from '#platform/sagas/create-reserved';
 import { Vault } from '#platform/secrets/vault.port';
 import { CredentialRow } from '#projections/credential/credential.entity';
 
@@ -54,28 +59,21 @@ export class CreateCredentialHandler implements ICommandHandler<CreateCredential
       isDefault: request.is_default,
     };
     if (wanted.isDefault && !wanted.isActive) throw new DefaultMustBeActive();
-    const credential =
-      (await this.earlier(wanted.name, context)) ?? (await this.make(wanted, request.password, context));
+    const credential = await this.make(wanted, request.password, context);
     const row = await until(() => this.settled(credential), VISIBLE_WITHIN_MS);
     return { shown: row ?? this.asCreated(credential), pending: row === null };
   }
 
-  /** The same command sent again finds the credential of the first time. */
-  private async earlier(name: string, context: CommandContext): Promise<CredentialFacts | null> {
-    const earlier = await this.aggregates.earlier<Reserved>(nameStream(name), context);
-    return credentialIn(earlier?.events ?? []);
-  }
-
   /**
-   * The password is in the vault before anything refers to it, and leaves it when the name turns out to be taken, or when another
-   * copy of the same command was faster: then it is that one's credential.
+   * The password is in the vault before anything refers to it, and leaves it when the name turns out to be taken, or when the same
+   * command was here before: then it is the first one's credential.
    */
   private async make(wanted: Wanted, password: string, context: CommandContext): Promise<CredentialFacts> {
-    const secret = await this.vault.put(password);
+    const [credentialNumber, secret] = await Promise.all([this.numbers.next('credential'), this.vault.put(password)]);
     const credential: CredentialFacts = {
       ...wanted,
       id: newId(),
-      credentialNumber: await this.numbers.next('credential'),
+      credentialNumber,
       secretRef: secret.ref,
       fingerprint: secret.fingerprint,
       createdBy: context.actor.id,
@@ -102,8 +100,12 @@ export class CreateCredentialHandler implements ICommandHandler<CreateCredential
         creates: { category: 'credential', command },
       },
       context,
+      begins: true,
     });
-    return credentialIn(events) ?? credential;
+    const [reserved] = events;
+    if (reserved?.type !== 'Reserved') return credential;
+    createReserved(this.aggregates, credentialDecider, reserved.data, context);
+    return (reserved.data.creates.command as unknown as CredentialCommand).credential;
   }
 
   /** The row, once it is also settled which credential is the default. */
@@ -118,12 +120,6 @@ export class CreateCredentialHandler implements ICommandHandler<CreateCredential
     const now = this.clock.now();
     return { ...credential, credentialId: credential.credentialNumber, createdAt: now, updatedAt: now };
   }
-}
-
-/** The credential for which a name was reserved. */
-function credentialIn([event]: readonly ReservationEvent[]): CredentialFacts | null {
-  if (event?.type !== 'Reserved') return null;
-  return (event.data.creates.command as unknown as CredentialCommand).credential;
 }
 
 function nameStream(name: string): string {

@@ -2,7 +2,7 @@ import { Command, CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
 import { DataSource } from 'typeorm';
 
 import type { CommandContext } from '#domain/kernel/command-context';
-import type { RepositoryCommand, RepositoryFacts } from '#domain/repository/repository';
+import { repository, type RepositoryCommand, type RepositoryFacts } from '#domain/repository/repository';
 import {
   ImmutabilityNotOffered,
   RepositoryPathUnusable,
@@ -18,6 +18,7 @@ import { until } from '#platform/clock/until';
 import { Aggregates } from '#platform/event-store/aggregates';
 import { newId } from '#platform/ids/ids';
 import { LocalRepositoryStorage, RepositoryPathRefused } from '#platform/repositories/local-repository-storage.port';
+import { createReserved } from '#platform/sagas/create-reserved';
 import { RepositoryRow } from '#projections/repository/repository.entity';
 
 import { type RepositoryResponse, repositoryResponse } from '../repository.response.js';
@@ -76,6 +77,8 @@ export class CreateRepositoryHandler implements ICommandHandler<CreateRepository
     const prepared = { ...facts, path: await this.prepare(facts.path) };
     const command = reservationOf(prepared);
     const { events } = await this.aggregates.handle({ decider: repositoryPlace, stream: PLACES, command, context });
+    const [reserved] = events;
+    if (reserved !== undefined) createReserved(this.aggregates, repository, reserved.data, context);
     // Another copy of the command may have been faster meanwhile.
     return repositoryIn(events) ?? prepared;
   }

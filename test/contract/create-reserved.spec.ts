@@ -1,0 +1,111 @@
+import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
+
+import type { CommandContext } from '#domain/kernel/command-context';
+import type { Decider } from '#domain/kernel/decider';
+import type { DomainEvent, JsonObject } from '#domain/kernel/event';
+import { reservation, type Reserved } from '#domain/kernel/reservation';
+import type { EffectRequest } from '#domain/kernel/saga';
+import { Aggregates } from '#platform/event-store/aggregates';
+import { type EventStore, EventStoreAway } from '#platform/event-store/event-store.port';
+import { newId } from '#platform/ids/ids';
+import { CommandEffect, type CommandArgs } from '#platform/sagas/command.effect';
+import { createReserved } from '#platform/sagas/create-reserved';
+import { SagaRuntime } from '#platform/sagas/runtime';
+import { registerSaga } from '#sagas/register/register.saga';
+
+import { all, EVENT_STORES } from '../kit/event-stores.js';
+import { eventually } from '../kit/eventually.js';
+
+type Requested = EffectRequest & { readonly effectId: string };
+
+const ID = newId();
+
+/** Would make a thing as often as it is told to. */
+const thing: Decider<null, { readonly type: 'MakeThing' }, DomainEvent<'ThingMade', JsonObject>> = {
+  initial: null,
+  evolve: () => null,
+  decide: () => [{ type: 'ThingMade', data: {} }],
+};
+
+describe.each(EVENT_STORES)('what was reserved on an event store $name', ({ open }) => {
+  let store: EventStore;
+  let aggregates: Aggregates;
+  let clear: () => Promise<void>;
+  let context: CommandContext;
+  let reserved: Reserved['data'];
+
+  beforeEach(async () => {
+    ({ store, clear } = await open());
+    aggregates = new Aggregates(store);
+    const commandId = newId();
+    context = { actor: { kind: 'user', id: 'somebody' }, correlationId: newId(), causationId: commandId, commandId };
+    reserved = { by: ID, label: 'a thing', creates: { category: 'thing', command: { type: 'MakeThing' } } };
+    await aggregates.handle({
+      decider: reservation,
+      stream: 'name-main',
+      command: { type: 'Reserve', ...reserved },
+      context,
+    });
+  });
+
+  afterEach(async () => {
+    await clear();
+  });
+
+  const byRequest = () => {
+    createReserved(aggregates, thing, reserved, context);
+  };
+  /** What the register saga and the worker do, however late. */
+  const bySaga = async () => {
+    const [event] = await all(store.readStream('name-main'));
+    await new SagaRuntime(store, [registerSaga]).offer(event!);
+    const steps = await all(store.readStream(`register-${ID}`));
+    const requested = steps.find(({ type }) => type === 'EffectRequested');
+    const { effectId, args } = requested?.data as Requested;
+    const worker = new CommandEffect(aggregates, { thing: thing });
+    await worker.execute(args as CommandArgs, {
+      effectId,
+      saga: 'register',
+      requestedEventId: requested?.id ?? '',
+      attempt: 1,
+      correlationId: context.correlationId,
+      signal: new AbortController().signal,
+    });
+  };
+  const created = () => all(store.readStream(`thing-${ID}`));
+  const isCreated = () =>
+    eventually(async () => {
+      expect(await created()).toMatchObject([{ type: 'ThingMade' }]);
+    });
+
+  it('is created by whoever reserved it, and the saga finds it done', async () => {
+    byRequest();
+    await isCreated();
+    await bySaga();
+    expect(await created()).toMatchObject([{ type: 'ThingMade', metadata: { actor: context.actor } }]);
+  });
+
+  it('is created by the saga when whoever reserved it is no more, and only once when that one comes late', async () => {
+    await bySaga();
+    byRequest();
+    byRequest();
+    await bySaga();
+    expect(await created()).toMatchObject([
+      { type: 'ThingMade', metadata: { actor: { kind: 'saga', id: 'register' } } },
+    ]);
+  });
+
+  it('is created once when both come at the same time', async () => {
+    for (let round = 0; round < 5; round += 1) byRequest();
+    await Promise.all([bySaga(), bySaga()]);
+    await isCreated();
+  });
+
+  it('is left to the saga where the log takes nothing', async () => {
+    const append = jest.spyOn(store, 'append').mockRejectedValueOnce(new EventStoreAway(new Error('the log is away')));
+    byRequest();
+    expect(append).toHaveBeenCalledTimes(1);
+    await bySaga();
+    await isCreated();
+  });
+});

@@ -143,6 +143,26 @@ describe('reading what was written, and changing only what was seen', () => {
     expect(first.headers.get('etag')).toBe('W/"0"');
   });
 
+  it('what is begun but can not be shown yet says where and after what to look, and the same key gets the answer', async () => {
+    const body = { vm_name: vm.contextId, backup_type: 'full', repository_id: vm.repositoryId };
+    const start = () => oma.api.post('/backup/start', body, { 'idempotency-key': 'begun' });
+    let place = '';
+    await held('backup', async () => {
+      const refused = await start();
+      expect(refused).toMatchObject({ status: 503, body: { code: 'not-visible-yet' } });
+      expect(refused.headers.get('x-consistency')).toBe('pending');
+      place = (refused.headers.get('location') ?? '').replace('/api/v1', '');
+      const position = refused.headers.get('x-event-position') ?? '';
+      expect(position).toMatch(/^\S+$/);
+      const early = await oma.api.get(place, { 'x-min-position': position });
+      expect(early).toMatchObject({ status: 503, body: { code: 'read-models-behind' } });
+    });
+    const again = await start();
+    expect(again.status).toBe(202);
+    expect(place).toBe(`/jobs/${String(again.body['backup_id'])}`);
+    expect((await endOf(oma.api, String(again.body['backup_id'])))['status']).toBe('completed');
+  });
+
   it('a key is as good as new after a day, and after a refusal', async () => {
     const key = { 'idempotency-key': 'daily' };
     const make = (username: string) =>

@@ -154,8 +154,9 @@ describe('reading what was written, and changing only what was seen', () => {
       place = (refused.headers.get('location') ?? '').replace('/api/v1', '');
       const position = refused.headers.get('x-event-position') ?? '';
       expect(position).toMatch(/^\S+$/);
-      const early = await oma.api.get(place, { 'x-min-position': position });
-      expect(early).toMatchObject({ status: 503, body: { code: 'read-models-behind' } });
+      // Other rows than those that the answer would be made of.
+      const job = await oma.api.get(place, { 'x-min-position': position });
+      expect(job).toMatchObject({ status: 200, body: { job_type: 'backup' } });
     });
     const again = await start();
     expect(again.status).toBe(202);

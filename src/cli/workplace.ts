@@ -12,7 +12,6 @@ import type { OpenEventStore } from '../platform/event-store/event-store.port.js
 import { requireOwnLog } from '../platform/event-store/own-log.js';
 import { pinoLogger } from '../platform/logging/pino.logger.js';
 import { buildLock, checkLock, isUnlocked } from '../platform/projections/build-connection.js';
-import { checkOf } from '../platform/projections/check-log.js';
 import { wantedBuild } from '../platform/projections/registry.js';
 import { RegistryProjectionUpkeep } from '../platform/projections/registry.projection-upkeep.js';
 import { projectionStatuses } from '../platform/projections/statuses.js';
@@ -64,9 +63,8 @@ export class Workplace {
     await this.workshop.build(projection, signal);
   }
 
-  /** Compares its rows, unless another process does just now, or has done it. */
+  /** Compares its rows, unless another process does just now. */
   async check(name: string, id: string, signal: AbortSignal): Promise<void> {
-    if ((await checkOf(this.database, id))?.status !== 'running') return;
     if (await isUnlocked(this.database, checkLock(id))) await this.workshop.check(projectionNamed(name), id, signal);
   }
 

@@ -707,6 +707,12 @@ describe('a rebuild', () => {
       await runner.caughtUp();
     });
 
+    it('rows are not compared once more by who came while another one did', async () => {
+      const { id } = (await check(counter)) ?? {};
+      const again = new Check({ database: fresh.database, store, logger: silentLog }, counter, String(id));
+      expect(await again.run(new AbortController().signal)).toBeNull();
+    });
+
     it('rows that are as they should be show no difference', async () => {
       expect(await check(counter)).toMatchObject({
         status: 'done',

@@ -5,7 +5,7 @@ import type { Database } from '#platform/database/database';
 import type { BuildParts } from './build.js';
 import { BuildConnection, checkLock } from './build-connection.js';
 import { BulkWriter } from './bulk-writer.js';
-import { type Checked, type CheckStatus, endCheck } from './check-log.js';
+import { type Checked, checkOf, type CheckStatus, endCheck } from './check-log.js';
 import { compareTables } from './comparison.js';
 import { withoutDeadLetters } from './dead-letters.js';
 import { pages, selectionOf } from './pages.js';
@@ -48,11 +48,13 @@ export class Check {
     private readonly id: string,
   ) {}
 
-  /** Writes down what was found; null when another process does, or it was broken off. */
+  /** Writes down what was found; null when another process does or did, or it was broken off. */
   async run(signal: AbortSignal): Promise<CheckStatus | null> {
     const connection = await BuildConnection.open(this.parts.database.url, checkLock(this.id), signal);
     if (connection === null) return null;
     try {
+      // Whoever had the lock before may have done it.
+      if ((await checkOf(this.parts.database, this.id))?.status !== 'running') return null;
       const checked = await this.inShadow(connection, signal);
       return await endCheck(this.parts.database, this.id, checked, null);
     } catch (error) {

@@ -240,7 +240,7 @@ describe('the projection runner', () => {
   });
 
   it('writes together what comes while rows rest', async () => {
-    const resting = { ...counting.projection, restMs: 1000 } as unknown as AnyProjection;
+    const resting = { ...counting.projection, restMs: 2000 } as unknown as AnyProjection;
     const runner = new ProjectionRunner(fresh.database, store, [resting], silentLog);
     runners.push(runner);
     await runner.start();

@@ -14,7 +14,7 @@ interface Pass {
 
 /** So long others may take rows to be further back than they are. */
 const PASS_EVERY_MS = 100;
-/** Whoever holds a row for longer keeps no OMA from stopping; the rows are taken to be where they were then. */
+/** So long it is waited at a stop for a row that somebody holds; then it is taken to be where it was. */
 const STOP_WITHIN_MS = 2000;
 
 const UNHURRIED = `with unhurried as (select set_config('synchronous_commit', 'off', true))`;
@@ -139,7 +139,6 @@ export class Passes {
       tooLong.abort();
     });
     await Promise.race([written, pause(STOP_WITHIN_MS, tooLong.signal)]);
-    await this.sending.stop();
   }
 
   /** Behind whoever holds it; false when it isn't where it was thought to be, or these rows are no longer to be moved. */
@@ -172,6 +171,7 @@ export class Passes {
 
   /** Until nothing is to be written down, and nobody is at it. */
   private async settled(): Promise<void> {
+    await this.sending.stop();
     while (this.waiting.size > 0 || this.underWay.size > 0) {
       await this.sending.stop();
       await this.send();

@@ -130,20 +130,22 @@ export class ProjectionLoop {
 
   /** Stops this projection, loudly; the others go on. Nothing when another instance could handle the event meanwhile. */
   private async halt({ name, version, generation }: Registered, { poison, at }: Stop): Promise<boolean> {
+    const { id: eventId, position } = poison.event;
+    const what = { error: poison.cause, projection: name, eventId, position };
     try {
       const stopped = await this.database.query(
         `update projection set status = 'stopped', error = $4, stopped_event_id = $5, updated_at = now()
           where name = $1 and version = $2 and generation = $3 and status = 'running' and position = $6 returning name`,
         [name, version, generation, poison.message, poison.event.id, at],
       );
-      if (stopped.length > 0)
-        this.logger.error(
-          { error: poison.cause, projection: name, eventId: poison.event.id, position: poison.event.position },
-          'a projection stopped at an event that it could not handle',
-        );
+      if (stopped.length > 0) this.logger.error(what, 'a projection stopped at an event that it could not handle');
       return true;
     } catch (error) {
-      this.logger.warn({ error, projection: name }, 'the stop of a projection could not be recorded yet');
+      // It may have been recorded all the same: then nobody comes here again.
+      this.logger.warn(
+        { ...what, recording: error },
+        'a projection can not handle an event, and that it stops could not be recorded yet',
+      );
       return false;
     }
   }

@@ -21,6 +21,7 @@ export class SagaFeed {
   private readonly controller = new AbortController();
   private loop: Promise<void> = Promise.resolve();
   private position: Position = '';
+  private written: Position = '';
   private heldUp = false;
   private readonly writing = new AtMostEvery(WRITE_EVERY_MS, () => this.write());
 
@@ -44,7 +45,7 @@ export class SagaFeed {
     this.controller.abort();
     await this.loop;
     await this.writing.stop();
-    await this.write();
+    if (this.position !== this.written) await this.write();
   }
 
   private async run(): Promise<void> {
@@ -63,6 +64,7 @@ export class SagaFeed {
   private async follow(signal: AbortSignal): Promise<void> {
     const [row] = await this.database.query<{ position: string }>('select position from saga_checkpoint');
     this.position = row?.position ?? '';
+    this.written = this.position;
     const types = this.runtime.listensTo;
     for await (const batch of this.store.subscribe({ after: this.position, types, signal })) {
       for (const event of batch.events) await this.runtime.offer(event);
@@ -74,12 +76,14 @@ export class SagaFeed {
 
   /** Tried again with the next event: being late costs nothing but offers. */
   private async write(): Promise<void> {
+    const { position } = this;
     try {
-      await this.database.pool.query({ name: 'saga checkpoint', text: MOVE, values: [this.position] });
+      await this.database.pool.query({ name: 'saga checkpoint', text: MOVE, values: [position] });
+      this.written = position;
     } catch (error) {
       this.logger.warn(
         { error },
-        'how far the sagas are could not be written down; it is tried again with the next event',
+        'how far the sagas are could not be written down; until it is, a start offers them events again',
       );
     }
   }

@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
 
 import type { CommandContext, Decision } from '#domain/kernel/command-context';
 import { AlreadyReserved, reservation } from '#domain/kernel/reservation';
@@ -90,6 +90,14 @@ describe.each(WAYS)('commands on an event store $name', ({ open, begins }) => {
     await reserve('me', context);
     const [event] = await all(store.readStream('name-x'));
     expect(event?.metadata).toEqual({ ...context, schemaVersion: 1 });
+  });
+
+  it('read a stream that they take for new only when there is something in it', async () => {
+    const read = jest.spyOn(store, 'readStream');
+    await reserve('me');
+    expect(read).toHaveBeenCalledTimes('begins' in begins ? 0 : 1);
+    await expect(reserve('you')).rejects.toBeInstanceOf(AlreadyReserved);
+    expect(read).toHaveBeenCalledTimes('begins' in begins ? 1 : 2);
   });
 
   it('tell the position after which rows show what was decided', async () => {

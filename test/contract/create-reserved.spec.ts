@@ -3,9 +3,9 @@ import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals
 import type { CommandContext } from '#domain/kernel/command-context';
 import type { Decider } from '#domain/kernel/decider';
 import type { DomainEvent, JsonObject } from '#domain/kernel/event';
-import { reservation, type Reserved } from '#domain/kernel/reservation';
+import { reservation, type ReservationEvent } from '#domain/kernel/reservation';
 import type { EffectRequest } from '#domain/kernel/saga';
-import { Aggregates } from '#platform/event-store/aggregates';
+import { Aggregates, type Decided } from '#platform/event-store/aggregates';
 import { type EventStore, EventStoreAway } from '#platform/event-store/event-store.port';
 import { newId } from '#platform/ids/ids';
 import { CommandEffect, type CommandArgs } from '#platform/sagas/command.effect';
@@ -14,8 +14,8 @@ import { SagaRuntime } from '#platform/sagas/runtime';
 import { registerSaga } from '#sagas/register/register.saga';
 
 import { all, EVENT_STORES } from '../kit/event-stores.js';
-import { eventually } from '../kit/eventually.js';
 
+type Reserving = Decided<ReservationEvent>;
 type Requested = EffectRequest & { readonly effectId: string };
 
 const ID = newId();
@@ -32,28 +32,37 @@ describe.each(EVENT_STORES)('what was reserved on an event store $name', ({ open
   let aggregates: Aggregates;
   let clear: () => Promise<void>;
   let context: CommandContext;
-  let reserved: Reserved['data'];
+  let reserved: Reserving['events'];
 
   beforeEach(async () => {
     ({ store, clear } = await open());
     aggregates = new Aggregates(store);
     const commandId = newId();
     context = { actor: { kind: 'user', id: 'somebody' }, correlationId: newId(), causationId: commandId, commandId };
-    reserved = { by: ID, label: 'a thing', creates: { category: 'thing', command: { type: 'MakeThing' } } };
-    await aggregates.handle({
-      decider: reservation,
-      stream: 'name-main',
-      command: { type: 'Reserve', ...reserved },
-      context,
-    });
+    ({ events: reserved } = await reserve());
   });
 
   afterEach(async () => {
     await clear();
   });
 
-  const byRequest = () => {
-    createReserved(aggregates, thing, reserved, context);
+  const reserve = () =>
+    aggregates.handle({
+      decider: reservation,
+      stream: 'name-main',
+      command: {
+        type: 'Reserve',
+        by: ID,
+        label: 'a thing',
+        creates: { category: 'thing', command: { type: 'MakeThing' } },
+      },
+      context,
+    });
+  /** Resolves when nothing of it is under way any more. */
+  const byRequest = async (by = ID) => {
+    const handled = jest.spyOn(aggregates, 'handle');
+    createReserved(aggregates, thing, reserved, by, context);
+    await Promise.allSettled(handled.mock.results.map(({ value }) => value as Promise<unknown>));
   };
   /** What the register saga and the worker do, however late. */
   const bySaga = async () => {
@@ -73,39 +82,38 @@ describe.each(EVENT_STORES)('what was reserved on an event store $name', ({ open
     });
   };
   const created = () => all(store.readStream(`thing-${ID}`));
-  const isCreated = () =>
-    eventually(async () => {
-      expect(await created()).toMatchObject([{ type: 'ThingMade' }]);
-    });
 
   it('is created by whoever reserved it, and the saga finds it done', async () => {
-    byRequest();
-    await isCreated();
+    await byRequest();
     await bySaga();
-    expect(await created()).toMatchObject([{ type: 'ThingMade', metadata: { actor: context.actor } }]);
+    expect(await created()).toMatchObject([
+      { type: 'ThingMade', metadata: { actor: context.actor, causationId: reserved[0]?.id } },
+    ]);
   });
 
   it('is created by the saga when whoever reserved it is no more, and only once when that one comes late', async () => {
     await bySaga();
-    byRequest();
-    byRequest();
-    await bySaga();
+    await byRequest();
     expect(await created()).toMatchObject([
       { type: 'ThingMade', metadata: { actor: { kind: 'saga', id: 'register' } } },
     ]);
   });
 
   it('is created once when both come at the same time', async () => {
-    for (let round = 0; round < 5; round += 1) byRequest();
-    await Promise.all([bySaga(), bySaga()]);
-    await isCreated();
+    await Promise.all([byRequest(), byRequest(), bySaga(), bySaga()]);
+    expect(await created()).toMatchObject([{ type: 'ThingMade' }]);
+  });
+
+  it('is left to the saga where it was reserved before, for another one', async () => {
+    await byRequest(newId());
+    expect(await created()).toEqual([]);
   });
 
   it('is left to the saga where the log takes nothing', async () => {
-    const append = jest.spyOn(store, 'append').mockRejectedValueOnce(new EventStoreAway(new Error('the log is away')));
-    byRequest();
-    expect(append).toHaveBeenCalledTimes(1);
+    jest.spyOn(store, 'append').mockRejectedValueOnce(new EventStoreAway(new Error('the log is away')));
+    await byRequest();
+    expect(await created()).toEqual([]);
     await bySaga();
-    await isCreated();
+    expect(await created()).toMatchObject([{ type: 'ThingMade' }]);
   });
 });

@@ -94,9 +94,8 @@ export class VmAdder {
         },
         context: { ...request, commandId: idFor('add vm', request.commandId, String(index)) },
       });
-      const [reserved] = events;
-      if (reserved?.type === 'Reserved') createReserved(this.aggregates, vmContext, reserved.data, request);
-      return { is: 'added', ref, vm, contextId: reserved?.data.by ?? by, isNew: true };
+      createReserved(this.aggregates, vmContext, events, by, request);
+      return { is: 'added', ref, vm, contextId: events[0]?.data.by ?? by, isNew: true };
     } catch (error) {
       if (!(error instanceof AlreadyReserved)) throw error;
       await this.seeAgain(factsOf(vm, found, error.by), request, index);

@@ -11,12 +11,15 @@ import { EventIdReused, type EventStore, StreamHasMoved, WrongExpectedRevision }
  */
 const MAX_ROUNDS = 250;
 
+/** As the log knows it. */
+type Identified<Event> = Event & { readonly id: string };
+
 export interface Decided<Event extends DomainEvent> {
   /** Of the last event of the answer; -1n when the stream is still empty. */
   readonly revision: bigint;
   /** Read models that have passed it show what was decided. */
   readonly position: Position;
-  readonly events: readonly Event[];
+  readonly events: readonly Identified<Event>[];
 }
 
 interface Call<State, Command, Event extends DomainEvent> {
@@ -29,7 +32,10 @@ interface Call<State, Command, Event extends DomainEvent> {
    * The same command again is recognised where it was the last.
    */
   readonly needsFirst?: number;
-  /** For streams that the command most likely begins: they are read only when the log says that there is something in them. */
+  /**
+   * For streams that the command most likely begins: they are read only when the log says that there is something in them, or when the
+   * command would lead to nothing on an empty one. Not for deciders that refuse it there: that refusal may be wrong.
+   */
   readonly begins?: true;
 }
 
@@ -81,12 +87,10 @@ export class Aggregates {
     if (events.length === 0) return { ...(await this.nothing(history)), events: [] };
     const last = history.at(-1);
     try {
-      const appended = await this.store.append(
-        stream,
-        last === undefined ? 'no-stream' : last.revision,
-        events.map((event, index) => newEvent(stream, event, index, context, this.instanceId)),
-      );
-      return { revision: appended.revision, position: appended.position, events };
+      const made = events.map((event, index) => newEvent(stream, event, index, context, this.instanceId));
+      const appended = await this.store.append(stream, last === undefined ? 'no-stream' : last.revision, made);
+      const { revision, position } = appended;
+      return { revision, position, events: made as unknown as Identified<Event>[] };
     } catch (error) {
       if (!wasOvertaken(error) || isLast) throw error;
       // The ids of these events are in use: unless it was this very command that used them, a repeat is pointless.
@@ -153,7 +157,7 @@ function wasOvertaken(error: unknown): boolean {
 function answer<Event extends DomainEvent>(earlier: readonly StoredEvent[]): Decided<Event> {
   const last = earlier.at(-1);
   if (last === undefined) throw new Error('there is no earlier answer');
-  return { revision: last.revision, position: last.position, events: earlier as unknown as Event[] };
+  return { revision: last.revision, position: last.position, events: earlier as unknown as Identified<Event>[] };
 }
 
 function newEvent(

@@ -102,9 +102,9 @@ export class CreateCredentialHandler implements ICommandHandler<CreateCredential
       context,
       begins: true,
     });
+    createReserved(this.aggregates, credentialDecider, events, credential.id, context);
     const [reserved] = events;
     if (reserved?.type !== 'Reserved') return credential;
-    createReserved(this.aggregates, credentialDecider, reserved.data, context);
     return (reserved.data.creates.command as unknown as CredentialCommand).credential;
   }
 

@@ -2,6 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import type { DataSource } from 'typeorm';
 
 import type { CommandContext } from '#domain/kernel/command-context';
+import type { StoredEvent } from '#domain/kernel/event';
 import { SystemClock } from '#platform/clock/system.clock';
 import { Aggregates } from '#platform/event-store/aggregates';
 import { AppendTooLarge } from '#platform/event-store/event-store.port';
@@ -73,10 +74,13 @@ describe('storing a credential', () => {
     const command = new CreateCredential(request, context);
     const [one, other] = await Promise.all([handler.execute(command), handler.execute(command)]);
     expect(other.shown.credentialId).toBe(one.shown.credentialId);
-    const events: unknown[] = [];
-    for await (const { data } of store.readAll()) events.push(data);
-    expect(events).toHaveLength(1);
-    expect([...vault.kept.keys()].map((ref) => JSON.stringify(events).includes(ref))).toEqual([true]);
+    const events: StoredEvent[] = [];
+    for await (const event of store.readAll()) events.push(event);
+    expect(events).toMatchObject([
+      { type: 'Reserved' },
+      { type: 'CredentialCreated', metadata: { actor: context.actor, causationId: events[0]?.id } },
+    ]);
+    expect([...vault.kept.keys()].map((ref) => JSON.stringify(events[0]?.data).includes(ref))).toEqual([true]);
   });
 
   it('keeps no password of a credential that is too large for the log', async () => {

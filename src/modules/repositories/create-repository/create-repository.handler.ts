@@ -77,8 +77,7 @@ export class CreateRepositoryHandler implements ICommandHandler<CreateRepository
     const prepared = { ...facts, path: await this.prepare(facts.path) };
     const command = reservationOf(prepared);
     const { events } = await this.aggregates.handle({ decider: repositoryPlace, stream: PLACES, command, context });
-    const [reserved] = events;
-    if (reserved !== undefined) createReserved(this.aggregates, repository, reserved.data, context);
+    createReserved(this.aggregates, repository, events, prepared.repositoryId, context);
     // Another copy of the command may have been faster meanwhile.
     return repositoryIn(events) ?? prepared;
   }

@@ -780,6 +780,15 @@ describe('a rebuild', () => {
       expect((await check(counter))?.standing).toEqual({ stopped: false, head: await store.head(), behind: 3 });
     });
 
+    it('that nobody takes further are not behind for having been compared', async () => {
+      await runner.stop();
+      const order = anEvent('ProjectionVerificationRequested', { projection: 'listing' });
+      await store.append('projection-listing', 'any', [order]);
+      expect((await check(listing))?.standing).toEqual({ stopped: false, head: await store.head(), behind: 0 });
+      await addMany(1, 1);
+      expect((await check(listing))?.standing).toMatchObject({ behind: 1 });
+    });
+
     it('that are a moment late are waited for', async () => {
       const holder = new pg.Client({ connectionString: fresh.url });
       await holder.connect();

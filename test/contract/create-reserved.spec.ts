@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
 
-import type { CommandContext } from '#domain/kernel/command-context';
+import type { CommandContext, Decision } from '#domain/kernel/command-context';
 import type { Decider } from '#domain/kernel/decider';
 import type { DomainEvent, JsonObject } from '#domain/kernel/event';
 import { reservation, type ReservationEvent } from '#domain/kernel/reservation';
@@ -58,12 +58,7 @@ describe.each(EVENT_STORES)('what was reserved on an event store $name', ({ open
       },
       context,
     });
-  /** Resolves when nothing of it is under way any more. */
-  const byRequest = async (by = ID) => {
-    const handled = jest.spyOn(aggregates, 'handle');
-    createReserved(aggregates, thing, reserved, by, context);
-    await Promise.allSettled(handled.mock.results.map(({ value }) => value as Promise<unknown>));
-  };
+  const byRequest = (by = ID) => createReserved(aggregates, thing, reserved, by, context);
   /** What the register saga and the worker do, however late. */
   const bySaga = async () => {
     const [event] = await all(store.readStream('name-main'));
@@ -104,8 +99,20 @@ describe.each(EVENT_STORES)('what was reserved on an event store $name', ({ open
     expect(await created()).toMatchObject([{ type: 'ThingMade' }]);
   });
 
-  it('is left to the saga where it was reserved before, for another one', async () => {
-    await byRequest(newId());
+  it('is left to the saga where it was reserved before, and heard of when it is there', async () => {
+    const heard: string[] = [];
+    const witness = { decided: ({ position }: Decision) => void heard.push(position) };
+    const again = () => createReserved(aggregates, thing, reserved, newId(), { ...context, witness });
+    await again();
+    expect([await created(), heard]).toEqual([[], []]);
+    await bySaga();
+    await again();
+    expect(heard).toEqual((await created()).map(({ position }) => position));
+  });
+
+  it('is waited for by nobody for long while the log says nothing', async () => {
+    jest.spyOn(store, 'append').mockReturnValueOnce(new Promise(() => undefined));
+    await byRequest();
     expect(await created()).toEqual([]);
   });
 

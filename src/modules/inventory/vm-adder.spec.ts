@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import type { DataSource } from 'typeorm';
 
-import type { CommandContext } from '#domain/kernel/command-context';
+import type { CommandContext, Decision } from '#domain/kernel/command-context';
 import type { StoredEvent } from '#domain/kernel/event';
 import { Aggregates } from '#platform/event-store/aggregates';
 import { InMemoryEventStore } from '#platform/event-store/in-memory.event-store';
@@ -24,7 +24,9 @@ describe('putting VMs under the care of OMA', () => {
     const adder = new VmAdder(new Aggregates(store), rows, {} as ProjectionProgress);
     const id = newId();
     const actor = { kind: 'user', id: 'somebody' } as const;
-    const context: CommandContext = { actor, correlationId: id, causationId: id, commandId: id };
+    const heard: string[] = [];
+    const witness = { decided: ({ position }: Decision) => void heard.push(position) };
+    const context: CommandContext = { actor, correlationId: id, causationId: id, commandId: id, witness };
     const vms = [vmNamed('web-01'), vmNamed('db-01')];
     const found = { vcenterHost: 'vcenter.test', datacenter: 'dc', credentialId: 1, vms };
     const { outcomes, pending } = await adder.add(null, found, context);
@@ -36,6 +38,7 @@ describe('putting VMs under the care of OMA', () => {
     expect(events.filter(({ type }) => type === 'VmContextAdded')).toMatchObject(
       reserved.map(({ id: causationId }) => ({ metadata: { actor, causationId } })),
     );
+    expect(heard.sort()).toEqual(events.map(({ position }) => position));
     expect(events).toHaveLength(4);
   });
 });

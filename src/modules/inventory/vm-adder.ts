@@ -94,7 +94,7 @@ export class VmAdder {
         },
         context: { ...request, commandId: idFor('add vm', request.commandId, String(index)) },
       });
-      createReserved(this.aggregates, vmContext, events, by, request);
+      await createReserved(this.aggregates, vmContext, events, by, request);
       return { is: 'added', ref, vm, contextId: events[0]?.data.by ?? by, isNew: true };
     } catch (error) {
       if (!(error instanceof AlreadyReserved)) throw error;

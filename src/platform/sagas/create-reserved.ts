@@ -2,6 +2,7 @@ import type { CommandContext } from '#domain/kernel/command-context';
 import type { Decider } from '#domain/kernel/decider';
 import type { DomainEvent } from '#domain/kernel/event';
 import { REGISTRATION, type Reserved } from '#domain/kernel/reservation';
+import { pause } from '#platform/clock/pause';
 import type { Aggregates } from '#platform/event-store/aggregates';
 
 import { effectIdOf } from './saga-log.js';
@@ -12,28 +13,39 @@ interface Reservation {
   readonly data: Pick<Reserved['data'], 'by'> & Partial<Reserved['data']>;
 }
 
+/** Of what the log has just taken the next event is there at once, or the log is away: then nobody should wait for it here. */
+const WITHIN_MS = 500;
+
 /**
  * Creates what was just reserved for `by`, instead of waiting for the register saga: under the id of the saga's step, so that the
  * saga, which comes later or at the same time, decides nothing more. What was reserved before, by this command or by others, and
- * what fails here, is left to it.
+ * what fails here, is left to it. Resolves when the context's witness has heard of what was created, or after a moment; never rejects.
  */
-export function createReserved<State, Command, Event extends DomainEvent>(
+export async function createReserved<State, Command, Event extends DomainEvent>(
   aggregates: Aggregates,
   decider: Decider<State, Command, Event>,
   [reserved]: readonly Reservation[],
   by: string,
-  { actor, correlationId, reason }: CommandContext,
-): void {
-  const creates = reserved?.data.creates;
-  if (reserved?.data.by !== by || creates === undefined) return;
-  const commandId = effectIdOf(`${REGISTRATION.saga}-${by}`, REGISTRATION.step);
-  aggregates
-    .handle({
-      decider,
-      stream: `${creates.category}-${by}`,
-      command: creates.command as Command,
-      context: { actor, correlationId, causationId: reserved.id, commandId, ...(reason !== undefined && { reason }) },
-      begins: true,
-    })
-    .catch(() => undefined);
+  { actor, correlationId, reason, witness }: CommandContext,
+): Promise<void> {
+  const { creates, by: holder } = reserved?.data ?? {};
+  if (reserved === undefined || creates === undefined) return;
+  const stream = `${creates.category}-${holder}`;
+  const context: CommandContext = {
+    ...{ actor, correlationId, causationId: reserved.id },
+    commandId: effectIdOf(`${REGISTRATION.saga}-${holder}`, REGISTRATION.step),
+    ...(reason !== undefined && { reason }),
+    ...(witness !== undefined && { witness }),
+  };
+  const over = new AbortController();
+  const creating =
+    holder === by
+      ? aggregates.handle({ decider, stream, command: creates.command as Command, context, begins: true })
+      : aggregates.earlier(stream, context);
+  const settled = creating
+    .catch(() => undefined)
+    .finally(() => {
+      over.abort();
+    });
+  await Promise.race([settled, pause(WITHIN_MS, over.signal)]);
 }

@@ -102,7 +102,7 @@ export class CreateCredentialHandler implements ICommandHandler<CreateCredential
       context,
       begins: true,
     });
-    createReserved(this.aggregates, credentialDecider, events, credential.id, context);
+    await createReserved(this.aggregates, credentialDecider, events, credential.id, context);
     const [reserved] = events;
     if (reserved?.type !== 'Reserved') return credential;
     return (reserved.data.creates.command as unknown as CredentialCommand).credential;

@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import type { DataSource } from 'typeorm';
 
-import type { CommandContext } from '#domain/kernel/command-context';
+import type { CommandContext, Decision } from '#domain/kernel/command-context';
 import type { StoredEvent } from '#domain/kernel/event';
 import { SystemClock } from '#platform/clock/system.clock';
 import { Aggregates } from '#platform/event-store/aggregates';
@@ -71,7 +71,9 @@ describe('storing a credential', () => {
 
   it('twice at once by the same command, as after a claim that ran out, answers with one and keeps one password', async () => {
     const { store, vault, handler } = storing(2);
-    const command = new CreateCredential(request, context);
+    const heard: string[] = [];
+    const witness = { decided: ({ stream }: Decision) => void heard.push(stream) };
+    const command = new CreateCredential(request, { ...context, witness });
     const [one, other] = await Promise.all([handler.execute(command), handler.execute(command)]);
     expect(other.shown.credentialId).toBe(one.shown.credentialId);
     const events: StoredEvent[] = [];
@@ -80,6 +82,7 @@ describe('storing a credential', () => {
       { type: 'Reserved' },
       { type: 'CredentialCreated', metadata: { actor: context.actor, causationId: events[0]?.id } },
     ]);
+    expect(heard.filter((stream) => stream.startsWith('credential-'))).toHaveLength(2);
     expect([...vault.kept.keys()].map((ref) => JSON.stringify(events[0]?.data).includes(ref))).toEqual([true]);
   });
 

@@ -70,14 +70,19 @@ export class CreateRepositoryHandler implements ICommandHandler<CreateRepository
    */
   private async reserve(facts: RepositoryFacts, context: CommandContext): Promise<RepositoryFacts> {
     // The same command sent again finds the repository of the first time.
-    const earlier = await this.aggregates.earlier<RepositoryPlaceReserved>(PLACES, context);
-    const first = repositoryIn(earlier?.events ?? []);
-    if (first !== null) return first;
+    const { events: before } = (await this.aggregates.earlier<RepositoryPlaceReserved>(PLACES, context)) ?? {
+      events: [],
+    };
+    const first = repositoryIn(before);
+    if (first !== null) {
+      await createReserved(this.aggregates, repository, before, facts.repositoryId, context);
+      return first;
+    }
     repositoryPlace.decide(reservationOf(facts), await this.aggregates.load(repositoryPlace, PLACES));
     const prepared = { ...facts, path: await this.prepare(facts.path) };
     const command = reservationOf(prepared);
     const { events } = await this.aggregates.handle({ decider: repositoryPlace, stream: PLACES, command, context });
-    createReserved(this.aggregates, repository, events, prepared.repositoryId, context);
+    await createReserved(this.aggregates, repository, events, prepared.repositoryId, context);
     // Another copy of the command may have been faster meanwhile.
     return repositoryIn(events) ?? prepared;
   }

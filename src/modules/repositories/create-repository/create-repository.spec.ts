@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import type { DataSource } from 'typeorm';
 
-import type { CommandContext } from '#domain/kernel/command-context';
+import type { CommandContext, Decision } from '#domain/kernel/command-context';
 import type { StoredEvent } from '#domain/kernel/event';
 import { SystemClock } from '#platform/clock/system.clock';
 import { Aggregates } from '#platform/event-store/aggregates';
@@ -27,7 +27,10 @@ describe('making a repository', () => {
     const nothingYet = { findOneBy: () => Promise.resolve(null) };
     const rows = { getRepository: () => nothingYet } as unknown as DataSource;
     const handler = new CreateRepositoryHandler(new Aggregates(store), storage, info, new SystemClock(), rows);
-    const { repository, pending } = await handler.execute(new CreateRepository(request, context));
+    const heard: string[] = [];
+    const witness = { decided: ({ position }: Decision) => void heard.push(position) };
+    const command = new CreateRepository(request, { ...context, witness });
+    const { repository, pending } = await handler.execute(command);
     expect(pending).toBe(true);
     const events: StoredEvent[] = [];
     for await (const event of store.readAll()) events.push(event);
@@ -39,5 +42,10 @@ describe('making a repository', () => {
         metadata: { actor: context.actor, causationId: events[0]?.id },
       },
     ]);
+    const positions = events.map(({ position }) => position);
+    expect(heard).toEqual(positions);
+    // Also when the same command comes again.
+    await handler.execute(command);
+    expect(heard).toEqual([...positions, ...positions]);
   });
 });

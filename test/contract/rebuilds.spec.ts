@@ -785,7 +785,7 @@ describe('a rebuild', () => {
       const order = anEvent('ProjectionVerificationRequested', { projection: 'listing' });
       await store.append('projection-listing', 'any', [order]);
       expect((await check(listing))?.standing).toEqual({ stopped: false, head: await store.head(), behind: 0 });
-      await addMany(1, 1);
+      await store.append('projection-job', 'any', [anEvent('ProjectionRebuildRequested', { projection: 'job' })]);
       expect((await check(listing))?.standing).toMatchObject({ behind: 1 });
     });
 

@@ -48,9 +48,12 @@ export class CheckResponse {
   @Shown.flag('whether the projection had stopped there, and does not go on by itself', { nullable: true })
   stopped: boolean | null;
   @Shown.text('where the log ended when the verification began', { nullable: true }) log_position: string | null;
-  @Shown.whole('how many events up to there the projection had yet to take: its rows show nothing of them', {
-    nullable: true,
-  })
+  @Shown.whole(
+    'how many events up to there the projection had yet to take, orders to compare aside: its rows show nothing of them',
+    {
+      nullable: true,
+    },
+  )
   events_behind: number | null;
   @Shown.whole('how many rows the log gives up to position', { nullable: true }) rows: number | null;
   @Shown.whole('rows that are not there', { nullable: true }) missing: number | null;

@@ -14,7 +14,7 @@ import { type AnyProjection, createTable, tableOf } from './tables.js';
 
 const PAGE = 10_000;
 /** The order to compare is an event, too: rows that nobody takes further are not behind for that. */
-const ORDERS = 'projection-';
+const ORDER = 'ProjectionVerificationRequested';
 /** What is left to apply while the snapshot is held. */
 const NEAR = 2000;
 /** So long rows may take to come to where the log was when their comparison began; later they are behind it. */
@@ -139,7 +139,7 @@ export class Check {
     let events = 0;
     const stretch = { after, upTo: head, maxBatch: PAGE, signal };
     for await (const page of pages(this.parts.store, this.projection, stretch))
-      events += page.events.filter(({ stream }) => !stream.startsWith(ORDERS)).length;
+      events += page.events.filter(({ type }) => type !== ORDER).length;
     if (signal.aborted) throw new NotComparable('it was broken off');
     return events;
   }

@@ -79,7 +79,10 @@ describe.each(EVENT_STORES)('what was reserved on an event store $name', ({ open
   const created = () => all(store.readStream(`thing-${ID}`));
 
   it('is created by whoever reserved it, and the saga finds it done', async () => {
-    await byRequest();
+    const heard: string[] = [];
+    context = { ...context, witness: { decided: ({ position }) => void heard.push(position) } };
+    expect(await byRequest()).toBe(true);
+    expect(heard).toEqual((await created()).map(({ position }) => position));
     await bySaga();
     expect(await created()).toMatchObject([
       { type: 'ThingMade', metadata: { actor: context.actor, causationId: reserved[0]?.id } },
@@ -103,16 +106,18 @@ describe.each(EVENT_STORES)('what was reserved on an event store $name', ({ open
     const heard: string[] = [];
     const witness = { decided: ({ position }: Decision) => void heard.push(position) };
     const again = () => createReserved(aggregates, thing, reserved, newId(), { ...context, witness });
-    await again();
+    expect(await again()).toBe(false);
     expect([await created(), heard]).toEqual([[], []]);
     await bySaga();
-    await again();
+    expect(await again()).toBe(true);
     expect(heard).toEqual((await created()).map(({ position }) => position));
   });
 
   it('is waited for by nobody for long while the log says nothing', async () => {
     jest.spyOn(store, 'append').mockReturnValueOnce(new Promise(() => undefined));
-    await byRequest();
+    const began = performance.now();
+    expect(await byRequest()).toBe(false);
+    expect(performance.now() - began).toBeLessThan(5000);
     expect(await created()).toEqual([]);
   });
 

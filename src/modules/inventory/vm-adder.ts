@@ -54,18 +54,20 @@ export class VmAdder {
         ? found.vms.map((vm): Selection<FoundVm> => ({ ref: vm.path, is: 'found', vm }))
         : selectVms(refs, found.vms);
     const outcomes: AddOutcome[] = [];
+    const creating: Promise<boolean>[] = [];
     for (let start = 0; start < selections.length; start += AT_ONCE) {
       const some = selections.slice(start, start + AT_ONCE);
       outcomes.push(
         ...(await Promise.all(
           some.map(async (selection, index) =>
-            selection.is === 'found' ? this.addOne(selection, found, context, start + index) : selection,
+            selection.is === 'found' ? this.addOne(selection, found, context, start + index, creating) : selection,
           ),
         )),
       );
     }
     const ids = outcomes.flatMap((outcome) => (outcome.is === 'added' ? [outcome.contextId] : []));
-    return { outcomes, pending: !(await this.visible([...new Set(ids)])) };
+    const areTold = (await Promise.all(creating)).every(Boolean);
+    return { outcomes, pending: !(await this.visible([...new Set(ids)])) || !areTold };
   }
 
   private async visible(contextIds: readonly string[]): Promise<boolean> {
@@ -79,6 +81,7 @@ export class VmAdder {
     found: Discovered,
     request: CommandContext,
     index: number,
+    creating: Promise<boolean>[],
   ): Promise<AddedVm> {
     const by = `ctx-${newId()}`;
     const command: VmContextCommand = { type: 'AddVmContext', vm: factsOf(vm, found, by) };
@@ -94,7 +97,7 @@ export class VmAdder {
         },
         context: { ...request, commandId: idFor('add vm', request.commandId, String(index)) },
       });
-      await createReserved(this.aggregates, vmContext, events, by, request);
+      creating.push(createReserved(this.aggregates, vmContext, events, by, request));
       return { is: 'added', ref, vm, contextId: events[0]?.data.by ?? by, isNew: true };
     } catch (error) {
       if (!(error instanceof AlreadyReserved)) throw error;

@@ -19,7 +19,7 @@ const WITHIN_MS = 500;
 /**
  * Creates what was just reserved for `by`, instead of waiting for the register saga: under the id of the saga's step, so that the
  * saga, which comes later or at the same time, decides nothing more. What was reserved before, by this command or by others, and
- * what fails here, is left to it. Resolves when the context's witness has heard of what was created, or after a moment; never rejects.
+ * what fails here, is left to it. Answers within a moment whether the context's witness has heard of what was created; never rejects.
  */
 export async function createReserved<State, Command, Event extends DomainEvent>(
   aggregates: Aggregates,
@@ -27,9 +27,9 @@ export async function createReserved<State, Command, Event extends DomainEvent>(
   [reserved]: readonly Reservation[],
   by: string,
   { actor, correlationId, reason, witness }: CommandContext,
-): Promise<void> {
+): Promise<boolean> {
   const { creates, by: holder } = reserved?.data ?? {};
-  if (reserved === undefined || creates === undefined) return;
+  if (reserved === undefined || creates === undefined) return false;
   const stream = `${creates.category}-${holder}`;
   const context: CommandContext = {
     ...{ actor, correlationId, causationId: reserved.id },
@@ -37,15 +37,15 @@ export async function createReserved<State, Command, Event extends DomainEvent>(
     ...(reason !== undefined && { reason }),
     ...(witness !== undefined && { witness }),
   };
-  const over = new AbortController();
   const creating =
     holder === by
       ? aggregates.handle({ decider, stream, command: creates.command as Command, context, begins: true })
       : aggregates.earlier(stream, context);
-  const settled = creating
-    .catch(() => undefined)
-    .finally(() => {
-      over.abort();
-    });
-  await Promise.race([settled, pause(WITHIN_MS, over.signal)]);
+  const heard = creating.then((decided) => decided !== null).catch(() => false);
+  const over = new AbortController();
+  try {
+    return await Promise.race([heard, pause(WITHIN_MS, over.signal).then(() => false)]);
+  } finally {
+    over.abort();
+  }
 }

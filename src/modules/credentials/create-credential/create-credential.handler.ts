@@ -27,6 +27,8 @@ import type { CreateCredentialRequest } from './create-credential.request.js';
 const VISIBLE_WITHIN_MS = 1500;
 
 type Wanted = Pick<CredentialFacts, 'name' | 'vcenterHost' | 'username' | 'datacenter' | 'isActive' | 'isDefault'>;
+/** `isTold`: whether the command's position is that of the credential, and not only of its name. */
+type Made = { readonly credential: CredentialFacts; readonly isTold: boolean };
 type Created = { readonly shown: ShownCredential; readonly pending: boolean };
 
 export class CreateCredential extends Command<Created> {
@@ -59,16 +61,16 @@ export class CreateCredentialHandler implements ICommandHandler<CreateCredential
       isDefault: request.is_default,
     };
     if (wanted.isDefault && !wanted.isActive) throw new DefaultMustBeActive();
-    const credential = await this.make(wanted, request.password, context);
+    const { credential, isTold } = await this.make(wanted, request.password, context);
     const row = await until(() => this.settled(credential), VISIBLE_WITHIN_MS);
-    return { shown: row ?? this.asCreated(credential), pending: row === null };
+    return { shown: row ?? this.asCreated(credential), pending: row === null || !isTold };
   }
 
   /**
    * The password is in the vault before anything refers to it, and leaves it when the name turns out to be taken, or when the same
    * command was here before: then it is the first one's credential.
    */
-  private async make(wanted: Wanted, password: string, context: CommandContext): Promise<CredentialFacts> {
+  private async make(wanted: Wanted, password: string, context: CommandContext): Promise<Made> {
     const [credentialNumber, secret] = await Promise.all([this.numbers.next('credential'), this.vault.put(password)]);
     const credential: CredentialFacts = {
       ...wanted,
@@ -80,7 +82,7 @@ export class CreateCredentialHandler implements ICommandHandler<CreateCredential
     };
     try {
       const made = await this.reserveName(credential, context);
-      if (made.secretRef !== secret.ref) await this.vault.forget(secret.ref);
+      if (made.credential.secretRef !== secret.ref) await this.vault.forget(secret.ref);
       return made;
     } catch (error) {
       if (error instanceof DomainError || isRefusedByLog(error)) await this.vault.forget(secret.ref);
@@ -88,7 +90,7 @@ export class CreateCredentialHandler implements ICommandHandler<CreateCredential
     }
   }
 
-  private async reserveName(credential: CredentialFacts, context: CommandContext): Promise<CredentialFacts> {
+  private async reserveName(credential: CredentialFacts, context: CommandContext): Promise<Made> {
     const command: CredentialCommand = { type: 'CreateCredential', credential };
     const { events } = await this.aggregates.handle({
       decider: reservation,
@@ -102,10 +104,10 @@ export class CreateCredentialHandler implements ICommandHandler<CreateCredential
       context,
       begins: true,
     });
-    await createReserved(this.aggregates, credentialDecider, events, credential.id, context);
+    const isTold = await createReserved(this.aggregates, credentialDecider, events, credential.id, context);
     const [reserved] = events;
-    if (reserved?.type !== 'Reserved') return credential;
-    return (reserved.data.creates.command as unknown as CredentialCommand).credential;
+    if (reserved?.type !== 'Reserved') return { credential, isTold };
+    return { credential: (reserved.data.creates.command as unknown as CredentialCommand).credential, isTold };
   }
 
   /** The row, once it is also settled which credential is the default. */

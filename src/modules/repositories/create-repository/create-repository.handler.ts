@@ -15,7 +15,7 @@ import {
 } from '#domain/repository/repository-place';
 import { Clock } from '#platform/clock/clock.port';
 import { until } from '#platform/clock/until';
-import { Aggregates } from '#platform/event-store/aggregates';
+import { Aggregates, type Decided } from '#platform/event-store/aggregates';
 import { newId } from '#platform/ids/ids';
 import { LocalRepositoryStorage, RepositoryPathRefused } from '#platform/repositories/local-repository-storage.port';
 import { createReserved } from '#platform/sagas/create-reserved';
@@ -28,6 +28,7 @@ import type { CreateRepositoryRequest } from './create-repository.request.js';
 const VISIBLE_WITHIN_MS = 1500;
 const PLACES = 'repositoryplaces-all';
 
+type Reservations = Decided<RepositoryPlaceReserved>['events'];
 type Created = { readonly repository: RepositoryResponse; readonly pending: boolean };
 
 export class CreateRepository extends Command<Created> {
@@ -52,7 +53,10 @@ export class CreateRepositoryHandler implements ICommandHandler<CreateRepository
   ) {}
 
   async execute({ request, context }: CreateRepository): Promise<Created> {
-    const facts = await this.inTurn(() => this.reserve(factsOf(request), context));
+    const asked = factsOf(request);
+    const events = await this.inTurn(() => this.reserve(asked, context));
+    const isTold = await createReserved(this.aggregates, repository, events, asked.repositoryId, context);
+    const facts = repositoryIn(events) ?? asked;
     const { repositoryId } = facts;
     const row = await until(
       () => this.rows.getRepository(RepositoryRow).findOneBy({ repositoryId }),
@@ -61,30 +65,23 @@ export class CreateRepositoryHandler implements ICommandHandler<CreateRepository
     const now = this.clock.now();
     const { bandwidthBytesPerSecond = null } = facts;
     const shown = row ?? { ...facts, bandwidthBytesPerSecond, createdAt: now, updatedAt: now };
-    return { repository: repositoryResponse(shown, await this.storageInfo.of(shown)), pending: row === null };
+    return {
+      repository: repositoryResponse(shown, await this.storageInfo.of(shown)),
+      pending: row === null || !isTold,
+    };
   }
 
   /**
    * Asked before the disk is touched, so that what is refused leaves no directory behind; and decided with the real path
    * afterwards, since a link may lead into another repository.
    */
-  private async reserve(facts: RepositoryFacts, context: CommandContext): Promise<RepositoryFacts> {
-    // The same command sent again finds the repository of the first time.
-    const { events: before } = (await this.aggregates.earlier<RepositoryPlaceReserved>(PLACES, context)) ?? {
-      events: [],
-    };
-    const first = repositoryIn(before);
-    if (first !== null) {
-      await createReserved(this.aggregates, repository, before, facts.repositoryId, context);
-      return first;
-    }
+  private async reserve(facts: RepositoryFacts, context: CommandContext): Promise<Reservations> {
+    // The same command sent again finds the repository of the first time, as another copy of it does that was slower.
+    const earlier = await this.aggregates.earlier<RepositoryPlaceReserved>(PLACES, context);
+    if (earlier !== null) return earlier.events;
     repositoryPlace.decide(reservationOf(facts), await this.aggregates.load(repositoryPlace, PLACES));
-    const prepared = { ...facts, path: await this.prepare(facts.path) };
-    const command = reservationOf(prepared);
-    const { events } = await this.aggregates.handle({ decider: repositoryPlace, stream: PLACES, command, context });
-    await createReserved(this.aggregates, repository, events, prepared.repositoryId, context);
-    // Another copy of the command may have been faster meanwhile.
-    return repositoryIn(events) ?? prepared;
+    const command = reservationOf({ ...facts, path: await this.prepare(facts.path) });
+    return (await this.aggregates.handle({ decider: repositoryPlace, stream: PLACES, command, context })).events;
   }
 
   private async prepare(path: string): Promise<string> {

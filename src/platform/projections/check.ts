@@ -1,4 +1,5 @@
 import type { Position } from '#domain/kernel/event';
+import type { ProjectionVerificationRequested } from '#domain/operations/projection-upkeep';
 import { pause } from '#platform/clock/pause';
 import type { Database } from '#platform/database/database';
 
@@ -14,7 +15,7 @@ import { type AnyProjection, createTable, tableOf } from './tables.js';
 
 const PAGE = 10_000;
 /** The order to compare is an event, too: rows that nobody takes further are not behind for that. */
-const ORDER = 'ProjectionVerificationRequested';
+const ORDER: ProjectionVerificationRequested['type'] = 'ProjectionVerificationRequested';
 /** What is left to apply while the snapshot is held. */
 const NEAR = 2000;
 /** So long rows may take to come to where the log was when their comparison began; later they are behind it. */

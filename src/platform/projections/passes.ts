@@ -1,6 +1,7 @@
+import { setTimeout as pause } from 'node:timers/promises';
+
 import type { Position } from '#domain/kernel/event';
 import { AtMostEvery } from '#platform/clock/at-most-every';
-import { pause } from '#platform/clock/pause';
 import type { Database } from '#platform/database/database';
 
 import { Moved } from './poison.js';
@@ -134,11 +135,7 @@ export class Passes {
 
   /** Writes down what still is to be, so that nobody takes the rows of an OMA that was stopped to be behind. */
   async stop(): Promise<void> {
-    const tooLong = new AbortController();
-    const written = this.settled().finally(() => {
-      tooLong.abort();
-    });
-    await Promise.race([written, pause(STOP_WITHIN_MS, tooLong.signal)]);
+    await Promise.race([this.settled(), pause(STOP_WITHIN_MS, undefined, { ref: false })]);
   }
 
   /** Behind whoever holds it; false when it isn't where it was thought to be, or these rows are no longer to be moved. */
@@ -171,12 +168,11 @@ export class Passes {
 
   /** Until nothing is to be written down, and nobody is at it. */
   private async settled(): Promise<void> {
-    await this.sending.stop();
-    while (this.waiting.size > 0 || this.underWay.size > 0) {
+    do {
       await this.sending.stop();
       await this.send();
       await Promise.all(this.underWay);
-    }
+    } while (this.waiting.size > 0);
   }
 
   /** The names of those that were moved. */

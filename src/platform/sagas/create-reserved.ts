@@ -1,8 +1,9 @@
+import { setTimeout as pause } from 'node:timers/promises';
+
 import type { CommandContext } from '#domain/kernel/command-context';
 import type { Decider } from '#domain/kernel/decider';
 import type { DomainEvent } from '#domain/kernel/event';
 import { REGISTRATION, type Reserved } from '#domain/kernel/reservation';
-import { pause } from '#platform/clock/pause';
 import type { Aggregates } from '#platform/event-store/aggregates';
 
 import { effectIdOf } from './saga-log.js';
@@ -42,10 +43,5 @@ export async function createReserved<State, Command, Event extends DomainEvent>(
       ? aggregates.handle({ decider, stream, command: creates.command as Command, context, begins: true })
       : aggregates.earlier(stream, context);
   const heard = creating.then((decided) => decided !== null).catch(() => false);
-  const over = new AbortController();
-  try {
-    return await Promise.race([heard, pause(WITHIN_MS, over.signal).then(() => false)]);
-  } finally {
-    over.abort();
-  }
+  return Promise.race([heard, pause(WITHIN_MS, false, { ref: false })]);
 }

@@ -136,6 +136,7 @@ export class Machinery {
     const runner = new ProjectionRunner(database, store, projections, logger, workshop);
     const upkeep = new RegistryProjectionUpkeep(database, store, projections, runner.lookAgain.bind(runner));
     const rows = await openReadModels(database, entities);
+    const views = new Views(rows);
     const clock = new SystemClock();
     const processes = new ExecaProcessRunner();
     const storage = new PosixLocalRepositoryStorage([config.runDir, `${config.dataDir}/postgres`]);
@@ -183,7 +184,7 @@ export class Machinery {
       { provide: Instances, useValue: instances },
       { provide: Clock, useValue: clock },
       { provide: DataSource, useValue: rows },
-      { provide: Views, useValue: new Views(rows) },
+      { provide: Views, useValue: views },
       { provide: Aggregates, useValue: aggregates },
       { provide: EventStore, useValue: store },
       { provide: ProjectionProgress, useValue: runner },
@@ -194,7 +195,7 @@ export class Machinery {
       { provide: Numbers, useValue: new PostgresNumbers(database) },
       { provide: Passwords, useValue: new Argon2Passwords(database) },
       { provide: FirstPassword, useValue: firstPassword },
-      { provide: Sessions, useValue: new PostgresSessions(database) },
+      { provide: Sessions, useValue: new PostgresSessions(database, views) },
       { provide: LoginAttempts, useValue: new LoginAttempts() },
       { provide: IdempotencyKeys, useValue: new PostgresIdempotencyKeys(database, requestKey, instances) },
       { provide: LocalRepositoryStorage, useValue: storage },

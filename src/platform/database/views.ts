@@ -40,7 +40,8 @@ interface Counted<Rows> {
  * every request is no work for a mapper. The entities say which columns there are, and a row leaves the driver as one of them.
  */
 export class Views {
-  private readonly lists = new Map<EntityTarget<ObjectLiteral>, ReadonlyMap<string, string>>();
+  /** By entity, and there by what was asked for: a list is written once and not with every request. */
+  private readonly lists = new Map<EntityTarget<ObjectLiteral>, Map<string, string>>();
 
   constructor(private readonly source: DataSource) {}
 
@@ -49,10 +50,18 @@ export class Views {
     entity: EntityTarget<Row>,
     { of = 'one', without = [] }: { readonly of?: string; readonly without?: readonly (keyof Row & string)[] } = {},
   ): string {
-    return [...this.list(entity)]
-      .filter(([property]) => !(without as readonly string[]).includes(property))
-      .map(([property, column]) => `${of}."${column}" as "${property}"`)
+    const lists = this.lists.get(entity) ?? new Map<string, string>();
+    this.lists.set(entity, lists);
+    const asked = [of, ...without].join();
+    const known = lists.get(asked);
+    if (known !== undefined) return known;
+    const list = this.source
+      .getMetadata(entity)
+      .columns.filter(({ propertyName }) => !(without as readonly string[]).includes(propertyName))
+      .map(({ propertyName, databaseName }) => `${of}."${databaseName}" as "${propertyName}"`)
       .join(', ');
+    lists.set(asked, list);
+    return list;
   }
 
   async select<Row extends object>(text: string, values: readonly unknown[] = []): Promise<Row[]> {
@@ -85,15 +94,6 @@ export class Views {
   /** The pool of TypeORM, which is told the whole address of the database. */
   private get pool(): pg.Pool {
     return (this.source.driver as PostgresDriver).master as pg.Pool;
-  }
-
-  private list(entity: EntityTarget<ObjectLiteral>): ReadonlyMap<string, string> {
-    const known = this.lists.get(entity);
-    if (known !== undefined) return known;
-    const { columns } = this.source.getMetadata(entity);
-    const list = new Map(columns.map((column) => [column.propertyName, column.databaseName]));
-    this.lists.set(entity, list);
-    return list;
   }
 }
 

@@ -24,10 +24,16 @@ export interface Agent extends KnownAgent {
 /** The agents that this OMA works with. */
 export class Agents extends AgentTokens {
   private readonly agents: readonly Agent[];
+  private readonly proofs: readonly { readonly digest: Buffer; readonly principal: Principal }[];
 
   constructor(known: readonly KnownAgent[]) {
     super();
     this.agents = known.map((agent, index) => ({ ...agent, slice: { index, of: known.length } }));
+    this.proofs = known.flatMap(({ name, token }) =>
+      token === null
+        ? []
+        : [{ digest: digest(token), principal: { userId: `agent:${name}`, username: name, role: 'agent' } as const }],
+    );
   }
 
   /** Throws NoAgentFor. */
@@ -49,8 +55,7 @@ export class Agents extends AgentTokens {
 
   principalOf(token: string): Principal | null {
     const given = digest(token);
-    const found = this.agents.find((agent) => agent.token !== null && timingSafeEqual(digest(agent.token), given));
-    return found === undefined ? null : { userId: `agent:${found.name}`, username: found.name, role: 'agent' };
+    return this.proofs.find((proof) => timingSafeEqual(proof.digest, given))?.principal ?? null;
   }
 }
 

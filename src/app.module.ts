@@ -1,5 +1,5 @@
 import { type DynamicModule, Module, type Provider } from '@nestjs/common';
-import { APP_GUARD, APP_INTERCEPTOR } from '@nestjs/core';
+import { APP_GUARD } from '@nestjs/core';
 import { CqrsModule } from '@nestjs/cqrs';
 
 import { AgentsModule } from './modules/agents/agents.module.js';
@@ -16,8 +16,7 @@ import { RestoreModule } from './modules/restore/restore.module.js';
 import { VerificationsModule } from './modules/verifications/verifications.module.js';
 import { AccessGuard } from './platform/http/access.guard.js';
 import { UnaskedGuard } from './platform/http/bodies.js';
-import { ConsistencyInterceptor } from './platform/http/consistency.interceptor.js';
-import { IdempotencyInterceptor } from './platform/http/idempotency.interceptor.js';
+import { MinPositionGuard } from './platform/http/min-position.guard.js';
 import { Positions } from './platform/http/positions.js';
 
 /** What the modules find in every constructor: the machinery, made before the application. */
@@ -49,14 +48,11 @@ class MachineryModule {
     // In this order: strangers hear nothing of what a request should look like.
     { provide: APP_GUARD, useClass: AccessGuard },
     { provide: APP_GUARD, useClass: UnaskedGuard },
-    // In this order: the first answer is remembered with all its headers.
-    { provide: APP_INTERCEPTOR, useClass: IdempotencyInterceptor },
-    { provide: APP_INTERCEPTOR, useClass: ConsistencyInterceptor },
-    Positions,
+    { provide: APP_GUARD, useClass: MinPositionGuard },
   ],
 })
 export class AppModule {
   static with(machinery: readonly Provider[]): DynamicModule {
-    return { module: AppModule, imports: [MachineryModule.of(machinery)] };
+    return { module: AppModule, imports: [MachineryModule.of([...machinery, Positions])] };
   }
 }

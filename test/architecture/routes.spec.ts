@@ -2,10 +2,13 @@ import { readFileSync } from 'node:fs';
 
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { RequestMethod } from '@nestjs/common';
+import { INTERCEPTORS_METADATA } from '@nestjs/common/constants';
 import { MetadataScanner, ModulesContainer } from '@nestjs/core';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 
 import { ACCESS, RECENT_TOKEN } from '#platform/http/access';
+import { ConsistencyInterceptor } from '#platform/http/consistency.interceptor';
+import { IdempotencyInterceptor } from '#platform/http/idempotency.interceptor';
 import { ROUTE, type RouteTraits } from '#platform/http/route';
 
 import { openApiOf } from '../../src/app.js';
@@ -124,6 +127,14 @@ describe('the routes', () => {
         name,
         headers: expect.arrayContaining(['X-Event-Position', 'X-Consistency']),
       });
+    }
+  });
+
+  it('keep their answer and tell its position where they change something, and there alone', () => {
+    for (const { name, handler } of handlers()) {
+      const reads = Reflect.getMetadata('method', handler) === RequestMethod.GET;
+      const around = (Reflect.getMetadata(INTERCEPTORS_METADATA, handler) ?? []) as unknown[];
+      expect({ name, around }).toEqual({ name, around: reads ? [] : [IdempotencyInterceptor, ConsistencyInterceptor] });
     }
   });
 

@@ -9,15 +9,10 @@ import { ProjectionProgress } from '#platform/projections/projection-progress.po
 
 import { tellConsistency } from './consistency.js';
 import { Decisions } from './decisions.js';
-import { NotVisibleYet, PreconditionFailed, ReadModelsBehind } from './edge.errors.js';
+import { NotVisibleYet, PreconditionFailed } from './edge.errors.js';
 import { etagOf, matchedRevisions } from './etag.js';
-import { Positions, singleHeader } from './positions.js';
-import { isSafe, ROUTE, type RouteTraits } from './route.js';
-
-/** So long an answer waits for read models. */
-const WITHIN_MS = 1500;
-const MIN_POSITION = 'x-min-position';
-const NO_TRAITS: RouteTraits = { reads: null, subject: [], creates: false };
+import { Positions } from './positions.js';
+import { type RouteTraits, traitsOf, VISIBLE_WITHIN_MS } from './route.js';
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -28,9 +23,8 @@ declare module 'fastify' {
 }
 
 /**
- * Read your writes, for every route alike (docs/adr/0014): commands answer with `X-Event-Position` and `ETag` once the read
- * models that the route names have passed it, or say `X-Consistency: pending`; `X-Min-Position` makes any route wait for them
- * first; `If-Match` becomes the revision that a command presupposes.
+ * Read your writes, for every command alike (docs/adr/0014): it answers with `X-Event-Position` and `ETag` once the read models
+ * that the route names have passed it, or says `X-Consistency: pending`; `If-Match` becomes the revision that it presupposes.
  */
 @Injectable()
 export class ConsistencyInterceptor implements NestInterceptor {
@@ -40,22 +34,10 @@ export class ConsistencyInterceptor implements NestInterceptor {
     private readonly progress: ProjectionProgress,
   ) {}
 
-  intercept(context: ExecutionContext, next: CallHandler): Observable<unknown> | Promise<Observable<unknown>> {
-    const request = context.switchToHttp().getRequest<FastifyRequest>();
-    const asksForNothing = isSafe(request) && request.headers[MIN_POSITION] === undefined;
-    return asksForNothing ? next.handle() : this.keepConsistent(context, request, next);
-  }
-
-  private async keepConsistent(
-    context: ExecutionContext,
-    request: FastifyRequest,
-    next: CallHandler,
-  ): Promise<Observable<unknown>> {
+  intercept(context: ExecutionContext, next: CallHandler): Observable<unknown> {
     const http = context.switchToHttp();
-    const traits = this.reflector.get<RouteTraits | undefined>(ROUTE, context.getHandler()) ?? NO_TRAITS;
-    const reads = traits.reads ?? [];
-    await this.waitAsAsked(request, reads);
-    if (isSafe(request)) return next.handle();
+    const request = http.getRequest<FastifyRequest>();
+    const traits = traitsOf(this.reflector, context);
     const decisions = new Decisions();
     request.decisions = decisions;
     const precondition = preconditionOf(request, traits);
@@ -76,13 +58,6 @@ export class ConsistencyInterceptor implements NestInterceptor {
     );
   }
 
-  private async waitAsAsked(request: FastifyRequest, reads: readonly string[]): Promise<void> {
-    const given = singleHeader(request.headers, 'X-Min-Position');
-    if (given === null || reads.length === 0) return;
-    const position = await this.positions.known(given);
-    if (!(await this.progress.waitFor(reads, position, WITHIN_MS))) throw new ReadModelsBehind();
-  }
-
   private async tell(reply: FastifyReply, { reads, subject }: RouteTraits, decisions: Decisions): Promise<void> {
     const { position } = decisions;
     // A command that decided nothing still has an answer to "after what?": everything that is in the log now.
@@ -90,7 +65,7 @@ export class ConsistencyInterceptor implements NestInterceptor {
     const revision = decisions.revisionOf(subject);
     if (revision !== null && !reply.hasHeader('etag')) void reply.header('etag', etagOf(revision));
     if (position === null) return;
-    const leftMs = Math.max(0, WITHIN_MS - decisions.ageMs);
+    const leftMs = Math.max(0, VISIBLE_WITHIN_MS - decisions.ageMs);
     tellConsistency(reply, !(await this.progress.waitFor(reads ?? [], position, leftMs)));
   }
 }

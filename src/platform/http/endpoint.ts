@@ -1,10 +1,12 @@
-import { applyDecorators, HttpCode } from '@nestjs/common';
+import { applyDecorators, HttpCode, UseInterceptors } from '@nestjs/common';
 import { ApiBearerAuth, ApiHeader, ApiOperation, ApiResponse } from '@nestjs/swagger';
 
 import { type Access, DeclaresAccess, TakesRecentToken } from './access.js';
 import type { AnswerClass } from './answer-fields.js';
 import { type AnswerHeader, answerHeaders } from './answer-headers.js';
+import { ConsistencyInterceptor } from './consistency.interceptor.js';
 import { type Documented, documentedHeaders } from './headers.js';
+import { IdempotencyInterceptor } from './idempotency.interceptor.js';
 import { type JsonSchema, schemaRef } from './json-schema.js';
 import { refusalDocument } from './problem.js';
 import { HasTraits, TellsFastify } from './route.js';
@@ -75,12 +77,21 @@ export function Endpoint<const Says extends EndpointSays>(says: Says): Declares<
     HasTraits({ reads, subject, creates }),
     // Balancers and agents of other generations may add to their addresses what they like.
     TellsFastify({ takesKey: mutates, isLenient: access === 'public' || access === 'agent' }),
+    ...(decides(answers, mutates) ? [COMMAND] : []),
     HttpCode(answers[0].status),
     ApiOperation({ summary, description: access === 'public' ? 'Public.' : `Needs the role ${access}.` }),
     ...documented.map(([status, document]) => ApiResponse({ status, ...document })),
     ...(access === 'public' ? [] : [ApiBearerAuth()]),
     ...headers.taken.map((name) => ApiHeader({ name, required: false })),
   );
+}
+
+/** In this order: the first answer is remembered with all its headers. */
+const COMMAND = UseInterceptors(IdempotencyInterceptor, ConsistencyInterceptor);
+
+/** Whoever answers with a position has decided something. */
+function decides(answers: readonly AnswerSays[], mutates: boolean): boolean {
+  return mutates || answers.some(({ headers = [] }) => headers.includes('X-Event-Position'));
 }
 
 function isList(answers: EndpointSays['answers']): answers is readonly [AnswerSays, ...AnswerSays[]] {

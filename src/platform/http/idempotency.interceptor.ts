@@ -14,7 +14,6 @@ import { isRefusedByLog } from '#platform/event-store/event-store.port';
 import { EdgeRefusal, IdempotencyKeyReused, RequestUnderWay } from './edge.errors.js';
 import { type FirstAnswer, IdempotencyKeys, type Mine } from './idempotency.port.js';
 import { idempotencyKeyOf } from './request-context.js';
-import { isSafe } from './route.js';
 
 const KEPT_HEADERS = ['location', 'x-consistency', 'x-event-position', 'etag'];
 
@@ -28,7 +27,7 @@ export class IdempotencyInterceptor implements NestInterceptor {
 
   intercept(context: ExecutionContext, next: CallHandler): Observable<unknown> | Promise<Observable<unknown>> {
     const request = context.switchToHttp().getRequest<FastifyRequest>();
-    const key = isSafe(request) ? null : idempotencyKeyOf(request);
+    const key = idempotencyKeyOf(request);
     const userId = request.principal?.userId;
     if (key === null || userId === undefined) return next.handle();
     return this.once(request, context.switchToHttp().getResponse<FastifyReply>(), { userId, key }, next);

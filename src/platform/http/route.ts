@@ -1,6 +1,7 @@
-import { SetMetadata } from '@nestjs/common';
+import { type ExecutionContext, SetMetadata } from '@nestjs/common';
 import { ROUTE_ARGS_METADATA } from '@nestjs/common/constants';
 import { RouteParamtypes } from '@nestjs/common/enums/route-paramtypes.enum';
+import type { Reflector } from '@nestjs/core';
 import { RouteConfig } from '@nestjs/platform-fastify';
 
 /** What the edge itself does for a route, beside calling its handler. */
@@ -13,8 +14,16 @@ export interface RouteTraits {
   readonly creates: boolean;
 }
 
+/** So long a request waits for read models. */
+export const VISIBLE_WITHIN_MS = 1500;
+
 export const ROUTE = 'oma:route';
+const NO_TRAITS: RouteTraits = { reads: null, subject: [], creates: false };
 export const HasTraits = (traits: RouteTraits) => SetMetadata(ROUTE, traits);
+
+export function traitsOf(reflector: Reflector, context: ExecutionContext): RouteTraits {
+  return reflector.get<RouteTraits | undefined>(ROUTE, context.getHandler()) ?? NO_TRAITS;
+}
 
 declare module 'fastify' {
   /** What Fastify knows of a route, also where Nest isn't asked; nothing where there is no route. */
@@ -37,11 +46,4 @@ export function TellsFastify(says: { readonly takesKey: boolean; readonly isLeni
     const takesQuery = says.isLenient || takes(RouteParamtypes.QUERY);
     RouteConfig({ takesBody, takesQuery, takesKey: says.takesKey })(target, name, descriptor);
   };
-}
-
-const SAFE = ['GET', 'HEAD', 'OPTIONS'];
-
-/** Whether a request only looks. */
-export function isSafe(request: { readonly method: string }): boolean {
-  return SAFE.includes(request.method);
 }

@@ -33,6 +33,17 @@ describe('settings', () => {
     if (value.trim() !== '') expect(() => Config.from({ [name]: value })).not.toThrow(value);
   });
 
+  it.each([
+    ['OMA_PORT', 'abc', 'a number'],
+    [
+      'DATABASE_URL',
+      'postgres://oma@/oma?host=/run/postgresql',
+      'postgres://USER:PASSWORD@localhost/NAME?host=/FOLDER',
+    ],
+  ])('are refused with what they should look like: %s=%s', (name, value, wanted) => {
+    expect(() => Config.from({ [name]: value })).toThrow(wanted);
+  });
+
   it('that are not set have a value of their own, and numbers may be written as numbers are', () => {
     expect(Config.from({})).toMatchObject({ port: 8082, host: '127.0.0.1', startWaitSeconds: 60 });
     expect(Config.from({ OMA_PORT: '0', OMA_START_WAIT_SECONDS: '0', OMA_NBD_PORTS: '10100-10100' })).toMatchObject({

@@ -12,7 +12,7 @@ import { KEY_BYTES } from './sealing.js';
 /** The vault was made with a key that isn't here: another one would only hide that. */
 class MissingKey extends Misfit {
   constructor(file: string) {
-    super(`the vault was made with another master key; start with that one (OMA_MASTER_KEY or the file ${file})`);
+    super(`the vault was made with a master key that isn't here; give it in OMA_MASTER_KEY, or put it back as ${file}`);
   }
 }
 

@@ -15,6 +15,12 @@ describe('the catalogue of events', () => {
     expect([...EVENT_TYPES].sort()).toEqual(described.sort());
   });
 
+  it('tells of each type in a sentence', () => {
+    const text = readFileSync('docs/events.md', 'utf8');
+    const silent = [...text.matchAll(/^### (\w+)\n\n(?=[|#]|$)/gm)].map(([, name]) => name);
+    expect(silent).toEqual([]);
+  });
+
   it('names the facts that the product stands on', () => {
     const text = readFileSync('docs/events.md', 'utf8');
     for (const type of ['VmHeld', 'BackupCompleted', 'BackupFailed', 'MountOpened', 'EffectRequested', 'Reserved']) {

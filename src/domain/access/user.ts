@@ -18,6 +18,7 @@ export type UserCreated = DomainEvent<
 >;
 /** How somebody came and went: for the audit trail. */
 export type UserLoggedIn = DomainEvent<'UserLoggedIn', { readonly userId: string }>;
+/** A session was ended by who had opened it; one that runs out leaves no event. */
 export type UserLoggedOut = DomainEvent<'UserLoggedOut', { readonly userId: string }>;
 export type UserEvent = UserCreated | UserLoggedIn | UserLoggedOut;
 

@@ -16,6 +16,7 @@ import { awaitsCompletion, doubtIn } from './proof.js';
 
 /** One backup job and, once completed, one restore point. Stream: `backup-<job id>`. */
 export type BackupStarted = DomainEvent<'BackupStarted', BackupPlan>;
+/** Somebody wants the job ended; it is over when what it began is undone. */
 export type BackupCancelRequested = DomainEvent<'BackupCancelRequested', { readonly jobId: string }>;
 /** The agent says that it has copied one disk, and up to which bookmark. */
 export type DiskReported = DomainEvent<
@@ -29,7 +30,9 @@ export type BackupCompleted = DomainEvent<
   'BackupCompleted',
   { readonly jobId: string; readonly contextId: string; readonly disks: readonly DiskProof[] }
 >;
+/** The job is over and left no restore point; `leftovers` names the steps that could not be undone. */
 export type BackupFailed = DomainEvent<'BackupFailed', BackupEnd>;
+/** The same because somebody asked for it. */
 export type BackupCancelled = DomainEvent<'BackupCancelled', BackupEnd>;
 export type BackupEvent =
   | BackupStarted

@@ -13,6 +13,7 @@ export type VmHeld = DomainEvent<
   'VmHeld',
   { readonly jobId: string; readonly contextId: string; readonly operation: HeldFor; readonly plan: JsonObject }
 >;
+/** The operation is over, however it ended: the next one may hold the VM. */
 export type VmReleased = DomainEvent<'VmReleased', { readonly jobId: string; readonly contextId: string }>;
 export type VmHoldEvent = VmHeld | VmReleased;
 

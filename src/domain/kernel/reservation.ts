@@ -20,6 +20,7 @@ export type Reserved = DomainEvent<
 /** The step that creates what was reserved, when nobody has done so before. */
 export const REGISTRATION = { saga: 'register', step: 'create' } as const;
 
+/** The thing is free again, and may be reserved by anybody. */
 export type ReservationReleased = DomainEvent<'ReservationReleased', { readonly by: string }>;
 export type ReservationEvent = Reserved | ReservationReleased;
 

@@ -39,6 +39,7 @@ export interface Failure {
   readonly remedy?: string;
 }
 
+/** An event of another stream that this saga goes on from. The first one starts it. Stream: `<saga>-<id>`. */
 export type SagaInputReceived = DomainEvent<
   'SagaInputReceived',
   {
@@ -49,6 +50,7 @@ export type SagaInputReceived = DomainEvent<
     readonly planned?: readonly PlannedStep[];
   }
 >;
+/** What is to be done outside, in the log before anybody does it. */
 export type EffectRequested = DomainEvent<
   'EffectRequested',
   EffectRequest & {
@@ -57,22 +59,28 @@ export type EffectRequested = DomainEvent<
     readonly endsEffects: readonly string[];
   }
 >;
+/** The saga has no use for the effect any more; who is at it leaves off. */
 export type EffectCancelRequested = DomainEvent<'EffectCancelRequested', EffectRef>;
+/** It was done, or turned out to have been done before. */
 export type EffectSucceeded = DomainEvent<
   'EffectSucceeded',
   EffectRef & { readonly attempt: number; readonly result: JsonObject }
 >;
+/** It failed and is not tried again; the saga decides what follows, as a rule to undo what came before. */
 export type EffectFailed = DomainEvent<
   'EffectFailed',
   EffectRef & { readonly attempt: number; readonly failure: Failure }
 >;
+/** Who was at it has left off. */
 export type EffectCancelled = DomainEvent<'EffectCancelled', EffectRef>;
 /** Something that was started and watched has ended by itself. */
 export type WatchEnded = DomainEvent<'WatchEnded', EffectRef & { readonly detail: string }>;
+/** The saga wants to go on at a later time. */
 export type TimerSet = DomainEvent<
   'TimerSet',
   { readonly timerId: string; readonly step: string; readonly seconds: number }
 >;
+/** The time has come. */
 export type TimerFired = DomainEvent<'TimerFired', { readonly timerId: string; readonly step: string }>;
 /** The last event of a saga; names the watches and timers that end with it. */
 export type SagaEnded = DomainEvent<

@@ -5,12 +5,16 @@ import { MountIsGone, NothingReadable } from './mount.errors.js';
 
 /** A restore point of one disk, opened for browsing. Stream: `mount-<mount id>`. */
 export type MountRequested = DomainEvent<'MountRequested', MountPlan>;
+/** Its files can be listed and downloaded from here on. */
 export type MountOpened = DomainEvent<
   'MountOpened',
   { readonly mountId: string; readonly partitions: readonly MountedPartition[] }
 >;
+/** Somebody wants it closed, or nobody has looked at it for too long; `why` says which. */
 export type UnmountRequested = DomainEvent<'UnmountRequested', { readonly mountId: string; readonly why: string }>;
+/** It could not be opened, or what it stands on went away; `leftovers` names the steps that could not be undone. */
 export type MountFailed = DomainEvent<'MountFailed', MountEnd>;
+/** The same after it was asked to be closed. */
 export type MountClosed = DomainEvent<'MountClosed', MountEnd>;
 export type MountEvent = MountRequested | MountOpened | UnmountRequested | MountFailed | MountClosed;
 

@@ -5,13 +5,16 @@ import { type JobEnd, jobEnd } from '../kernel/job-end.js';
 
 /** A restore point is read again and compared with its content manifests. Stream: `verification-<job id>`. */
 export type VerificationRequested = DomainEvent<'VerificationRequested', VerificationPlan>;
+/** Somebody wants the job ended. */
 export type VerificationCancelRequested = DomainEvent<'VerificationCancelRequested', { readonly jobId: string }>;
 /** What was found, layer by layer. A layer with damage can't be trusted, nor anything that stands on it. */
 export type VerificationCompleted = DomainEvent<
   'VerificationCompleted',
   { readonly jobId: string; readonly backupId: string; readonly findings: readonly Finding[] }
 >;
+/** The layers could not be read to their end; what they hold is as unknown as before. */
 export type VerificationFailed = DomainEvent<'VerificationFailed', VerificationEnd>;
+/** The same because somebody asked for it. */
 export type VerificationCancelled = DomainEvent<'VerificationCancelled', VerificationEnd>;
 export type VerificationEvent =
   | VerificationRequested

@@ -13,14 +13,14 @@ const gates = ['format', 'lint', 'typecheck', 'boundaries', 'unused'];
 
 /**
  * Jest projects run together, and their workers. Two workers share the PostgreSQL server and the ports of the machine, so a
- * spec keeps to its own database, folder and range of ports. Soaks count what they get done in some seconds, and crash tests
- * kill at a given moment: they get the machine to themselves.
+ * spec keeps to its own database, folder and range of ports. Crash tests kill at what they see happen, and not at a time. Soaks count
+ * what they get done in some seconds: they get the machine to themselves.
  */
 const suites = [
   { projects: ['unit', 'architecture'], workers: 2 },
   { projects: ['contract'], workers: 2 },
   { projects: ['e2e'], workers: 2 },
-  { projects: ['crash'], workers: 1 },
+  { projects: ['crash'], workers: 2 },
   { projects: ['soak'], workers: 1 },
 ];
 

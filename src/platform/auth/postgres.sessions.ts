@@ -70,11 +70,17 @@ export class PostgresSessions extends Sessions {
     return found?.principal ?? null;
   }
 
+  /**
+   * By the connection that mostly reads rows next, and so by a process of the database that is awake: to wake another one costs more
+   * time than the statement. Where all of those have readers, by the others: who reads slowly must not keep everybody out.
+   */
+  private asked<Row extends object>(text: string, values: readonly unknown[]): Promise<Row[]> {
+    return this.views.isBusy ? this.database.prepared(text, values) : this.views.select(text, values);
+  }
+
   /** A user that an earlier version gave the role of appliances must not speak for one. */
   private async find(hash: string): Promise<Found | null> {
-    // By the connection that reads the rows behind it, and so by a process of the database that is awake: another one costs more
-    // time than the statement.
-    const [row] = await this.views.select<{ user_id: string; username: string; role: Role; left_ms: number }>(
+    const [row] = await this.asked<{ user_id: string; username: string; role: Role; left_ms: number }>(
       `select s.user_id, u.username, u.role, extract(epoch from s.expires_at - now())::float8 * 1000 as left_ms
          from session s join app_user u on u.user_id = s.user_id
         where s.token_hash = $1 and s.expires_at > now() and u.role <> 'agent'`,

@@ -91,6 +91,12 @@ export class Views {
     return { found, total: counted?.total ?? 0 };
   }
 
+  /** Whether whoever asks now has to wait for others to be through. */
+  get isBusy(): boolean {
+    const { idleCount, totalCount, waitingCount, options } = this.pool;
+    return waitingCount > 0 || (idleCount === 0 && totalCount >= options.max);
+  }
+
   /** The pool of TypeORM, which is told the whole address of the database. */
   private get pool(): pg.Pool {
     return (this.source.driver as PostgresDriver).master as pg.Pool;

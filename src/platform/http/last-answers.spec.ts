@@ -1,9 +1,23 @@
+import { Agent, get } from 'node:http';
+
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import fastify, { type FastifyInstance } from 'fastify';
 
 import { answerBeforeClosing } from './last-answers.js';
 
 const WITHIN_MS = 200;
+
+/** Status and connection of the answer, or why there was none. */
+function statusOf(url: string, agent: Agent): Promise<string> {
+  return new Promise((resolve) => {
+    get(url, { agent }, (response) => {
+      response.resume();
+      resolve(`${String(response.statusCode)} ${response.headers.connection ?? ''}`);
+    }).on('error', ({ code }: NodeJS.ErrnoException) => {
+      resolve(String(code));
+    });
+  });
+}
 
 describe('who asked before a stop', () => {
   let app: FastifyInstance;
@@ -41,6 +55,19 @@ describe('who asked before a stop', () => {
     await asked;
     await app.close();
     expect(await asking).toBe('cut off');
+  });
+
+  it('is let go of with the answer, and nobody new is let in, so that who asks without a pause is through', async () => {
+    const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+    const asking = statusOf(`${url}/slow`, agent);
+    await asked;
+    const next = statusOf(`${url}/slow`, agent);
+    const closed = app.close();
+    setTimeout(answer, WITHIN_MS / 4);
+    expect(await asking).toBe('200 close');
+    expect(await next).toBe('ECONNREFUSED');
+    await closed;
+    agent.destroy();
   });
 
   it('and went away is not waited for', async () => {

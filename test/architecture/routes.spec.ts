@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { RequestMethod } from '@nestjs/common';
 import { INTERCEPTORS_METADATA } from '@nestjs/common/constants';
-import { MetadataScanner, ModulesContainer } from '@nestjs/core';
+import { ApplicationConfig, MetadataScanner, ModulesContainer } from '@nestjs/core';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 
 import { ACCESS, RECENT_TOKEN } from '#platform/http/access';
@@ -136,6 +136,11 @@ describe('the routes', () => {
       const around = (Reflect.getMetadata(INTERCEPTORS_METADATA, handler) ?? []) as unknown[];
       expect({ name, around }).toEqual({ name, around: reads ? [] : [IdempotencyInterceptor, ConsistencyInterceptor] });
     }
+    const controllers = [...app.get(ModulesContainer).values()].flatMap((module) => [...module.controllers.values()]);
+    const around = controllers.filter(({ metatype }) => Reflect.hasMetadata(INTERCEPTORS_METADATA, metatype ?? {}));
+    expect(around.map(({ name }) => String(name))).toEqual([]);
+    const everywhere = app.get(ApplicationConfig);
+    expect([...everywhere.getGlobalInterceptors(), ...everywhere.getGlobalRequestInterceptors()]).toEqual([]);
   });
 
   it('are closed without a token, but for login and health', () => {

@@ -75,5 +75,6 @@ function preconditionOf(request: FastifyRequest, { subject, creates }: RouteTrai
   const revisions = matchedRevisions(request);
   if (revisions === null) return null;
   if (subject.length === 0 || creates) throw new PreconditionFailed(null);
-  return { categories: subject, revisions };
+  // Whatever is there will do; of what is not there the command says so itself.
+  return revisions === 'any' ? null : { categories: subject, revisions };
 }

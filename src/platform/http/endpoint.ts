@@ -64,7 +64,8 @@ export function Endpoint<const Says extends EndpointSays>(says: Says): Declares<
   const { summary, access, refusals = {}, mutates = false, reads = null, subject = [], creates = false } = says;
   const answers = isList(says.answers) ? says.answers : ([says.answers] as const);
   const statuses = answers.map(({ status }) => status);
-  const headers = documentedHeaders({ mutates, reads, subject, creates, statuses });
+  const decides = isDecision(answers, mutates);
+  const headers = documentedHeaders({ mutates, decides, reads, subject, creates, statuses });
   const documented = [
     ...answers.map((answer) => [answer.status, answerDocument(answer, headers.answered)] as const),
     ...Object.entries(codesOf(access, [refusals, headers.refusals], mutates)).map(
@@ -77,7 +78,7 @@ export function Endpoint<const Says extends EndpointSays>(says: Says): Declares<
     HasTraits({ reads, subject, creates }),
     // Balancers and agents of other generations may add to their addresses what they like.
     TellsFastify({ takesKey: mutates, isLenient: access === 'public' || access === 'agent' }),
-    ...(decides(answers, mutates) ? [COMMAND] : []),
+    ...(decides ? [COMMAND] : []),
     HttpCode(answers[0].status),
     ApiOperation({ summary, description: access === 'public' ? 'Public.' : `Needs the role ${access}.` }),
     ...documented.map(([status, document]) => ApiResponse({ status, ...document })),
@@ -90,7 +91,7 @@ export function Endpoint<const Says extends EndpointSays>(says: Says): Declares<
 const COMMAND = UseInterceptors(IdempotencyInterceptor, ConsistencyInterceptor);
 
 /** Whoever answers with a position has decided something. */
-function decides(answers: readonly AnswerSays[], mutates: boolean): boolean {
+function isDecision(answers: readonly AnswerSays[], mutates: boolean): boolean {
   return mutates || answers.some(({ headers = [] }) => headers.includes('X-Event-Position'));
 }
 

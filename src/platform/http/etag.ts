@@ -19,18 +19,21 @@ export function etagOf(revision: bigint | number): string {
 }
 
 /**
- * Says at which revision the shown thing is. `whole` when nothing else is shown than what events of this stream tell: only then
+ * Says at which revision the shown thing is; nothing while its stream is empty: what fills it is under way, and nobody could change the
+ * thing at that revision. `whole` when nothing else is shown than what events of this stream tell: only then
  * does an equal tag mean an equal answer, and `If-None-Match` is answered with 304.
  */
 export function tellRevision(reply: FastifyReply, revision: number, options: { readonly whole?: boolean } = {}): void {
+  if (revision < 0) return;
   void reply.header('etag', etagOf(revision));
   if (options.whole === true) void reply.header('cache-control', VALIDATED);
 }
 
-/** The revisions that `If-Match` names; null without one, and for `*`. Throws MalformedRequest. */
-export function matchedRevisions(request: FastifyRequest): readonly bigint[] | null {
+/** The revisions that `If-Match` names; `any` for `*`, null without one. Throws MalformedRequest. */
+export function matchedRevisions(request: FastifyRequest): readonly bigint[] | 'any' | null {
   const given = request.headers['if-match'];
-  if (given === undefined || given.trim() === '*') return null;
+  if (given === undefined) return null;
+  if (given.trim() === '*') return 'any';
   return tagsOf(given, 'If-Match').flatMap((tag) => (REVISION.test(tag) ? [BigInt(tag)] : []));
 }
 

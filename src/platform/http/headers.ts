@@ -16,9 +16,9 @@ export interface Documented {
 
 /** What the API document says of the headers that the edge itself reads and writes, by what a route declares. */
 export function documentedHeaders(
-  traits: RouteTraits & { readonly mutates: boolean; readonly statuses: readonly number[] },
+  traits: RouteTraits & { readonly mutates: boolean; readonly decides: boolean; readonly statuses: readonly number[] },
 ): Documented {
-  const { mutates, statuses, subject, creates } = traits;
+  const { mutates, decides, statuses, subject, creates } = traits;
   const waits = (traits.reads ?? []).length > 0;
   const taken: readonly (readonly [RequestHeader, boolean])[] = [
     ['X-Correlation-Id', true],
@@ -40,7 +40,7 @@ export function documentedHeaders(
     },
     refusals: {
       ...(waits && { 400: 'unknown-position, position-ahead-of-log', 503: 'read-models-behind' }),
-      ...(mutates && { 412: 'precondition-failed' }),
+      ...(decides && { 412: 'precondition-failed' }),
     },
   };
 }

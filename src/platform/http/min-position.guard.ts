@@ -4,7 +4,7 @@ import type { FastifyRequest } from 'fastify';
 
 import { ProjectionProgress } from '#platform/projections/projection-progress.port';
 
-import { ReadModelsBehind } from './edge.errors.js';
+import { MalformedRequest, ReadModelsBehind } from './edge.errors.js';
 import { Positions, singleHeader } from './positions.js';
 import { traitsOf, VISIBLE_WITHIN_MS } from './route.js';
 
@@ -28,6 +28,8 @@ export class MinPositionGuard implements CanActivate {
 
   private async waitFor(given: string, reads: readonly string[]): Promise<boolean> {
     if (reads.length === 0) return true;
+    // Of a variable that is empty, say: whoever sends it means to wait.
+    if (given === '') throw new MalformedRequest([{ field: 'X-Min-Position', message: 'must not be empty' }]);
     const position = await this.positions.known(given);
     if (!(await this.progress.waitFor(reads, position, VISIBLE_WITHIN_MS))) throw new ReadModelsBehind();
     return true;

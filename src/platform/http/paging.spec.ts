@@ -25,6 +25,11 @@ describe('a cursor', () => {
     expect(() => new List(name, { ...asked, cursor }).after('text')).toThrow(UnknownCursor);
   });
 
+  it('is refused with anything behind it', () => {
+    const asked = { status: 'failed', type: 'backup', cursor: `${cursor}~` };
+    expect(() => new List('jobs', asked).after('text')).toThrow(UnknownCursor);
+  });
+
   it('is refused where it has other parts than the list', () => {
     const asked = { status: 'failed', type: 'backup', cursor };
     expect(() => new List('jobs', asked).after('text', 'text')).toThrow(UnknownCursor);

@@ -56,8 +56,11 @@ export class List {
   after(...parts: readonly CursorPart[]): readonly string[] | null {
     if (this.cursor === undefined) return null;
     try {
-      const [mark, ...values] = JSON.parse(Buffer.from(this.cursor, 'base64url').toString()) as readonly unknown[];
-      const fits = mark === this.mark && values.length === parts.length;
+      const decoded = Buffer.from(this.cursor, 'base64url');
+      const [mark, ...values] = JSON.parse(decoded.toString()) as readonly unknown[];
+      // What isn't in the alphabet is passed over by the decoder.
+      const isWhole = decoded.toString('base64url') === this.cursor;
+      const fits = isWhole && mark === this.mark && values.length === parts.length;
       if (fits && parts.every((part, at) => isPart(part, values[at]))) return values as readonly string[];
     } catch {
       // Neither JSON nor a list: refused below.

@@ -14,7 +14,7 @@ const HEADERS = {
     schema: { pattern: CALLERS_ID.source },
   },
   'X-Reason': {
-    about: 'why, in UTF-8: it stands in the audit trail with all that follows',
+    about: 'why, in UTF-8: it stands in the audit trail, with the event that the request itself leads to',
     schema: { maxLength: MAX_REASON },
   },
   'Idempotency-Key': {

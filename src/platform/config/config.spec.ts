@@ -35,6 +35,10 @@ describe('settings', () => {
 
   it.each([
     ['OMA_PORT', 'abc', 'a number'],
+    ['OMA_PORT', '0x50', 'a number'],
+    ['OMA_PORT', '70000', '<=65535'],
+    ['OMA_VMA_URL', 'ftp://agent', 'http://… or https://…'],
+    ['DATABASE_URL', 'postgres:///oma', 'postgres://USER:PASSWORD@HOST:PORT/NAME'],
     [
       'DATABASE_URL',
       'postgres://oma@/oma?host=/run/postgresql',

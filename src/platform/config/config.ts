@@ -5,12 +5,18 @@ import { z } from 'zod';
 import { Misfit } from '#platform/start/cannot-start';
 
 /** What is set to nothing was meant to be something: taken as a number it would be 0. */
-const number = (wanted: z.ZodCoercedNumber<string>) => z.string().regex(/\S/, 'a number').pipe(wanted);
+const number = (wanted: z.ZodCoercedNumber<string>) =>
+  z
+    .string()
+    .regex(/^\d+(?:\.\d+)?$/, 'a number')
+    .pipe(wanted);
 const PORTS = 65_535;
-const anyNumber = () => z.coerce.number<string>('a number');
+
+const DATABASE =
+  'postgres://USER:PASSWORD@HOST:PORT/NAME; for a socket postgres://USER:PASSWORD@localhost/NAME?host=/FOLDER';
 
 const environment = z.object({
-  OMA_PORT: number(anyNumber().int().min(0).max(PORTS)).default(8082),
+  OMA_PORT: number(z.coerce.number<string>().int().min(0).max(PORTS)).default(8082),
   // Nothing at all would be every address that this machine has.
   OMA_HOST: z.string().regex(/\S/, 'an address').default('127.0.0.1'),
   OMA_TRUSTED_PROXIES: z
@@ -20,11 +26,8 @@ const environment = z.object({
     .default([]),
   OMA_DATA_DIR: z.string().min(1).default('.oma'),
   DATABASE_URL: z
-    .url({
-      protocol: /^postgres(?:ql)?$/,
-      error:
-        'postgres://USER:PASSWORD@HOST:PORT/NAME; for a socket postgres://USER:PASSWORD@localhost/NAME?host=/FOLDER',
-    })
+    .url({ protocol: /^postgres(?:ql)?$/, error: DATABASE })
+    .refine(namesHost, DATABASE)
     .optional(),
   EVENTSTORE_URL: z
     .string()
@@ -39,23 +42,30 @@ const environment = z.object({
     .string()
     .regex(/^[0-9a-f]{64}$/i, '64 hexadecimal digits')
     .optional(),
-  OMA_VMA_URL: z.url({ protocol: /^https?$/ }).default('http://127.0.0.1:9081'),
+  OMA_VMA_URL: z.url({ protocol: /^https?$/, error: 'http://… or https://…' }).default('http://127.0.0.1:9081'),
   OMA_VMA_TOKEN: z.string().min(24, 'at least 24 characters').optional(),
   OMA_AGENTS_FILE: z.string().min(1).optional(),
-  OMA_AGENT_AWAY_SECONDS: number(anyNumber().positive()).default(30),
-  OMA_AGENT_STALLED_SECONDS: number(anyNumber().positive()).default(120),
+  OMA_AGENT_AWAY_SECONDS: number(z.coerce.number<string>().positive()).default(30),
+  OMA_AGENT_STALLED_SECONDS: number(z.coerce.number<string>().positive()).default(120),
   OMA_NBD_PORTS: z
     .string()
     .regex(/^\d{1,5}-\d{1,5}$/, 'FIRST-LAST')
     .refine(isRangeOfPorts, 'two ports, the first one not above the last')
     .default('10100-10200'),
-  OMA_INSTANCE_GONE_SECONDS: number(anyNumber().min(60)).default(300),
-  OMA_MOUNT_IDLE_SECONDS: number(anyNumber().int().min(1)).default(3600),
-  OMA_START_WAIT_SECONDS: number(anyNumber().min(0)).default(60),
-  OMA_STOP_WITHIN_SECONDS: number(anyNumber().positive().max(86_400)).default(110),
-  OMA_READY_LAG_SECONDS: number(anyNumber().positive()).default(30),
+  OMA_INSTANCE_GONE_SECONDS: number(z.coerce.number<string>().min(60)).default(300),
+  OMA_MOUNT_IDLE_SECONDS: number(z.coerce.number<string>().int().min(1)).default(3600),
+  OMA_START_WAIT_SECONDS: number(z.coerce.number<string>().min(0)).default(60),
+  OMA_STOP_WITHIN_SECONDS: number(z.coerce.number<string>().positive().max(86_400)).default(110),
+  OMA_READY_LAG_SECONDS: number(z.coerce.number<string>().positive()).default(30),
   OMA_LOG_LEVEL: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info'),
 });
+
+/** Without one it would be whatever the driver takes for this machine. */
+function namesHost(address: string): boolean {
+  if (!URL.canParse(address)) return true;
+  const { hostname, searchParams } = new URL(address);
+  return hostname !== '' || (searchParams.get('host') ?? '') !== '';
+}
 
 function isRangeOfPorts(text: string): boolean {
   const [first = 0, last = 0] = text.split('-').map(Number);

@@ -31,7 +31,13 @@ export function statusLines(statuses: readonly ProjectionStatus[]): readonly str
     ...stopLines(name, error, stoppedEventId),
     ...stopLines(`the rebuild of ${name}`, building?.error ?? null, building?.stoppedEventId ?? null),
   ]);
-  return [...lines, ...stops];
+  const skips = statuses
+    .filter(({ skippedEvents }) => skippedEvents > 0)
+    .map(
+      ({ name, skippedEvents }) =>
+        `${name}: ${skippedEvents} skipped; its rows lack them, also those made anew, and verify does not look for them`,
+    );
+  return [...lines, ...stops, ...skips];
 }
 
 /** How far a rebuild is, while somebody waits for it. */

@@ -131,7 +131,8 @@ describe('the command line', () => {
     });
     expect((await oma('projections', 'skip', 'app_user', event.id)).code).toBe(2);
     const skipped = await omaJson('projections', 'skip', 'app_user', event.id, '--reason', 'a trial');
-    expect(skipped).toMatchObject({ code: 0, projections: [{ status: 'running' }] });
+    expect(skipped).toMatchObject({ code: 0, projections: [{ status: 'running', skipped_events: 1 }] });
+    expect((await oma('projections', 'status', 'app_user')).out).toContain('app_user: 1 skipped');
     expect((await oma('projections', 'retry', 'app_user')).code).toBe(1);
     await fresh.database.query('alter table rm_app_user_v1_g3 drop constraint trial');
     await runner.caughtUp();

@@ -153,8 +153,12 @@ describe('projections, for admins', () => {
         where name = 'app_user' and live`,
       [event?.id, events[place - 1]?.position ?? ''],
     );
+    const before = await oma.api.get('/projections/app_user');
     const skipped = await oma.api.post(`/projections/app_user/skip/${event?.id ?? ''}`, {}, { 'x-reason': 'a trial' });
-    expect(skipped).toMatchObject({ status: 202, body: { status: 'running', error: null } });
+    expect(skipped).toMatchObject({
+      status: 202,
+      body: { status: 'running', error: null, skipped_events: Number(before.body['skipped_events']) + 1 },
+    });
     const { rows: letters } = await database.query(
       `select event_id, error, reason from projection_dead_letter where event_id = $1`,
       [event?.id],

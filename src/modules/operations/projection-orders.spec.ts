@@ -11,7 +11,7 @@ import { ProjectionOrders } from './projection-orders.js';
 
 const BUILT: ProjectionStatus = {
   ...{ name: 'job', version: 3, ownVersion: 3, generation: 1, position: '', status: 'running' },
-  ...{ error: null, stoppedEventId: null, lagSeconds: 0, building: null },
+  ...{ error: null, stoppedEventId: null, skippedEvents: 0, lagSeconds: 0, building: null },
 };
 const BUILDING: BuildStatus = {
   ...{ version: 3, generation: 2, position: '', status: 'building', events: 0, startedAt: new Date(0) },

@@ -21,6 +21,10 @@ export class ProjectionResponse {
   @Shown.text('how it is') status: string;
   @Shown.text('why it stopped', { nullable: true }) error: string | null;
   @Shown.text('the event that it stopped at', { nullable: true }) stopped_event_id: string | null;
+  @Shown.whole(
+    'how many events were skipped: its rows lack them, those made anew do too, and a verification does not look for them',
+  )
+  skipped_events: number;
   @Shown.number('how old the oldest event is that it has not seen') lag_seconds: number;
   @Shown.nested(BuildResponse, 'the rows that are being built beside those that are read; null when there are none', {
     nullable: true,
@@ -74,6 +78,7 @@ export function projectionResponse(status: ProjectionStatus): ProjectionResponse
     status: status.status,
     error: status.error,
     stopped_event_id: status.stoppedEventId,
+    skipped_events: status.skippedEvents,
     lag_seconds: status.lagSeconds,
     building: status.building === null ? null : buildResponse(status.building),
   };

@@ -30,6 +30,8 @@ export interface ProjectionStatus {
   /** Why it stopped, and at which event. */
   readonly error: string | null;
   readonly stoppedEventId: string | null;
+  /** How many events its rows lack, and those made anew will, because somebody said so. */
+  readonly skippedEvents: number;
   /** Age of the oldest event it hasn't looked at; 0 when it has caught up. */
   readonly lagSeconds: number;
   readonly building: BuildStatus | null;

@@ -30,6 +30,7 @@ export async function projectionStatuses(
       status: live.status === 'stopped' ? ('stopped' as const) : ('running' as const),
       error: live.error,
       stoppedEventId: live.stoppedEventId,
+      skippedEvents: live.skippedEvents,
       lagSeconds: live.position >= head ? 0 : await lagSeconds(store, live.position),
       building,
     })),

@@ -13,7 +13,7 @@ const gates = ['format', 'lint', 'typecheck', 'boundaries', 'unused'];
 
 /**
  * Jest projects run together, and their workers. Two workers share the PostgreSQL server and the ports of the machine, so a
- * spec keeps to its own database, folder and range of ports. Crash tests kill at what they see happen, and not at a time. Soaks count
+ * spec keeps to its own database, folder and range of ports. Crash tests kill soon after what they see happen. Soaks count
  * what they get done in some seconds: they get the machine to themselves.
  */
 const suites = [

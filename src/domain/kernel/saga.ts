@@ -50,7 +50,7 @@ export type SagaInputReceived = DomainEvent<
     readonly planned?: readonly PlannedStep[];
   }
 >;
-/** What is to be done outside, in the log before anybody does it. */
+/** What is to be done outside the saga, in the log before anybody does it. */
 export type EffectRequested = DomainEvent<
   'EffectRequested',
   EffectRequest & {
@@ -71,7 +71,7 @@ export type EffectFailed = DomainEvent<
   'EffectFailed',
   EffectRef & { readonly attempt: number; readonly failure: Failure }
 >;
-/** Who was at it has left off. */
+/** Nobody goes on with it: it was not begun, was left off, or is not waited for any more. What it began is undone. */
 export type EffectCancelled = DomainEvent<'EffectCancelled', EffectRef>;
 /** Something that was started and watched has ended by itself. */
 export type WatchEnded = DomainEvent<'WatchEnded', EffectRef & { readonly detail: string }>;

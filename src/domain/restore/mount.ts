@@ -10,11 +10,11 @@ export type MountOpened = DomainEvent<
   'MountOpened',
   { readonly mountId: string; readonly partitions: readonly MountedPartition[] }
 >;
-/** Somebody wants it closed, or nobody has looked at it for too long; `why` says which. */
+/** Somebody wants it closed, or OMA was stopped; `why` says which. One that nobody reads from closes without it. */
 export type UnmountRequested = DomainEvent<'UnmountRequested', { readonly mountId: string; readonly why: string }>;
-/** It could not be opened, or what it stands on went away; `leftovers` names the steps that could not be undone. */
+/** It could not be opened; `leftovers` names the steps that could not be undone. */
 export type MountFailed = DomainEvent<'MountFailed', MountEnd>;
-/** The same after it was asked to be closed. */
+/** It is closed: somebody asked, nobody read from it (`idle`), or what it stands on ended (`ended-by-itself`); `leftovers` as above. */
 export type MountClosed = DomainEvent<'MountClosed', MountEnd>;
 export type MountEvent = MountRequested | MountOpened | UnmountRequested | MountFailed | MountClosed;
 

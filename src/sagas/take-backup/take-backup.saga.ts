@@ -32,7 +32,9 @@ export const takeBackupSaga = sequence<BackupPlan>({
   start: (type, data) =>
     type === 'VmHeld' ? planOfToday((data as VmHeld['data']).plan as unknown as EarlierPlan) : null,
   stop: (type) =>
-    type === 'BackupCancelRequested' ? { code: 'cancelled', message: 'somebody asked to cancel it' } : null,
+    type === 'BackupCancelRequested'
+      ? { code: 'cancelled', message: 'it was cancelled; the audit trail says by whom and why' }
+      : null,
   groups: (plan, results) => [
     [{ effect: toBackup('start', 'Record the start', plan, { type: 'StartBackup', plan }) }],
     [preflight(plan)],

@@ -26,7 +26,9 @@ export const verifyBackupSaga = sequence<VerificationPlan>({
   }),
   start: (type, data) => (type === 'VerificationRequested' ? (data as VerificationRequested['data']) : null),
   stop: (type) =>
-    type === 'VerificationCancelRequested' ? { code: 'cancelled', message: 'somebody asked to cancel it' } : null,
+    type === 'VerificationCancelRequested'
+      ? { code: 'cancelled', message: 'it was cancelled; the audit trail says by whom and why' }
+      : null,
   groups: (plan) => plan.layers.map((layer) => [verify(plan, layer)]),
   conclude: (plan, results, ending) => [conclusion(plan, results, ending)],
 });

@@ -1,4 +1,5 @@
 import type { StoredEvent } from '#domain/kernel/event';
+import { preparedName } from '#platform/database/prepared';
 
 import type { Queries } from './registry.js';
 import type { AnyProjection } from './tables.js';
@@ -21,6 +22,14 @@ export async function addDeadLetter(
      on conflict do nothing`,
     [name, version, eventId, error, actor, reason],
   );
+}
+
+/** How many events each version goes on without, where there are any. */
+export async function deadLetterCounts(
+  sql: Queries,
+): Promise<readonly { readonly name: string; readonly version: number; readonly events: number }[]> {
+  const text = 'select name, version, count(*)::int events from projection_dead_letter group by name, version';
+  return (await sql.query<{ name: string; version: number; events: number }>({ name: preparedName(text), text })).rows;
 }
 
 /** Leaves out of pages what the live rows of this version were made without, so that rows made anew agree with them. */

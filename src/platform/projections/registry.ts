@@ -26,8 +26,6 @@ export interface Registered extends Generation {
   readonly stoppedEventId: string | null;
   readonly lastRecordedAt: Date | null;
   readonly startedAt: Date;
-  /** How many events its version goes on without. */
-  readonly skippedEvents: number;
 }
 
 interface Row {
@@ -42,7 +40,6 @@ interface Row {
   stopped_event_id: string | null;
   last_recorded_at: Date | null;
   started_at: Date;
-  skipped_events: number;
 }
 
 /** Whoever adds or removes generations holds it, for as long as the transaction lasts. */
@@ -55,17 +52,15 @@ export async function registered(
   values: unknown[] = [],
 ): Promise<readonly Registered[]> {
   const text = `with found as (select * from projection where ${condition})
-    select name, version, generation, status, live, position, events, error, stopped_event_id, last_recorded_at, started_at,
-           (select count(*)::int from projection_dead_letter dead where (dead.name, dead.version) = (found.name, found.version)) skipped_events
+    select name, version, generation, status, live, position, events, error, stopped_event_id, last_recorded_at, started_at
       from found order by name, version, generation`;
   const { rows } = await sql.query<Row>({ name: preparedName(text), text, values });
-  return rows.map(({ stopped_event_id, last_recorded_at, started_at, skipped_events, events, ...row }) => ({
+  return rows.map(({ stopped_event_id, last_recorded_at, started_at, events, ...row }) => ({
     ...row,
     events: Number(events),
     stoppedEventId: stopped_event_id,
     lastRecordedAt: last_recorded_at,
     startedAt: started_at,
-    skippedEvents: skipped_events,
   }));
 }
 

@@ -2,6 +2,7 @@ import type { Position } from '#domain/kernel/event';
 import type { Database } from '#platform/database/database';
 import type { EventStore } from '#platform/event-store/event-store.port';
 
+import { deadLetterCounts } from './dead-letters.js';
 import type { BuildStatus, ProjectionStatus } from './projection-progress.port.js';
 import { type Registered, registered } from './registry.js';
 import type { AnyProjection } from './tables.js';
@@ -12,7 +13,11 @@ export async function projectionStatuses(
   store: EventStore,
   projections: readonly AnyProjection[],
 ): Promise<readonly ProjectionStatus[]> {
-  const [head, rows] = await Promise.all([store.head(), registered(database.pool, 'true')]);
+  const [head, rows, dead] = await Promise.all([
+    store.head(),
+    registered(database.pool, 'true'),
+    deadLetterCounts(database.pool),
+  ]);
   const found = projections
     .toSorted((one, other) => (one.name < other.name ? -1 : 1))
     .flatMap(({ name, version }) => {
@@ -30,7 +35,7 @@ export async function projectionStatuses(
       status: live.status === 'stopped' ? ('stopped' as const) : ('running' as const),
       error: live.error,
       stoppedEventId: live.stoppedEventId,
-      skippedEvents: live.skippedEvents,
+      skippedEvents: dead.find((one) => one.name === live.name && one.version === live.version)?.events ?? 0,
       lagSeconds: live.position >= head ? 0 : await lagSeconds(store, live.position),
       building,
     })),

@@ -32,7 +32,7 @@ export type BackupCompleted = DomainEvent<
 >;
 /** The job is over and left no restore point; `leftovers` names the steps that could not be undone. */
 export type BackupFailed = DomainEvent<'BackupFailed', BackupEnd>;
-/** The same because somebody asked for it. */
+/** The same after it was asked for, by somebody or by a stop of OMA. */
 export type BackupCancelled = DomainEvent<'BackupCancelled', BackupEnd>;
 export type BackupEvent =
   | BackupStarted

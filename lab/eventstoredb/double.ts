@@ -65,7 +65,7 @@ export class EventStoreDbDouble {
       read: this.reads.read.bind(this.reads),
     });
     server.addService(services.ServerFeaturesService, {
-      getSupportedMethods: this.answering(supportedMethods, this.wrong.featureFailures),
+      getSupportedMethods: this.answering(() => this.supportedMethods(), this.wrong.featureFailures),
     });
     server.addService(services.GossipService, { read: this.answering(() => this.members()) });
     for (let tries = 1; ; tries += 1) {
@@ -110,6 +110,17 @@ export class EventStoreDbDouble {
     };
   }
 
+  private supportedMethods() {
+    const known = new features.SupportedMethods().setEventStoreServerVersion('23.10.8');
+    if (this.wrong.withoutBatches > 0) {
+      this.wrong.withoutBatches -= 1;
+      return known;
+    }
+    const method = new features.SupportedMethod();
+    method.setServiceName('event_store.client.streams.streams').setMethodName('batchappend');
+    return known.setMethodsList([method]);
+  }
+
   private members() {
     const member = new gossip.MemberInfo().setState(gossip.MemberInfo.VNodeState.LEADER).setIsAlive(true);
     member.setTimeStamp('0').setInstanceId(new shared.UUID().setString('00000000-0000-4000-8000-000000000000'));
@@ -125,10 +136,4 @@ function bind(server: Server, port: number): Promise<number> {
       else reject(error);
     });
   });
-}
-
-function supportedMethods() {
-  const method = new features.SupportedMethod();
-  method.setServiceName('event_store.client.streams.streams').setMethodName('batchappend');
-  return new features.SupportedMethods().setMethodsList([method]).setEventStoreServerVersion('23.10.8');
 }

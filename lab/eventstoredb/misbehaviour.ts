@@ -51,6 +51,8 @@ export class Misbehaviour {
   leader: Address | null = null;
   /** With these codes the next questions are answered about what the server can do, which a client asks once. */
   readonly featureFailures: number[] = [];
+  /** So often the server says next that it knows of no batches of appends, as one from before 21.10 does. */
+  withoutBatches = 0;
   /** So many bytes of data one append has at most; a server may be set up to take fewer. */
   maxAppendBytes = 1_048_576;
   /** As long as it is set nothing is answered. */

@@ -152,6 +152,22 @@ describe('the log in EventStoreDB', () => {
       expect(double.wrong.featureFailures).toEqual([]);
     });
 
+    it('waits for a server that takes batches, and sends nothing in the older way, which would not call it JSON', async () => {
+      double.wrong.withoutBatches = 2;
+      const event = anEvent();
+      expect((await store.append('a-1', 'no-stream', [event])).revision).toBe(0n);
+      expect(await idsOf('a-1')).toEqual([event.id]);
+      expect(double.wrong.withoutBatches).toBe(0);
+    });
+
+    it('stores JSON that every tool of the server can read', async () => {
+      const event = anEvent();
+      await store.append('a-1', 'no-stream', [event]);
+      const stored = double.log.records.find(({ id }) => id === event.id);
+      expect(stored?.isJson).toBe(true);
+      expect(JSON.parse(Buffer.from(stored?.data ?? []).toString())).toEqual(event.data);
+    });
+
     it('tells the loser of a race which revision the stream has, also when the first answer was lost', async () => {
       await store.append('a-1', 'no-stream', [anEvent(), anEvent()]);
       double.wrong.forAppends(1, 'reset');

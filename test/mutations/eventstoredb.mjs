@@ -71,7 +71,7 @@ export const mutations = [
   ),
   failures(
     'a failed question about features is kept',
-    'if (error instanceof NoAnswer) return true;\n  const { type, code, message } = shapeOf(error);\n  const dials',
+    'if (NEED_A_NEW_CLIENT.some((kind) => error instanceof kind)) return true;\n  const { type, code, message } = shapeOf(error);\n  const dials',
     'const { type, code, message } = shapeOf(error);\n  const dials',
   ),
   failures(
@@ -115,6 +115,8 @@ export const mutations = [
     'await handleError(wire, error).catch(onCaught);',
     'await handleError(wire, error);',
   ),
+  guards('what is stored is called no JSON', 'write(asJson(message));', 'write(message);'),
+  guards('a server without batches is told in the older way', 'name === SINGLE_APPEND ?', "name === '' ?"),
   codec('what others wrote is shown', '|| !this.form.test(streamId)) return null;', ') return null;'),
   codec(
     'the name of OMA stays in the names of streams',

@@ -12,8 +12,16 @@ import {
   StreamDeleted,
   WrongExpectedRevision,
 } from '../event-store.port.js';
-import type { EventStoreDbClient, WireNewEvent } from './client.js';
-import { NAME_OF_LOG, positionOf, type StreamNames, wireMetadata, wireRevision } from './codec.js';
+import type { EventStoreDbClient } from './client.js';
+import {
+  NAME_OF_LOG,
+  positionOf,
+  type StreamNames,
+  utf8,
+  type WireNewEvent,
+  wireMetadata,
+  wireRevision,
+} from './codec.js';
 import { actualRevision, isDeletedStream, isOutcomeUnknown, isTooLarge } from './failures.js';
 import type { Reader } from './reader.js';
 import type { SameLog } from './same-log.js';
@@ -43,8 +51,8 @@ export class Appender {
     const wire = events.map(({ id, type, metadata }, index) => ({
       id,
       type,
-      // Parsed from the text that was checked: what the caller does to its object meanwhile reaches nobody.
-      data: JSON.parse(checked[index]?.data ?? '') as Record<string, unknown>,
+      // The text that was checked: what the caller does to its object meanwhile reaches nobody.
+      data: utf8(checked[index]?.data ?? ''),
       metadata: wireMetadata(metadata),
     }));
     return this.counted(this.untilAnswered(stream, expected, wire));
@@ -52,7 +60,7 @@ export class Appender {
 
   /** Gives the log an id, unless somebody else was faster. */
   async nameLog(): Promise<void> {
-    const record = { id: newId(), type: 'LogNamed', data: {}, metadata: new TextEncoder().encode('{}') };
+    const record = { id: newId(), type: 'LogNamed', data: utf8('{}'), metadata: utf8('{}') };
     try {
       await this.counted(this.untilAnswered(NAME_OF_LOG, 'no-stream', [record]));
     } catch (error) {

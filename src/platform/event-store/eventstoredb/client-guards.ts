@@ -1,9 +1,17 @@
+import type { BatchAppendReq } from '@eventstore/db-client/generated/streams_pb.js';
+
+import { NoBatches } from './failures.js';
+import { asJson } from './json-bytes.js';
+
+/** The client's name for it; the append stream has the same, and is opened elsewhere. */
+const SINGLE_APPEND = 'appendToStream';
+
 /** A call of the client that stays open, as far as the guards look at it. */
 interface OpenCall {
   listeners(event: 'data'): ((message: unknown) => void)[];
   removeAllListeners(event: 'data'): void;
   on(event: 'data', listener: (message: unknown) => void): void;
-  write?: (message: unknown) => boolean;
+  write?: (message: BatchAppendReq) => boolean;
 }
 
 type Creator = (client: object) => OpenCall;
@@ -21,10 +29,11 @@ interface Inner {
   GRPCStreamCreator: (kind: object, name: string, creator: Creator, cache?: object) => () => Promise<OpenCall>;
   handleError: (client: object, error: Error) => Promise<void>;
   getChannel: () => Promise<Channel>;
+  execute: (kind: object, name: string, action: (wire: object) => Promise<unknown>) => Promise<unknown>;
 }
 
 /**
- * Three places in which the client ends the process on an outage, made harmless:
+ * What the client must not do by itself. Three places in which it ends the process on an outage are made harmless:
  *
  * - An answer on the append stream that nobody waits for any more (a second answer, or one after all waiting were told of a
  *   broken connection) is taken apart without a look, and throws inside an event listener.
@@ -32,17 +41,16 @@ interface Inner {
  *   says that it is full lets none wait; what lies in it is bounded by the appends under way.
  * - Looking for a cluster's leader may fail while a broken connection is being handled, and nobody catches that either.
  *
+ * And what goes over the append stream says that it is JSON, which it is. The call from before there was that stream, which the client
+ * turns to where a server knows of no other, would store it as something else: it is refused with NoBatches.
+ *
  * `onConnection` hears of every connection that is lost, and of every new one before anything is answered over it.
  *
  * Answers how to let go of the connection, which the client itself never does.
  */
-export function guardAgainstEndingTheProcess(
-  client: object,
-  onCaught: (error: unknown) => void,
-  onConnection: () => void,
-): () => void {
+export function guardClient(client: object, onCaught: (error: unknown) => void, onConnection: () => void): () => void {
   const inner = client as Inner;
-  const { GRPCStreamCreator: createStream, handleError, getChannel } = inner;
+  const { GRPCStreamCreator: createStream, handleError, getChannel, execute } = inner;
   let channel: Channel | undefined;
   inner.GRPCStreamCreator = (kind, name, creator, cache) =>
     createStream(kind, name, (wire) => guarded(creator(wire), onCaught), cache);
@@ -55,6 +63,8 @@ export function guardAgainstEndingTheProcess(
     channel = opened;
     return opened;
   };
+  inner.execute = (kind, name, action) =>
+    name === SINGLE_APPEND ? Promise.reject(new NoBatches()) : execute(kind, name, action);
   return () => channel?.close();
 }
 
@@ -74,7 +84,7 @@ function guarded(call: OpenCall, onCaught: (error: unknown) => void): OpenCall {
   const write = call.write?.bind(call);
   if (write === undefined) return call;
   call.write = (message) => {
-    write(message);
+    write(asJson(message));
     return true;
   };
   const listeners = call.listeners('data');

@@ -1,11 +1,12 @@
 import type { Readable } from 'node:stream';
 
-import { EventStoreDBClient, jsonEvent, streamNameFilter } from '@eventstore/db-client';
+import { EventStoreDBClient, streamNameFilter } from '@eventstore/db-client';
 
-import { guardAgainstEndingTheProcess } from './client-guards.js';
-import type { WireEvent, WirePosition } from './codec.js';
+import { guardClient } from './client-guards.js';
+import type { WireEvent, WireNewEvent, WirePosition } from './codec.js';
 import { CutOff, isOutcomeUnknown, isTransient, mayBeStuck, NoAnswer, wasTooSlow } from './failures.js';
 import { Intake } from './intake.js';
+import { inBytes } from './json-bytes.js';
 
 /** The server gives a write up after 2 s; an answer that takes longer than this was lost. */
 const APPEND_MS = 4000;
@@ -24,15 +25,6 @@ interface Dialled {
 }
 
 export type WireRevision = bigint | 'no_stream' | 'stream_exists' | 'any';
-
-/** An event to be stored, known to be good. */
-export interface WireNewEvent {
-  readonly id: string;
-  readonly type: string;
-  readonly data: Record<string, unknown>;
-  /** JSON in bytes, which the client sends as they are. */
-  readonly metadata: Uint8Array;
-}
 
 /** What a subscription brings: an event, or how far it has looked. */
 export type Told = { readonly event?: WireEvent } | { readonly lookedUpTo: WirePosition };
@@ -71,7 +63,7 @@ export class EventStoreDbClient {
     expectedRevision: WireRevision,
     events: readonly WireNewEvent[],
   ): Promise<{ readonly revision: bigint; readonly position: WirePosition | undefined }> {
-    const wire = events.map((event) => jsonEvent(event));
+    const wire = events.map(inBytes);
     const dialled = this.inUse();
     try {
       const appending = dialled.client.appendToStream(stream, wire, { expectedRevision, deadline: APPEND_MS });
@@ -171,7 +163,7 @@ export class EventStoreDbClient {
     // before it dials again, which grows to two minutes.
     const keepAlive = `keepAliveInterval=${KEEP_ALIVE_MS + (this.generation % 1000)}`;
     const client = EventStoreDBClient.connectionString(`${this.url}${this.url.includes('?') ? '&' : '?'}${keepAlive}`);
-    const hangUp = guardAgainstEndingTheProcess(client, this.onCaught, this.onDoubt);
+    const hangUp = guardClient(client, this.onCaught, this.onDoubt);
     return { client, hangUp, answeredAt: performance.now() };
   }
 

@@ -22,6 +22,14 @@ export class NoAnswer extends Error {
   }
 }
 
+/** The server knew of no batches of appends when it was asked, as before EventStoreDB 21.10. Nothing was sent. */
+export class NoBatches extends Error {
+  constructor() {
+    super('the event store takes no batches of appends: EventStoreDB 21.10 or later is needed');
+    this.name = 'NoBatches';
+  }
+}
+
 /** The connection was given up while something was being read. */
 export class CutOff extends Error {
   constructor() {
@@ -29,6 +37,8 @@ export class CutOff extends Error {
     this.name = 'CutOff';
   }
 }
+
+const NEED_A_NEW_CLIENT = [NoAnswer, NoBatches];
 
 /** What is known of an error of the client: its classes are many, and some errors have none of them. */
 interface Shape {
@@ -48,7 +58,7 @@ function shapeOf(error: unknown): Shape {
 
 /** Whether the same may well succeed a moment later. What was sent may have been done: only repeat what may be repeated. */
 export function isTransient(error: unknown): boolean {
-  if (error instanceof NoAnswer || error instanceof CutOff) return true;
+  if (error instanceof NoAnswer || error instanceof CutOff || error instanceof NoBatches) return true;
   const { type, code, message } = shapeOf(error);
   if (type !== null && TRANSIENT_TYPES.includes(type)) return true;
   return (code !== null && TRANSIENT_CODES.includes(code)) || TRANSIENT_WORDS.test(message);
@@ -74,7 +84,7 @@ function failedItself({ type, code }: Pick<Shape, 'type' | 'code'>): boolean {
  * an error of a few kinds makes it dial again.
  */
 export function mayBeStuck(error: unknown): boolean {
-  if (error instanceof NoAnswer) return true;
+  if (NEED_A_NEW_CLIENT.some((kind) => error instanceof kind)) return true;
   const { type, code, message } = shapeOf(error);
   const dialsAgain = code === UNAVAILABLE || code === CANCELLED || (type !== null && DIALS_AGAIN.includes(type));
   // A stream that worked until it broke, or a reply on one that works.

@@ -160,6 +160,12 @@ describe('the log in EventStoreDB', () => {
       expect(double.wrong.withoutBatches).toBe(0);
     });
 
+    it('says which version it needs when the server never takes batches', async () => {
+      double.wrong.withoutBatches = Infinity;
+      await expect(store.append('a-1', 'any', [anEvent()])).rejects.toThrow('21.10 or later');
+      expect(double.log.stream('a-1')).toBeNull();
+    });
+
     it('stores JSON that every tool of the server can read', async () => {
       const event = anEvent();
       await store.append('a-1', 'no-stream', [event]);

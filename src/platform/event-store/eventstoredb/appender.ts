@@ -22,7 +22,7 @@ import {
   wireMetadata,
   wireRevision,
 } from './codec.js';
-import { actualRevision, isDeletedStream, isOutcomeUnknown, isTooLarge } from './failures.js';
+import { actualRevision, isDeletedStream, isOutcomeUnknown, isTooLarge, NoBatches } from './failures.js';
 import type { Reader } from './reader.js';
 import type { SameLog } from './same-log.js';
 
@@ -101,7 +101,7 @@ export class Appender {
         if (!isOutcomeUnknown(error)) throw await this.refusal(error, stream, expected, events);
         const repeatable = typeof expected === 'bigint' || expected === 'no-stream';
         const late = performance.now() + delayMs > deadline || this.closing.aborted;
-        if (!repeatable || late) throw new EventStoreAway(error);
+        if (!repeatable || late) throw error instanceof NoBatches ? error : new EventStoreAway(error);
         await pause(delayMs, this.closing);
       }
     }

@@ -1,3 +1,5 @@
+import { Misfit } from '#platform/start/cannot-start';
+
 const CANCELLED = 1;
 const UNKNOWN = 2;
 const DEADLINE_EXCEEDED = 4;
@@ -23,9 +25,9 @@ export class NoAnswer extends Error {
 }
 
 /** The server knew of no batches of appends when it was asked, as before EventStoreDB 21.10. Nothing was sent. */
-export class NoBatches extends Error {
+export class NoBatches extends Misfit {
   constructor() {
-    super('the event store takes no batches of appends: EventStoreDB 21.10 or later is needed');
+    super('the event store takes no batches of appends: OMA needs EventStoreDB 21.10 or later; see EVENTSTORE_URL');
     this.name = 'NoBatches';
   }
 }

@@ -52,7 +52,9 @@ export class Oma {
       await machinery.resume();
       await app.get(FirstAdmin).ensure();
       if (swagger) serveSwagger(app);
-      await app.listen(config.port, config.host).catch((error: unknown) => {
+      // For the name Fastify opens a server per address, and a stop cuts off whoever is with the second.
+      const host = config.host === 'localhost' ? '127.0.0.1' : config.host;
+      await app.listen(config.port, host).catch((error: unknown) => {
         throw portTaken(error, config) ?? error;
       });
       const url = (await app.getUrl()).replace('[::1]', '127.0.0.1');

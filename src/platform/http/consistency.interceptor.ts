@@ -52,7 +52,7 @@ export class ConsistencyInterceptor implements NestInterceptor {
         if (error instanceof NotVisibleYet)
           void http.getResponse<FastifyReply>().header('x-event-position', decisions.position);
         return throwError(() =>
-          error instanceof StreamHasMoved ? new PreconditionFailed(etagOf(error.actual)) : error,
+          error instanceof StreamHasMoved ? new PreconditionFailed(tagOf(error.actual)) : error,
         );
       }),
     );
@@ -70,11 +70,18 @@ export class ConsistencyInterceptor implements NestInterceptor {
   }
 }
 
+/** null while the stream is empty: nobody was shown that. */
+function tagOf(revision: bigint): string | null {
+  return revision < 0n ? null : etagOf(revision);
+}
+
 /** Throws PreconditionFailed where there is nothing that the tag could be of. */
 function preconditionOf(request: FastifyRequest, { subject, creates }: RouteTraits): Precondition | null {
   const revisions = matchedRevisions(request);
   if (revisions === null) return null;
-  if (subject.length === 0 || creates) throw new PreconditionFailed(null);
+  if (creates) throw new PreconditionFailed(null);
   // Whatever is there will do; of what is not there the command says so itself.
-  return revisions === 'any' ? null : { categories: subject, revisions };
+  if (revisions === 'any') return null;
+  if (subject.length === 0) throw new PreconditionFailed(null);
+  return { categories: subject, revisions };
 }

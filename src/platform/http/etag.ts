@@ -3,7 +3,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { MalformedRequest } from './edge.errors.js';
 
 const TAG = /^\s*(?:W\/)?"([\x21\x23-\x7e]*)"\s*$/;
-const REVISION = /^(?:-1|0|[1-9]\d{0,17})$/;
+const REVISION = /^(?:0|[1-9]\d{0,17})$/;
 /** What was shown may be kept, and must be asked for again before it is used. */
 const VALIDATED = 'private, no-cache';
 
@@ -13,7 +13,7 @@ export interface Shown<Body> {
   readonly revision: number;
 }
 
-/** The revision of the stream behind a thing, as an entity tag; -1 while its stream is empty. */
+/** The revision of the stream behind a thing, as an entity tag. */
 export function etagOf(revision: bigint | number): string {
   return `W/"${revision}"`;
 }

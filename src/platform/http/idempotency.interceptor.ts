@@ -15,7 +15,8 @@ import { EdgeRefusal, IdempotencyKeyReused, RequestUnderWay } from './edge.error
 import { type FirstAnswer, IdempotencyKeys, type Mine } from './idempotency.port.js';
 import { idempotencyKeyOf } from './request-context.js';
 
-const KEPT_HEADERS = ['location', 'x-consistency', 'x-event-position', 'etag'];
+/** The correlation id as well: what was done is found by that of the request that did it. */
+const KEPT_HEADERS = ['location', 'x-consistency', 'x-event-position', 'x-correlation-id', 'etag'];
 
 /**
  * Gives the same `Idempotency-Key` the first answer again. With the key its command's id is kept, so that a crash between

@@ -23,7 +23,7 @@ const HEADERS = {
   },
   'X-Min-Position': {
     about: 'answer only from rows that have passed this position',
-    schema: { maxLength: 128 },
+    schema: { minLength: 1, maxLength: 128 },
   },
   'If-Match': {
     about: 'the ETag seen last, several, or *; 412 when it was changed since',

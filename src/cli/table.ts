@@ -35,7 +35,7 @@ export function statusLines(statuses: readonly ProjectionStatus[]): readonly str
     .filter(({ skippedEvents }) => skippedEvents > 0)
     .map(
       ({ name, skippedEvents }) =>
-        `${name}: ${skippedEvents} skipped; its rows lack them, also those made anew, and verify does not look for them`,
+        `${name}: ${skippedEvents} skipped in this version; rows made since lack them, and verify does not look for them`,
     );
   return [...lines, ...stops, ...skips];
 }

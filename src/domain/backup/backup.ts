@@ -16,7 +16,7 @@ import { awaitsCompletion, doubtIn } from './proof.js';
 
 /** One backup job and, once completed, one restore point. Stream: `backup-<job id>`. */
 export type BackupStarted = DomainEvent<'BackupStarted', BackupPlan>;
-/** Somebody wants the job ended, or OMA was stopped. It ends as `BackupCancelled`, unless it had come to its end by then. */
+/** Somebody wants the job ended, or OMA was stopped. It ends as `BackupCancelled`, unless how it ends was settled by then. */
 export type BackupCancelRequested = DomainEvent<'BackupCancelRequested', { readonly jobId: string }>;
 /** The agent says that it has copied one disk, and up to which bookmark. */
 export type DiskReported = DomainEvent<

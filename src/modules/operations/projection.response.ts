@@ -22,7 +22,7 @@ export class ProjectionResponse {
   @Shown.text('why it stopped', { nullable: true }) error: string | null;
   @Shown.text('the event that it stopped at', { nullable: true }) stopped_event_id: string | null;
   @Shown.whole(
-    'how many events were skipped: its rows lack them, those made anew do too, and a verification does not look for them',
+    'how many events this version goes on without: rows made since lack them, and a verification does not look for them',
   )
   skipped_events: number;
   @Shown.number('how old the oldest event is that it has not seen') lag_seconds: number;

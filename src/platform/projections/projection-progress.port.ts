@@ -30,7 +30,7 @@ export interface ProjectionStatus {
   /** Why it stopped, and at which event. */
   readonly error: string | null;
   readonly stoppedEventId: string | null;
-  /** How many events its rows lack, and those made anew will, because somebody said so. */
+  /** How many events its version goes on without, because somebody said so: rows made since lack them. */
   readonly skippedEvents: number;
   /** Age of the oldest event it hasn't looked at; 0 when it has caught up. */
   readonly lagSeconds: number;

@@ -21,6 +21,7 @@ describe('settings', () => {
     ['OMA_STOP_WITHIN_SECONDS', '86401'],
     ['OMA_MOUNT_IDLE_SECONDS', 'soon'],
     ['DATABASE_URL', ''],
+    ['DATABASE_URL', 'mysql:///oma'],
     ['OMA_ADMIN_PASSWORD', ''],
     ['OMA_MASTER_KEY', ''],
     ['OMA_VMA_URL', 'ftp://127.0.0.1'],
@@ -28,8 +29,8 @@ describe('settings', () => {
     ['OMA_NBD_PORTS', '10200-10100'],
     ['OMA_NBD_PORTS', '0-10'],
     ['OMA_NBD_PORTS', '65000-99999'],
-  ])('that can not be used are refused by name, without what they say: %s=%j', (name, value) => {
-    expect(() => Config.from({ [name]: value })).toThrow(new RegExp(`can't be used:\\n  ${name}: `));
+  ])('that can not be used are refused once, by name, without what they say: %s=%j', (name, value) => {
+    expect(() => Config.from({ [name]: value })).toThrow(new RegExp(`can't be used:\\n  ${name}: [^\\n]+$`));
     if (value.trim() !== '') expect(() => Config.from({ [name]: value })).not.toThrow(value);
   });
 

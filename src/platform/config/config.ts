@@ -26,7 +26,7 @@ const environment = z.object({
     .default([]),
   OMA_DATA_DIR: z.string().min(1).default('.oma'),
   DATABASE_URL: z
-    .url({ protocol: /^postgres(?:ql)?$/, error: DATABASE })
+    .url({ protocol: /^postgres(?:ql)?$/, error: DATABASE, abort: true })
     .refine(namesHost, DATABASE)
     .optional(),
   EVENTSTORE_URL: z
@@ -49,7 +49,7 @@ const environment = z.object({
   OMA_AGENT_STALLED_SECONDS: number(z.coerce.number<string>().positive()).default(120),
   OMA_NBD_PORTS: z
     .string()
-    .regex(/^\d{1,5}-\d{1,5}$/, 'FIRST-LAST')
+    .regex(/^\d{1,5}-\d{1,5}$/, { error: 'FIRST-LAST', abort: true })
     .refine(isRangeOfPorts, 'two ports, the first one not above the last')
     .default('10100-10200'),
   OMA_INSTANCE_GONE_SECONDS: number(z.coerce.number<string>().min(60)).default(300),

@@ -160,11 +160,15 @@ describe('the log in EventStoreDB', () => {
       expect(double.wrong.withoutBatches).toBe(0);
     });
 
-    it('says which version it needs when the server never takes batches', async () => {
+    it('says at the first start which version it needs, where the server never takes batches', async () => {
       double.wrong.withoutBatches = Infinity;
-      await expect(store.append('a-1', 'any', [anEvent()])).rejects.toThrow('21.10 or later');
+      const [starting, appending] = [store.named(), store.append('a-1', 'no-stream', [anEvent()])];
+      await Promise.all([
+        expect(starting).rejects.toMatchObject({ exitCode: 78, message: expect.stringContaining('21.10 or later') }),
+        expect(appending).rejects.toThrow(EventStoreAway),
+      ]);
       expect(double.log.stream('a-1')).toBeNull();
-    });
+    }, 30_000);
 
     it('stores JSON that every tool of the server can read', async () => {
       const event = anEvent();

@@ -58,12 +58,13 @@ export class Appender {
     return this.counted(this.untilAnswered(stream, expected, wire));
   }
 
-  /** Gives the log an id, unless somebody else was faster. */
+  /** Gives the log an id, unless somebody else was faster. Throws NoBatches where nothing could be appended ever. */
   async nameLog(): Promise<void> {
     const record = { id: newId(), type: 'LogNamed', data: utf8('{}'), metadata: utf8('{}') };
     try {
       await this.counted(this.untilAnswered(NAME_OF_LOG, 'no-stream', [record]));
     } catch (error) {
+      if (error instanceof EventStoreAway && error.cause instanceof NoBatches) throw error.cause;
       if (!(error instanceof WrongExpectedRevision)) throw error;
     }
   }
@@ -101,7 +102,7 @@ export class Appender {
         if (!isOutcomeUnknown(error)) throw await this.refusal(error, stream, expected, events);
         const repeatable = typeof expected === 'bigint' || expected === 'no-stream';
         const late = performance.now() + delayMs > deadline || this.closing.aborted;
-        if (!repeatable || late) throw error instanceof NoBatches ? error : new EventStoreAway(error);
+        if (!repeatable || late) throw new EventStoreAway(error);
         await pause(delayMs, this.closing);
       }
     }

@@ -57,7 +57,8 @@ export class Oma {
       await app.listen(config.port, host).catch((error: unknown) => {
         throw portTaken(error, config) ?? error;
       });
-      const url = (await app.getUrl()).replace('[::1]', '127.0.0.1');
+      const all = await app.getUrl();
+      const url = host === '::' ? all.replace('[::1]', '127.0.0.1') : all;
       return new Oma(url, machinery.instances.givenUp, machinery.logReplaced, app, machinery, server, logger);
     } catch (error) {
       await machinery?.stop().catch(() => undefined);

@@ -132,10 +132,11 @@ describe('reading what was written, and changing only what was seen', () => {
     const again = await oma.api.post(`/jobs/${jobId}/cancel`, {}, { 'if-match': String(stale.body['current_etag']) });
     expect(again.status).toBe(202);
     expect(again.headers.get('etag')).not.toBe(stale.body['current_etag']);
-    // Whatever is there will do.
-    expect((await oma.api.post(`/jobs/${jobId}/cancel`, {}, { 'if-match': '*' })).status).toBe(202);
     lab.misbehave({});
     await endOf(oma.api, jobId);
+    // Whatever is there will do, and what is there refuses by itself.
+    const late = await oma.api.post(`/jobs/${jobId}/cancel`, {}, { 'if-match': '*' });
+    expect(late).toMatchObject({ status: 409, body: { code: 'job-is-over' } });
     const over = await oma.api.get(`/jobs/${jobId}`);
     const backup = await oma.api.get(`/backup/${jobId}`);
     expect(backup.headers.get('etag')).toBe(over.headers.get('etag'));
@@ -145,6 +146,8 @@ describe('reading what was written, and changing only what was seen', () => {
     const { status, body } = await createUser({ 'if-match': 'W/"0"' });
     expect({ status, etag: body['current_etag'] }).toEqual({ status: 412, etag: null });
     expect((await createUser({ 'if-match': '*' })).status).toBe(412);
+    const repository = { name: 'never', type: 'local', config: { path: `${oma.dataDir}/never` } };
+    expect((await oma.api.post('/repositories', repository, { 'if-match': '*' })).status).toBe(412);
     const elsewhere = await oma.api.post('/projections/none/retry', {}, { 'if-match': '*' });
     expect(elsewhere).toMatchObject({ status: 404, body: { code: 'unknown-projection' } });
     expect((await createUser({})).status).toBe(201);

@@ -47,6 +47,7 @@ export class CredentialsController {
     refusals: { 400: 'malformed-request', 409: 'already-exists', 422: 'default-must-be-active' },
     mutates: true,
     reads: ['credential'],
+    creates: true,
   })
   async create(
     @Body() body: CreateCredentialRequest,

@@ -41,6 +41,7 @@ export class RepositoriesController {
     },
     mutates: true,
     reads: ['repository'],
+    creates: true,
   })
   async create(
     @Body() body: CreateRepositoryRequest,

@@ -3,7 +3,10 @@ import type { JsonSchema } from './json-schema.js';
 /** Every header that an answer may have, beside those of the transport; `always` when it comes with each answer whose
  * route declares it. */
 const HEADERS = {
-  'X-Correlation-Id': { about: 'finds the request in the log and the audit trail', always: true },
+  'X-Correlation-Id': {
+    about: 'finds the request, or the first one of which it is a repeat, in the log and the audit trail',
+    always: true,
+  },
   'Cache-Control': { about: "answers are nobody else's and are not to be kept", always: true },
   'X-Content-Type-Options': { about: 'the media type is what Content-Type says', always: true },
   Location: { about: 'the job, or the thing that came to be', always: true },

@@ -51,9 +51,7 @@ export class ConsistencyInterceptor implements NestInterceptor {
         // What was decided has a position, also where it can't be shown yet.
         if (error instanceof NotVisibleYet)
           void http.getResponse<FastifyReply>().header('x-event-position', decisions.position);
-        return throwError(() =>
-          error instanceof StreamHasMoved ? new PreconditionFailed(tagOf(error.actual)) : error,
-        );
+        return throwError(() => (error instanceof StreamHasMoved ? movedTo(error.actual) : error));
       }),
     );
   }
@@ -63,25 +61,27 @@ export class ConsistencyInterceptor implements NestInterceptor {
     // A command that decided nothing still has an answer to "after what?": everything that is in the log now.
     void reply.header('x-event-position', position ?? (await this.positions.head()));
     const revision = decisions.revisionOf(subject);
-    if (revision !== null && !reply.hasHeader('etag')) void reply.header('etag', etagOf(revision));
+    if (revision !== null && revision >= 0 && !reply.hasHeader('etag')) void reply.header('etag', etagOf(revision));
     if (position === null) return;
     const leftMs = Math.max(0, VISIBLE_WITHIN_MS - decisions.ageMs);
     tellConsistency(reply, !(await this.progress.waitFor(reads ?? [], position, leftMs)));
   }
 }
 
-/** null while the stream is empty: nobody was shown that. */
-function tagOf(revision: bigint): string | null {
-  return revision < 0n ? null : etagOf(revision);
+/** While the stream is empty there is a thing, and no tag of it that anybody was shown. */
+function movedTo(revision: bigint): PreconditionFailed {
+  return revision < 0n
+    ? new PreconditionFailed(null, 'beginning')
+    : new PreconditionFailed(etagOf(revision), 'changed');
 }
 
 /** Throws PreconditionFailed where there is nothing that the tag could be of. */
 function preconditionOf(request: FastifyRequest, { subject, creates }: RouteTraits): Precondition | null {
   const revisions = matchedRevisions(request);
   if (revisions === null) return null;
-  if (creates) throw new PreconditionFailed(null);
+  if (creates) throw new PreconditionFailed(null, 'nothing');
   // Whatever is there will do; of what is not there the command says so itself.
   if (revisions === 'any') return null;
-  if (subject.length === 0) throw new PreconditionFailed(null);
+  if (subject.length === 0) throw new PreconditionFailed(null, 'nothing');
   return { categories: subject, revisions };
 }

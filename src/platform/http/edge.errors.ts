@@ -156,15 +156,17 @@ export class PreconditionFailed extends EdgeRefusal {
   readonly status = 412;
   readonly code = 'precondition-failed';
   override readonly headers: Readonly<Record<string, string>>;
-  constructor(currentEtag: string | null) {
-    const why =
-      currentEtag === null ? 'there is nothing here that If-Match could speak of' : 'it was changed meanwhile';
-    super(why, currentEtag === null ? 'leave If-Match out' : 'read it again, then decide again', {
-      current_etag: currentEtag,
-    });
+  constructor(currentEtag: string | null, why: keyof typeof UNMATCHED) {
+    super(UNMATCHED[why].detail, UNMATCHED[why].remedy, { current_etag: currentEtag });
     this.headers = currentEtag === null ? {} : { etag: currentEtag };
   }
 }
+
+const UNMATCHED = {
+  changed: { detail: 'it was changed meanwhile', remedy: 'read it again, then decide again' },
+  beginning: { detail: 'it is only beginning and has no ETag yet', remedy: 'read it again until it has one' },
+  nothing: { detail: 'there is nothing here that If-Match could speak of', remedy: 'leave If-Match out' },
+} as const;
 
 /** Streams of events are connections that stay. */
 export class TooManyStreams extends EdgeRefusal {

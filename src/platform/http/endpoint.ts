@@ -39,7 +39,7 @@ export interface EndpointSays {
   readonly reads?: readonly string[];
   /** Categories of the stream whose revision is the answer's `ETag`, and that `If-Match` speaks of. */
   readonly subject?: readonly string[];
-  /** True when the route makes that stream. */
+  /** True when the route makes a new thing, of which nobody has a tag. */
   readonly creates?: boolean;
 }
 

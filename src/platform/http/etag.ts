@@ -19,8 +19,8 @@ export function etagOf(revision: bigint | number): string {
 }
 
 /**
- * Says at which revision the shown thing is; nothing while its stream is empty: what fills it is under way, and nobody could change the
- * thing at that revision. `whole` when nothing else is shown than what events of this stream tell: only then
+ * Says at which revision the shown thing is; nothing while its stream is empty: what fills it is under way, and takes the thing
+ * away from that revision. `whole` when nothing else is shown than what events of this stream tell: only then
  * does an equal tag mean an equal answer, and `If-None-Match` is answered with 304.
  */
 export function tellRevision(reply: FastifyReply, revision: number, options: { readonly whole?: boolean } = {}): void {

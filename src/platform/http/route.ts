@@ -10,7 +10,7 @@ export interface RouteTraits {
   readonly reads: readonly string[] | null;
   /** Categories of the stream whose revision is the answer's `ETag`, and that `If-Match` speaks of. */
   readonly subject: readonly string[];
-  /** True when the route makes that stream: nothing of it can have been seen before. */
+  /** True when the route makes a new thing: nothing of it can have been seen before. */
   readonly creates: boolean;
 }
 

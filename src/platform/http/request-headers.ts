@@ -10,7 +10,7 @@ const TAG = '(W/)?"[!#-~]*"';
 const HEADERS = {
   'X-Correlation-Id': {
     about:
-      'common to all that follows from the request; whatever does not fit is replaced, and the answer says by what; a repeat has that of the first',
+      'common to all that follows from the request; whatever does not fit is replaced, and the answer says by what; a repeat has that of the answer it repeats',
     schema: { pattern: CALLERS_ID.source },
   },
   'X-Reason': {
